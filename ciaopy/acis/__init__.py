@@ -1,0 +1,1 @@
+"""ACIS event science."""

@@ -1,0 +1,1 @@
+"""Calibration: index, queries, readers, the embedded approximation."""

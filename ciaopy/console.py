@@ -1,0 +1,66 @@
+"""What a tool says to its user: one object, levels 0 to 5, plain text unless the stream is a terminal.
+
+Science code never talks. Tools and pipelines get a `Console` through their `Workspace` and call `say`, `warn` and
+`output`; `cli/` decides on streams. rich is imported only when a terminal wants colour.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import IO
+
+
+class Console:
+    """Write messages for one verbosity level.
+
+    Parameters
+    ----------
+    verbose : int
+        0 (silent but for errors) to 5. A message is shown if its level is at most this.
+    out, err : file-like, optional
+        Streams for progress and results, and for warnings. Default: the process's own, looked up at each call.
+    """
+
+    def __init__(self, verbose: int = 1, out: IO[str] | None = None, err: IO[str] | None = None) -> None:
+        self.verbose = verbose
+        self._out, self._err = out, err
+        self.warnings: list[str] = []
+
+    @property
+    def out(self) -> IO[str]:
+        """Stream of progress messages and results."""
+        return self._out if self._out is not None else sys.stdout
+
+    @property
+    def err(self) -> IO[str]:
+        """Stream of warnings."""
+        return self._err if self._err is not None else sys.stderr
+
+    @property
+    def is_terminal(self) -> bool:
+        """True where colour, tables and progress bars are welcome."""
+        return self.out.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+    def at(self, verbose: int) -> Console:
+        """Return a console with another verbosity on the same streams, sharing the list of warnings."""
+        other = Console(verbose, self._out, self._err)
+        other.warnings = self.warnings
+        return other
+
+    def say(self, text: str = "", level: int = 1) -> None:
+        """Print `text` if `level` is at most the verbosity."""
+        if level <= self.verbose:
+            self.out.write(text + "\n")
+            self.out.flush()
+
+    def output(self, text: str) -> None:
+        """Print what the user asked for (`dmlist`, `pget`): at every verbosity."""
+        self.out.write(text + "\n")
+
+    def warn(self, text: str) -> None:
+        """Record a warning and, unless verbose=0, print it on the error stream."""
+        self.warnings.append(text)
+        if self.verbose > 0:
+            self.err.write(f"WARNING: {text}\n")
+            self.err.flush()

@@ -1,0 +1,1 @@
+"""Coordinates: chip to sky, aspect solution, tangent plane."""

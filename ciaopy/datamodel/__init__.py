@@ -1,0 +1,1 @@
+"""Virtual files, filters, binning, regions, the data subspace."""

@@ -1,0 +1,1 @@
+"""Running tools and step lists."""

@@ -1,0 +1,1 @@
+"""Aspect histograms, instrument maps, exposure maps."""

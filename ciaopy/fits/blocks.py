@@ -1,0 +1,200 @@
+"""Tables and images in memory: what the FITS room hands out and takes back.
+
+A `Table` or `Image` is one block (HDU). Its header is an `astropy.io.fits.Header` without structural keywords
+(SIMPLE, XTENSION, BITPIX, NAXISn, PCOUNT, GCOUNT, TFIELDS) and without per-column keywords (TTYPEn, TLMINn, ...):
+the latter live, without their number, in `Column.keys`, so that columns can be dropped, added and reordered freely.
+The data subspace (DSTYPn, DSVALn, DSREFn ...) stays in the header; `ciaopy.datamodel.subspace` reads and writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ciaopy.errors import DataError
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+Array: TypeAlias = NDArray[Any]
+
+
+@dataclass
+class Column:
+    """One column of a table.
+
+    Attributes
+    ----------
+    name : str
+        Name as written in the file (TTYPEn).
+    data : ndarray, shape (n,) or (n, ...)
+        Native-endian, C-contiguous. Logical columns are bool, strings are `S`, bit columns of 8, 16 and 32 bits
+        (`8X`, `16X`, `32X`) are uint8, uint16 and uint32 with the first FITS bit as the most significant one; other
+        `nX` are uint8 arrays of shape (n, bytes). Variable-length columns are object arrays of 1-D arrays.
+    form : str
+        TFORMn (`D`, `9I`, `32X`, `PE(12)`); empty: taken from the dtype on output.
+    unit, comment : str
+        TUNITn and the comment of TTYPEn.
+    keys : dict
+        Every other per-column keyword without its number, as (value, comment): TLMIN, TLMAX, TNULL, TDIM, TDISP,
+        TCTYP, TCRVL, TCRPX, TCDLT, TCUNI, TCNAM, TDBIN ... (TSCAL and TZERO are already applied to `data`.)
+    """
+
+    name: str
+    data: Array
+    form: str = ""
+    unit: str = ""
+    comment: str = ""
+    keys: dict[str, tuple[Any, str]] = field(default_factory=dict)
+
+    def key(self, name: str, default: Any = None) -> Any:
+        """Return the value of a per-column keyword, such as `TLMIN`, or `default`."""
+        return self.keys[name][0] if name in self.keys else default
+
+    def with_data(self, data: Array) -> Column:
+        """Return the same column description with other data."""
+        return Column(self.name, data, self.form, self.unit, self.comment, dict(self.keys))
+
+
+@dataclass(frozen=True)
+class Vector:
+    """A vector column (`MTYPEn='sky'`, `MFORMn='x,y'`): a name for a pair of columns or of world coordinates."""
+
+    name: str
+    components: tuple[str, ...]
+
+
+@dataclass
+class Image:
+    """An image block. `data` is None for an HDU without pixels (the usual primary HDU).
+
+    Attributes
+    ----------
+    name : str
+        Block name (HDUNAME, else EXTNAME, else `PRIMARY`).
+    data : ndarray or None
+        Native-endian; first index is the slow FITS axis (y, x).
+    header : astropy.io.fits.Header
+        All keywords but the structural ones; WCS, LTV/LTM, physical WCS and subspace included.
+    companions : list of blocks
+        Blocks that this one refers to and takes along when written: GTIs, masks.
+    """
+
+    name: str
+    data: Array | None
+    header: Header
+    companions: list[Block] = field(default_factory=list)
+
+
+@dataclass
+class Table:
+    """A table block: named columns, a header, the vectors declared on the columns.
+
+    Attributes
+    ----------
+    name : str
+        Block name (HDUNAME, else EXTNAME).
+    columns : dict
+        Lower-case name to `Column`, in file order.
+    header : astropy.io.fits.Header
+        All keywords but the structural and the per-column ones.
+    vectors : list of Vector
+        From MTYPEn/MFORMn, in file order.
+    companions : list of blocks
+        Blocks that this one refers to and takes along when written: GTIs, masks.
+    """
+
+    name: str
+    columns: dict[str, Column]
+    header: Header
+    vectors: list[Vector] = field(default_factory=list)
+    companions: list[Block] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return self.nrows
+
+    @property
+    def nrows(self) -> int:
+        """Number of rows."""
+        return next((len(c.data) for c in self.columns.values()), 0)
+
+    @property
+    def names(self) -> list[str]:
+        """Column names as written in the file, in order."""
+        return [c.name for c in self.columns.values()]
+
+    def __contains__(self, name: str) -> bool:
+        return name.lower() in self.columns
+
+    def __getitem__(self, name: str) -> Array:
+        """Return the data of a column (case-insensitive)."""
+        return self.column(name).data
+
+    def __setitem__(self, name: str, data: Array) -> None:
+        """Replace the data of a column, or add a new one at the end."""
+        old = self.columns.get(name.lower())
+        self.columns[name.lower()] = old.with_data(data) if old is not None else Column(name, data)
+
+    def column(self, name: str) -> Column:
+        """Return the `Column` of that name.
+
+        Raises
+        ------
+        DataError
+            No such column; the message lists those there are.
+        """
+        try:
+            return self.columns[name.lower()]
+        except KeyError:
+            raise DataError(f"block {self.name}: no column {name}; it has {', '.join(self.names)}") from None
+
+    def vector(self, name: str) -> Vector | None:
+        """Return the vector of that name (`sky`), or None."""
+        return next((v for v in self.vectors if v.name.lower() == name.lower()), None)
+
+    def take(self, rows: Array | slice) -> Table:
+        """Return the table with the rows of a boolean mask, an index array or a slice; header and companions shared."""
+        columns = {k: c.with_data(np.ascontiguousarray(c.data[rows])) for k, c in self.columns.items()}
+        return Table(self.name, columns, self.header, self.vectors, self.companions)
+
+    def select(self, names: Iterable[str]) -> Table:
+        """Return the table with the named columns only, in the order given."""
+        columns = {n.lower(): self.column(n) for n in names}
+        vectors = [v for v in self.vectors if all(c.lower() in columns for c in v.components)]
+        return Table(self.name, columns, self.header, vectors, self.companions)
+
+
+Block: TypeAlias = Table | Image
+
+
+@dataclass
+class Dataset:
+    """All blocks of one file, in order; block 0 is the primary HDU."""
+
+    blocks: list[Block]
+    path: Path | None = None
+
+    def __iter__(self) -> Iterator[Block]:
+        return iter(self.blocks)
+
+    def block(self, name: str) -> Block:
+        """Return the first block of that name (case-insensitive).
+
+        Raises
+        ------
+        DataError
+            No such block; the message lists those there are.
+        """
+        for b in self.blocks:
+            if b.name.lower() == name.lower():
+                return b
+        raise DataError(f"{self.path or 'dataset'}: no block {name}; it has {', '.join(b.name for b in self.blocks)}")
+
+    def tables(self, prefix: str) -> list[Table]:
+        """Return the tables whose name begins with `prefix` (`GTI`, `BADPIX`, `MASK`), in order."""
+        return [b for b in self.blocks if isinstance(b, Table) and b.name.lower().startswith(prefix.lower())]
