@@ -1,0 +1,184 @@
+"""What a virtual file says: plain values, as parsed, before any file is opened.
+
+`parse` (in `parser.py`) makes a `VirtualFile`; `filters.py`, `binning.py` and `columns.py` bind its parts to columns
+of a block. Numbers stay text here, because their meaning depends on the column: `status=0010` is a bit pattern,
+`name=0010` a string, `pi=0010` the number 10.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+
+@dataclass(frozen=True)
+class Item:
+    """One element of a list: a value (`lo == hi`, `single`) or a range `lo:hi`, either end open (None).
+
+    `position` is the 0-based index into the text of the whole virtual file, for messages.
+    """
+
+    lo: str | None
+    hi: str | None
+    single: bool
+    quoted: bool = False
+    position: int = 0
+
+
+@dataclass(frozen=True)
+class RangeTerm:
+    """`name=items`: a row is kept if one of the items holds. `#row` is the 1-based row number of the input block."""
+
+    name: str
+    items: tuple[Item, ...]
+    position: int = 0
+
+
+@dataclass(frozen=True)
+class CompareTerm:
+    """`name<value` and its like; `operator` is one of < > <= >= != (`==` is a `RangeTerm`)."""
+
+    name: str
+    operator: str
+    items: tuple[Item, ...]
+    position: int = 0
+
+
+@dataclass(frozen=True)
+class RegionTerm:
+    """`sky=circle(...)` or `(x,y)=...`; `names` has one name (a vector) or two (its columns); `text` is the region."""
+
+    names: tuple[str, ...]
+    text: str
+    position: int = 0
+
+
+@dataclass(frozen=True)
+class FileTerm:
+    """`@file[...]`: the good times (or the filters) that the file holds. `name` is set in `[time=@file]`."""
+
+    path: str
+    name: str = ""
+    position: int = 0
+
+
+Term: TypeAlias = RangeTerm | CompareTerm | RegionTerm | FileTerm
+
+
+@dataclass(frozen=True)
+class All:
+    """Every part holds (comma)."""
+
+    parts: tuple[Expression, ...]
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """At least one part holds (`||`)."""
+
+    parts: tuple[Expression, ...]
+
+
+Expression: TypeAlias = Term | All | AnyOf
+
+
+@dataclass(frozen=True)
+class Filter:
+    """One filter bracket; `exclude` keeps what does not match."""
+
+    expression: Expression
+    exclude: bool = False
+
+
+@dataclass(frozen=True)
+class ColumnItem:
+    """One element of `[cols ...]`.
+
+    `kind` is `keep` (name), `drop` (`-name`), `number` (`#3`), `rest` (`*`) or `vector` (`sky(x,y)`). `new` is the name
+    in the output where it differs.
+    """
+
+    kind: str
+    name: str = ""
+    new: str = ""
+    components: tuple[str, ...] = ()
+    position: int = 0
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of `[bin ...]`: the column, vector or pair, and how to cut it.
+
+    Exactly one of `grid` (a file whose grid is matched, or a stack of regions), `region`, `count` and `step` may be
+    set; limits left out are None.
+    """
+
+    names: tuple[str, ...]
+    lo: float | None = None
+    hi: float | None = None
+    step: float | None = None
+    count: int | None = None
+    region: str = ""
+    grid: str = ""
+    position: int = 0
+
+
+@dataclass(frozen=True)
+class Binning:
+    """`[bin/type axes;weight]`."""
+
+    axes: tuple[Axis, ...]
+    type: str = ""
+    weight: str = ""
+
+
+@dataclass(frozen=True)
+class SubspaceEdit:
+    """`[subspace -a,-b]` (names to delete) or `[subspace x=1:5]` (an expression to set)."""
+
+    delete: tuple[str, ...] = ()
+    expression: Expression | None = None
+
+
+@dataclass(frozen=True)
+class VirtualFile:
+    """A file name and what its brackets ask for.
+
+    Attributes
+    ----------
+    path : str
+        The file as typed, without brackets.
+    block : str or int or None
+        Block name, or 1-based number (1 is the primary HDU), or None for the default block.
+    filters : tuple of Filter
+        In the order given; all must hold.
+    columns : tuple of ColumnItem
+        Empty: all columns.
+    binning : Binning or None
+    options : dict
+        `[opt name=value]`, lower-case names; a bare option has the value "yes".
+    subspace : tuple of SubspaceEdit
+    rename : str
+        New block name (last bracket).
+    text : str
+        All of it as typed.
+    """
+
+    path: str
+    block: str | int | None = None
+    filters: tuple[Filter, ...] = ()
+    columns: tuple[ColumnItem, ...] = ()
+    binning: Binning | None = None
+    options: dict[str, str] = field(default_factory=dict)
+    subspace: tuple[SubspaceEdit, ...] = ()
+    rename: str = ""
+    text: str = ""
+
+    @property
+    def is_plain(self) -> bool:
+        """True where the text names a file, or a block of it, and asks for nothing else."""
+        return not (self.filters or self.columns or self.binning or self.subspace or self.options or self.rename)
+
+    def on_block(self, block: str | int) -> VirtualFile:
+        """Return the same request for another block."""
+        return replace(self, block=block)

@@ -1,0 +1,148 @@
+"""The Workspace: how tools read and write, on disk or from memory, and what they say to the user.
+
+A step that opens a name which an earlier step of the same run kept in memory gets that object, not the disk.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ciaopy.console import Console
+from ciaopy.datamodel.parser import parse
+from ciaopy.errors import OutputExistsError, UserError
+from ciaopy.fits.blocks import Block, Dataset, Image, Table
+from ciaopy.kernels import default_nproc
+
+if TYPE_CHECKING:
+    from ciaopy.param import ParameterSet
+
+
+class Workspace:
+    """Read, write and report on behalf of a tool.
+
+    Parameters
+    ----------
+    console : Console, optional
+        Where messages go; default: the process's own streams, verbose 1.
+    nproc : int, optional
+        Threads that a kernel driver may use; default: the CPUs of this process.
+    """
+
+    def __init__(self, console: Console | None = None, nproc: int | None = None) -> None:
+        self.console = console if console is not None else Console()
+        self.nproc = nproc if nproc is not None else default_nproc()
+        self._memory: dict[Path, Dataset] = {}
+        self._in_memory: set[Path] = set()
+
+    def read(self, vfile: str | Path) -> Table | Image:
+        """Return the block that a virtual file describes, filtered, binned, with companions (GTIs) attached.
+
+        Raises
+        ------
+        UserError, DataError
+            The text, the file or the block is not as it should be.
+        """
+        from ciaopy.datamodel.api import read
+
+        return read(str(vfile), self)
+
+    def dataset(self, path: str | Path) -> Dataset:
+        """Return all blocks of a file; with brackets, the block asked for is replaced by the result."""
+        from ciaopy.datamodel.api import read_all
+
+        return read_all(str(path), self)
+
+    def write(
+        self, path: str | Path, content: Block | Dataset, par: ParameterSet | None = None, clobber: bool = False
+    ) -> None:
+        """Write a block (with its companions) or a dataset: atomic, or into memory where `keep_in_memory` said so.
+
+        Parameters
+        ----------
+        path : str or Path
+            The name as typed; `out.fits[NAME]` names the block.
+        content : Table, Image or Dataset
+            Not modified.
+        par : ParameterSet, optional
+            The tool's parameters: a HISTORY record is added to every block but the GTIs.
+        clobber : bool
+            Replace an existing file.
+
+        Raises
+        ------
+        OutputExistsError
+            The file exists and `clobber` is false.
+        """
+        from ciaopy.datamodel.output import finish
+
+        vfile = parse(str(path))
+        target = Path(vfile.path)
+        self.check_output(vfile.path, clobber)
+        name = vfile.rename or (vfile.block if isinstance(vfile.block, str) else "")
+        dataset = finish(content, par, name)
+        key = _key(target)
+        if key in self._in_memory:
+            dataset.path = target
+            self._memory[key] = dataset
+            return
+        from ciaopy.fits import write_dataset
+
+        write_dataset(target, dataset.blocks, clobber=clobber)
+        self._memory.pop(key, None)
+
+    def exists(self, path: str | Path) -> bool:
+        """True where the name can be read: in memory, on disk, or on disk with `.gz` added."""
+        plain = Path(str(path).partition("[")[0])
+        return _key(plain) in self._memory or plain.exists() or plain.with_name(plain.name + ".gz").exists()
+
+    def keep_in_memory(self, path: str | Path) -> None:
+        """Mark a name as an intermediate: `write` keeps the object and later reads get it."""
+        self._in_memory.add(_key(Path(path)))
+
+    def in_memory(self, path: str | Path) -> Dataset | None:
+        """Return the dataset kept under that name, or None."""
+        return self._memory.get(_key(Path(path)))
+
+    def wants_memory(self, path: str | Path) -> bool:
+        """True where `keep_in_memory` was called for that name."""
+        return _key(Path(path)) in self._in_memory
+
+    def forget(self, path: str | Path) -> None:
+        """Drop a name kept in memory."""
+        self._memory.pop(_key(Path(path)), None)
+        self._in_memory.discard(_key(Path(path)))
+
+    def check_output(self, path: str | Path, clobber: bool, inputs: tuple[str | Path, ...] = ()) -> None:
+        """Refuse, before any work, an output that exists, that is an input, or that has no folder.
+
+        Parameters
+        ----------
+        path : str or Path
+            Output name, brackets allowed.
+        clobber : bool
+        inputs : tuple of str or Path
+            Virtual files that will be read.
+
+        Raises
+        ------
+        OutputExistsError, UserError
+        """
+        target = Path(str(path).partition("[")[0].strip())
+        if not target.name:
+            raise UserError("no output file name given; set outfile")
+        for name in inputs:
+            plain = Path(str(name).partition("[")[0].strip())
+            same = _key(plain) == _key(target)
+            if same or (target.exists() and plain.exists() and target.samefile(plain)):
+                raise UserError(f"{target}: the output would overwrite the input; give another name")
+        if target.is_dir():
+            raise UserError(f"{target}: is a folder; give a file name")
+        if not clobber and (target.exists() or _key(target) in self._memory):
+            raise OutputExistsError(f"{target}: the file exists; set clobber=yes to replace it")
+        if not target.absolute().parent.is_dir():
+            raise UserError(f"{target}: the folder {target.absolute().parent} does not exist; create it first")
+
+
+def _key(path: Path) -> Path:
+    return path.expanduser().absolute().resolve()
