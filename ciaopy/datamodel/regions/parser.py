@@ -1,0 +1,330 @@
+"""Region text to `Region`: CIAO expressions, and the content of ASCII region files of CIAO and ds9."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from itertools import pairwise
+
+from ciaopy.datamodel.regions.coordinates import SYSTEMS, Frame, SkyTransform
+from ciaopy.datamodel.regions.region import Region
+from ciaopy.datamodel.regions.shapes import KINDS, Shape
+from ciaopy.errors import RegionError
+
+__all__ = ["parse_region", "parse_region_lines"]
+
+# Shape names; capitals are the letters that may not be left out.
+_NAMES = (
+    ("CIRcle", "circle"),
+    ("ANNULUS", "annulus"),
+    ("ELLipse", "ellipse"),
+    ("BOX", "box"),
+    ("ROTBOX", "rotbox"),
+    ("RECTangle", "rectangle"),
+    ("POLYgon", "polygon"),
+    ("PIE", "pie"),
+    ("SECTor", "sector"),
+    ("POInt", "point"),
+    ("FIELD", "field"),
+    ("LINE", "line"),
+    ("TEXT", "text"),
+    ("PANDA", "panda"),
+)
+_UNSUPPORTED = ("ELLIPTANNulus", "DIAmond", "RHOmbus", "ROTDIA", "ROTRECTangle", "EPANDA", "BPANDA")
+# ds9 annotations: they mark no area
+_ANNOTATIONS = ("vector", "ruler", "compass", "projection", "segment", "composite")
+_FOREIGN_SYSTEMS = ("amplifier", "detector", "linear", *(f"wcs{c}" for c in "abcdefghijklmnopqrstuvwxyz"))
+_DIRECTIVE = re.compile(r"(?:global|tile)\b", re.IGNORECASE)
+_QUOTED = re.compile(r"(?<=[,(\s])\"[^\"]*\"|\{[^{}]*\}")
+_WORD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
+_OPERATORS = {"+": "|", "|": "|", "||": "|", "*": "&", "&": "&", "&&": "&", "-": "-"}
+_MAX_DEPTH = 30
+
+Include = Callable[[str], Region]
+
+
+def parse_region(text: str, wcs: SkyTransform | None = None) -> Region:
+    """Parse a region as typed in a filter (`circle(10,10,5)-circle(10,10,2)`), or the content of a region file.
+
+    Operators: `+` `|` or nothing (OR), `*` `&` (AND), `-` (AND NOT), `!` before a shape (NOT). AND binds tighter than
+    OR: `A+B-C` is A | (B & !C). `region(FILE)` stands for a file's region, `bounds(REGION)` for the rectangle around
+    one; parentheses group. Text with a line end, a `;` or a leading `#` is read as a region file.
+
+    Parameters
+    ----------
+    text : str
+    wcs : SkyTransform, optional
+        Needed for sky coordinates (`hh:mm:ss`, `dd:mm:ss`, `150.1d`) and sizes (`3'`, `2"`, `0.1d`).
+
+    Raises
+    ------
+    RegionError
+        The text cannot be understood, has no shapes, or begins with an exclusion.
+    """
+    frame = Frame(wcs=wcs)
+    if "\n" in text or ";" in text or text.lstrip().startswith("#"):
+        return parse_region_lines(text, wcs)
+    terms = _Expression(text.strip(), frame, _include_with(wcs)).terms()
+    return _combine(terms, text)
+
+
+def parse_region_lines(text: str, wcs: SkyTransform | None = None) -> Region:
+    """Parse the content of an ASCII region file: one shape or expression per line or `;`, all joined by OR.
+
+    A line that begins with `-`, `*` or `&` is combined with the shape (component) before it. Coordinate systems of
+    ds9 (`physical`, `image`, `fk5`, `icrs`, `fk4`, `galactic`, `ecliptic`) hold until the next one; `global` lines,
+    comments and annotations are skipped. In a sky system plain coordinates and sizes are degrees.
+
+    Raises
+    ------
+    RegionError
+        As `parse_region`; the message gives the line.
+    """
+    frame, include = Frame(wcs=wcs), _include_with(wcs)
+    terms: list[tuple[str, Region]] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            for statement in _statements(line):
+                word = statement.lower()
+                if word in SYSTEMS:
+                    frame = frame.with_system(word)
+                elif word in _FOREIGN_SYSTEMS:
+                    raise RegionError(f"region: the coordinate system {word} is not supported; use physical or fk5")
+                elif not _DIRECTIVE.match(word) and not word.startswith(_ANNOTATIONS):
+                    terms += _statement_terms(statement, frame, include, is_first=not terms)
+        except RegionError as error:
+            raise RegionError(f"line {number}: {error}") from None
+    return _combine(terms, text)
+
+
+def _statements(line: str) -> list[str]:
+    """Return the statements of a line, without comments and quoted text."""
+    code = _QUOTED.sub('""', line).split("#", 1)[0]
+    parts = (part.strip().removesuffix("||").strip() for part in code.split(";"))
+    return [part for part in parts if part]
+
+
+def _statement_terms(statement: str, frame: Frame, include: Include, *, is_first: bool) -> list[tuple[str, Region]]:
+    """Return the terms of one statement; the operator of the first joins it to the statement before."""
+    operator = "|"
+    if statement[0] in "+-*&|":
+        operator, statement = _OPERATORS[statement[0]], statement[1:].lstrip()
+        if is_first and operator != "|":
+            raise RegionError(_EXCLUSION_FIRST)
+    elif statement[0] == "!":
+        raise RegionError(
+            "region: a line that begins with ! is ambiguous; write -shape to exclude it from the one before"
+        )
+    terms = _Expression(statement, frame, include).terms()
+    return [(operator, terms[0][1]), *terms[1:]]
+
+
+_EXCLUSION_FIRST = "region: it begins with an exclusion; begin with field(), as in field()-circle(x,y,r)"
+
+
+def _combine(terms: list[tuple[str, Region]], text: str) -> Region:
+    """Join terms left to right, AND before OR."""
+    if not terms:
+        shown = text.strip().splitlines()
+        raise RegionError(f"region: no shapes in it{': ' + shown[0][:60] if shown else ''}")
+    groups: list[Region] = []
+    for operator, term in terms:
+        if operator == "|":
+            groups.append(term)
+        else:
+            groups[-1] = groups[-1] & term if operator == "&" else groups[-1] - term
+    return Region(tuple(component for group in groups for component in group.components))
+
+
+def _include_with(wcs: SkyTransform | None) -> Include:
+    def include(name: str) -> Region:
+        from ciaopy.datamodel.regions.files import read_region_file
+
+        return read_region_file(name, wcs)
+
+    return include
+
+
+class _Expression:
+    """Recursive descent over one region expression."""
+
+    def __init__(self, text: str, frame: Frame, include: Include, depth: int = 0) -> None:
+        self.text, self.frame, self.include, self.depth = text, frame, include, depth
+        self.position = 0
+        if depth > _MAX_DEPTH:
+            raise RegionError(f"region: more than {_MAX_DEPTH} nested parentheses")
+
+    def terms(self) -> list[tuple[str, Region]]:
+        """Return every (operator, term); the first operator is `|`.
+
+        Raises
+        ------
+        RegionError
+            Anything that is not an expression.
+        """
+        if not self.text:
+            raise RegionError("region: no shapes in it")
+        if self.text[0] == "-":
+            raise RegionError(_EXCLUSION_FIRST)
+        found = [("|", self._term())]
+        while self._skip_blanks():
+            symbol = self.text[self.position]
+            if symbol in _OPERATORS:
+                double = self.text[self.position : self.position + 2]
+                self.position += 2 if double in ("||", "&&") else 1
+                self._skip_blanks()
+            found.append((_OPERATORS.get(symbol, "|"), self._term()))
+        return found
+
+    def _skip_blanks(self) -> bool:
+        """Move to the next character that is not blank; return whether there is one."""
+        while self.position < len(self.text) and self.text[self.position].isspace():
+            self.position += 1
+        return self.position < len(self.text)
+
+    def _fail(self, problem: str) -> RegionError:
+        rest = self.text[self.position : self.position + 40]
+        return RegionError(f"region: {problem} at {rest!r}" if rest else f"region: {problem} at its end")
+
+    def _term(self) -> Region:
+        negations = 0
+        while self._skip_blanks() and self.text[self.position] == "!":
+            self.position += 1
+            negations += 1
+        term = self._positive_term()
+        return ~term if negations % 2 else term
+
+    def _positive_term(self) -> Region:
+        if self.text[self.position : self.position + 1] == "(":
+            return self._nested(self._parenthesised())
+        word = _WORD.match(self.text, self.position)
+        if word is None:
+            raise self._fail("expected a shape")
+        name = word[0].lower()
+        kind = _shape_name(name)
+        self.position = word.end()
+        if self._skip_blanks() and self.text[self.position] == "(":
+            content = self._parenthesised()
+        elif kind is not None:
+            content, self.position = self.text[self.position :], len(self.text)
+        else:
+            content = ""
+        if name == "region":
+            return self.include(content.strip())
+        if name == "bounds":
+            return _rectangle_around(self._nested(content))
+        if name == "mask":
+            raise RegionError("region: mask() cannot be combined with shapes; filter with [sky=mask(file)] on its own")
+        if kind is None:
+            raise RegionError(_unknown_shape(name))
+        return _make(kind, _arguments(content), self.frame)
+
+    def _nested(self, content: str) -> Region:
+        inner = _Expression(content.strip(), self.frame, self.include, self.depth + 1)
+        return _combine(inner.terms(), content)
+
+    def _parenthesised(self) -> str:
+        """Return what stands between the parenthesis here and its partner, and move behind it."""
+        level, start = 0, self.position
+        for i in range(start, len(self.text)):
+            level += {"(": 1, ")": -1}.get(self.text[i], 0)
+            if level == 0:
+                self.position = i + 1
+                return self.text[start + 1 : i]
+        raise self._fail("a parenthesis that is not closed")
+
+
+def _shape_name(name: str) -> str | None:
+    for pattern, kind in _NAMES:
+        least = sum(c.isupper() for c in pattern)
+        if len(name) >= least and pattern.lower().startswith(name):
+            return kind
+    return None
+
+
+def _unknown_shape(name: str) -> str:
+    for pattern in _UNSUPPORTED:
+        least = sum(c.isupper() for c in pattern)
+        if len(name) >= least and pattern.lower().startswith(name):
+            return f"region: {pattern.lower()} shapes are not supported; use a polygon"
+    return f"region: unknown shape {name[:40]}; the shapes are {', '.join(KINDS)}"
+
+
+def _arguments(content: str) -> list[str]:
+    content = _QUOTED.sub('""', content).strip()
+    return re.split(r"\s*,\s*|\s+", content) if content else []
+
+
+def _rectangle_around(region: Region) -> Region:
+    box = region.bounds
+    if box.is_empty or not box.is_finite:
+        raise RegionError(f"region: bounds() needs a region of finite size, not {region}")
+    return Region.from_shape(Shape("rectangle", (box.xlo, box.xhi), (box.ylo, box.yhi)))
+
+
+# Counts of numbers that each name accepts in text; None: see `_make`.
+_COUNTS: dict[str, tuple[int, ...]] = {
+    "circle": (3,),
+    "ellipse": (5,),
+    "box": (4, 5),
+    "rotbox": (5,),
+    "rectangle": (4,),
+    "line": (4,),
+    "pie": (6,),
+    "panda": (8,),
+    "sector": (4,),
+    "point": (2,),
+    "text": (2, 3),
+    "field": (0,),
+}
+
+
+def _make(kind: str, arguments: list[str], frame: Frame) -> Region:
+    """Build the region of one shape from its arguments as typed."""
+    count = len(arguments)
+    counts = _COUNTS.get(kind)
+    if counts is not None and count not in counts:
+        wanted = " or ".join(map(str, counts))
+        raise RegionError(f"region: {kind} takes {wanted} numbers, not {count}")
+    if kind == "polygon" and (count < 6 or count % 2):
+        raise RegionError(f"region: polygon takes the x and y of 3 or more vertices, not {count} numbers")
+    if kind == "annulus" and count < 4:
+        raise RegionError(f"region: annulus takes a centre and 2 or more radii, not {count} numbers")
+    if kind == "field":
+        return Region.from_shape(Shape("field"))
+    if kind in ("polygon", "rectangle", "line"):
+        return Region.from_shape(_from_vertices(kind, arguments, frame))
+    x, y = frame.position(arguments[0], arguments[1])
+    return Region(tuple((s,) for s in _centred(kind, (x,), (y,), arguments[2:], frame)))
+
+
+def _from_vertices(kind: str, arguments: list[str], frame: Frame) -> Shape:
+    points = [frame.position(*arguments[i : i + 2]) for i in range(0, len(arguments), 2)]
+    if kind == "polygon" and len(points) > 3 and points[0] == points[-1]:
+        del points[-1]
+    # CIAO's line is the rectangle between its ends
+    name = "rectangle" if kind == "line" else kind
+    return Shape(name, tuple(p[0] for p in points), tuple(p[1] for p in points))
+
+
+def _centred(kind: str, x: tuple[float], y: tuple[float], rest: list[str], frame: Frame) -> list[Shape]:
+    """Return the shapes (several for an annulus of many radii) around a centre."""
+    match kind:
+        case "point" | "text":
+            return [Shape("point", x, y)]
+        case "circle":
+            return [Shape("circle", x, y, (frame.size(rest[0]),))]
+        case "annulus":
+            radii = [frame.size(r) for r in rest]
+            return [Shape("annulus", x, y, pair) for pair in pairwise(radii)]
+        case "sector":
+            return [Shape("sector", x, y, (), (frame.angle(rest[0]), frame.angle(rest[1])))]
+        case "panda":
+            rest = [rest[3], rest[4], rest[0], rest[1]]
+    sizes = (frame.size(rest[0]), frame.size(rest[1]))
+    angles = tuple(frame.angle(a) for a in rest[2:])
+    if kind in ("pie", "panda"):
+        return [Shape("pie", x, y, sizes, angles)]
+    if kind == "box":
+        return [Shape("rotbox", x, y, sizes, angles) if any(angles) else Shape("box", x, y, sizes)]
+    return [Shape(kind, x, y, sizes, angles)]
