@@ -1,0 +1,111 @@
+"""The embedded calibration: approximate figures that carry the pipeline where there is no CALDB.
+
+`product(name, header)` gives the same dataclasses as the CALDB readers, with `is_lite` set; `PRODUCTS` says what there
+is and how good it is (measured in docs/accuracy.md). Products made with it carry ``CALDBVER = CALDBVER``.
+
+There is no charge-transfer correction and no time-dependent gain: a tool that lacks them keeps the archive's own
+PHA, ENERGY, PI, FLTGRADE and GRADE columns instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from ciaopy.caldb.lite.tables import VERSION as CALDBVER
+from ciaopy.caldb.products_base import Product
+from ciaopy.errors import CalibrationError
+
+__all__ = ["CALDBVER", "LITE_VERSION", "PRODUCTS", "has", "product"]
+
+LITE_VERSION = 1
+
+# CALDB name -> what the embedded calibration has and how far to trust it.
+PRODUCTS: dict[str, str] = {
+    "GEOM": "chip corners, origins, aim points: the CALDB's own numbers",
+    "AIMPTS": "nominal SIM positions: the CALDB's own numbers",
+    "TDET": "tiled detector coordinates: exact",
+    "SKY": "DET and SKY systems: exact",
+    "SGEOM": "nothing is read from it",
+    "GRADE": "ASCA grades of the 256 flight grades: exact",
+    "EVTSPLT": "13 adu on every chip: exact",
+    "SUBPIX": "EDSER offsets within 0.015 pixel of the CALDB table",
+    "DET_GAIN": "gain per CCD and node: 0.4 % rms for CTI-corrected data; FI data without CTI correction 5-25 % off",
+    "BADPIX": "ACIS node boundaries and frame-store shadow only; no individual bad pixels",
+    "AXEFFA": "mirror area within 1.5 % (0.6-10 keV), 3-5 % below",
+    "VIGNET": "vignetting within 1 % rms to 20 arcmin, 3 % at most; whole mirror only",
+    "QE": "ACIS within 1 % rms (not within 10 eV of the Si K edge); HRC within 4 %, its decline in time unverified",
+    "QEU": "one factor per energy for FI and BI chips, 2-3 % after 2000-01-29; 1 for the HRC",
+    "CONTAM": "ACIS contaminant: 3-5 % of its depth to 2014, 15-20 % to 2020, extrapolated after",
+    "DEAD_AREA": "cosmic-ray loss of FI chips, 0.2 %",
+    "GREFF": "HETG and LETG orders 0 and +-1 within 6 %",
+    "REEF": "radii of 20-98 % of the mirror PSF on a flat plane, 0.5-2 %; azimuth scatter of 2-8 % left out",
+    "GMAP": "HRC-I gain 2-10 %; HRC-S not calibrated",
+}
+
+# Where each product is made; those of the coordinate system live in ciaopy.coords.
+_MAKERS = {
+    "GRADE": "events.grades",
+    "EVTSPLT": "events.split_threshold",
+    "SUBPIX": "events.sub_pixel",
+    "DET_GAIN": "events.det_gain",
+    "BADPIX": "events.bad_pixels",
+    "GMAP": "events.hrc_gain",
+    "AXEFFA": "area.mirror_area",
+    "VIGNET": "area.vignetting",
+    "QE": "area.quantum_efficiency",
+    "QEU": "area.qe_uniformity",
+    "CONTAM": "area.contamination",
+    "DEAD_AREA": "area.dead_area",
+    "GREFF": "area.grating_efficiency",
+    "REEF": "area.psf_radius",
+}
+
+# What to do about the products whose absence users meet first.
+_INSTEAD = {
+    "CTI": "keep the pulse heights and grades of the archive (apply_cti=no), or set $CALDB",
+    "T_GAIN": "keep PHA and ENERGY of the archive (apply_tgain=no), or set $CALDB",
+    "GRDIMG": "keep the grades of the archive (apply_cti=no), or set $CALDB",
+}
+
+
+def has(name: str) -> bool:
+    """Return whether the embedded calibration has the CALDB product `name` (case-insensitive)."""
+    return name.strip().upper() in PRODUCTS
+
+
+def product(name: str, header: Mapping[str, Any] | None = None, **constraints: Any) -> Product:
+    """Return an embedded product.
+
+    Parameters
+    ----------
+    name : str
+        CALDB name, such as `QE`; case-insensitive.
+    header : mapping, optional
+        Header of the observation: DETNAM, INSTRUME, GRATING, DATE-OBS are looked at where the product needs them.
+    **constraints
+        `ccd_id`, `detnam`, `grating`, `time` (mission seconds) override the header; ``surface="acis-i"`` selects the
+        PSF radii on the tilted ACIS-I chips.
+
+    Returns
+    -------
+    Product
+        The dataclass of `ciaopy.caldb.products` for that name, with `is_lite`.
+
+    Raises
+    ------
+    CalibrationError
+        There is no such embedded product, or the header does not say what it must.
+    """
+    key = name.strip().upper()
+    if key not in PRODUCTS:
+        advice = _INSTEAD.get(key, "set $CALDB to a Chandra CALDB, or name a file")
+        raise CalibrationError(f"{key}: the embedded calibration ({CALDBVER}) has none; {advice}")
+    if key not in _MAKERS:
+        from ciaopy.caldb.products_hrc import CalibrationFile
+
+        return CalibrationFile(source=f"{CALDBVER}: ciaopy.coords", is_lite=True, product=key, blocks={})
+    module, function = _MAKERS[key].split(".")
+    made: Product = getattr(import_module(f"ciaopy.caldb.lite.{module}"), function)(header or {}, constraints)
+    return made
