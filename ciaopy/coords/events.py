@@ -96,31 +96,50 @@ class EventTransform:
             The whole pixels of the event file, for TDET; default: `chipx`, `chipy` rounded to the nearest.
         """
         t = np.ascontiguousarray(time, np.float64)
+        out = np.empty((6, t.size))
+        outside = self._fill(out, t, chip_id, chipx, chipy, integer)
+        return _positions(out, outside)
+
+    def _fill(
+        self,
+        out: FloatArray,
+        time: FloatArray,
+        chip_id: ArrayLike,
+        chipx: ArrayLike,
+        chipy: ArrayLike,
+        integer: tuple[ArrayLike, ArrayLike] | None,
+    ) -> int:
+        """Fill the rows tdetx, tdety, detx, dety, x, y of `out`; return the number of events without record."""
         ids = np.ascontiguousarray(chip_id, np.int64)
         x, y = (np.ascontiguousarray(v, np.float64) for v in (chipx, chipy))
-        if not t.shape == ids.shape == x.shape == y.shape or t.ndim != 1:
+        if not time.shape == ids.shape == x.shape == y.shape or time.ndim != 1:
             raise ValueError("time, chip_id, chipx, chipy must be 1-D arrays of one length")
-        index = np.empty(t.size, np.int64)
-        outside = kernels.record_index(t, self._start, self._until, TIME_SLACK, index)
-        tdetx, tdety, detx, dety, sx, sy = (np.empty(t.size) for _ in range(6))
-        kernels.chip_to_sky(ids, x, y, index, self.plane.chips, self._records, self.plane.optics, detx, dety, sx, sy)
+        index = np.empty(time.size, np.int64)
+        outside = kernels.record_index(time, self._start, self._until, TIME_SLACK, index)
+        kernels.chip_to_sky(ids, x, y, index, self.plane.chips, self._records, self.plane.optics, *out[2:])
         whole = (np.floor(x + 0.5), np.floor(y + 0.5)) if integer is None else integer
         wx, wy = (np.ascontiguousarray(v, np.float64) for v in whole)
-        kernels.chip_to_tdet(ids, wx, wy, self._tdet, tdetx, tdety)
-        return EventPositions(tdetx, tdety, detx, dety, sx, sy, int(outside))
+        kernels.chip_to_tdet(ids, wx, wy, self._tdet, *out[:2])
+        return int(outside)
 
     def all(
         self, time: ArrayLike, chip_id: ArrayLike, chipx: ArrayLike, chipy: ArrayLike, nproc: int | None = 1
     ) -> EventPositions:
         """Return the positions of any number of events, in row blocks over `nproc` threads (None: all CPUs)."""
-        t, ids, x, y = (np.asarray(v) for v in (time, chip_id, chipx, chipy))
-        parts = map_blocks(lambda rows: self(t[rows], ids[rows], x[rows], y[rows]), t.size, nproc)
-        if not parts:
-            return self(t, ids, x, y)
-        columns = {
-            k: np.concatenate([getattr(p, k) for p in parts]) for k in ("tdetx", "tdety", "detx", "dety", "x", "y")
-        }
-        return EventPositions(**columns, outside=sum(p.outside for p in parts))
+        t = np.ascontiguousarray(time, np.float64)
+        ids, x, y = (np.asarray(v) for v in (chip_id, chipx, chipy))
+        if not t.shape == ids.shape == x.shape == y.shape or t.ndim != 1:
+            raise ValueError("time, chip_id, chipx, chipy must be 1-D arrays of one length")
+        out = np.empty((6, t.size))
+
+        def task(rows: slice) -> int:
+            return self._fill(out[:, rows], t[rows], ids[rows], x[rows], y[rows], None)
+
+        return _positions(out, sum(map_blocks(task, t.size, nproc)))
+
+
+def _positions(rows: FloatArray, outside: int) -> EventPositions:
+    return EventPositions(rows[0], rows[1], rows[2], rows[3], rows[4], rows[5], outside)
 
 
 def acis_event_positions(
