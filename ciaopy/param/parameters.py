@@ -158,6 +158,10 @@ class ParameterSet:
             save(self._location, {(name, "value"): text for name, text in self._learn.items()})
         self._learn = {}
 
+    def forget(self) -> None:
+        """Drop what `learn` would have saved."""
+        self._learn = {}
+
     def close(self) -> None:
         """Write what is to be remembered and the results; a second call does nothing.
 

@@ -1,0 +1,93 @@
+"""Running one tool: what the command line and `ciaopy.runtool` both call."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from types import ModuleType
+
+from ciaopy.console import Console
+from ciaopy.errors import NotAvailableError, ParameterError
+from ciaopy.param import ParameterSet
+
+ROOMS = ("ciaopy.tools", "ciaopy.pipelines")
+
+
+def is_available(tool: str) -> bool:
+    """Return True where ciaopy does the tool's work; nothing of the tool is imported."""
+    return _module_name(tool) is not None
+
+
+def _module_name(tool: str) -> str | None:
+    """Full name of the module of a tool, or None."""
+    if tool.isidentifier() and not tool.startswith("_"):
+        for room in ROOMS:
+            if importlib.util.find_spec(f"{room}.{tool}") is not None:
+                return f"{room}.{tool}"
+    return None
+
+
+def load_tool(tool: str) -> ModuleType:
+    """Import the module of a tool.
+
+    Raises
+    ------
+    NotAvailableError
+        ciaopy does not do that tool's work yet.
+    """
+    name = _module_name(tool)
+    module = importlib.import_module(name) if name else None
+    if module is None or not hasattr(module, "run"):
+        raise NotAvailableError(f"{tool} is not available in ciaopy yet; `ciaopy list` shows the tools that are")
+    return module
+
+
+def run_tool(par: ParameterSet, console: Console) -> object:
+    """Run a tool with bound parameters.
+
+    Values to be remembered are saved before the run, as CIAO does, and results after it. A parameter folder that cannot
+    be written to costs a warning, unless there are results to save.
+
+    Parameters
+    ----------
+    par : ParameterSet
+        From `open_parameters`.
+    console : Console
+        Its streams are used, at the verbosity of the tool's own `verbose` parameter.
+
+    Returns
+    -------
+    object
+        What the tool returns.
+
+    Raises
+    ------
+    NotAvailableError
+        The tool has parameters and no module.
+    ParameterError
+        Results cannot be saved.
+    CiaopyError
+        Whatever the tool raises.
+    """
+    module = load_tool(par.tool)
+    verbose = par.get("verbose")
+    if verbose is not None:
+        console = console.at(verbose)
+    try:
+        par.learn()
+    except ParameterError as error:
+        console.warn(f"the parameters are not remembered: {error}")
+        par.forget()
+    from ciaopy.datamodel.workspace import Workspace
+
+    result: object = module.run(par, Workspace(console=console, nproc=_threads(par)))
+    par.close()
+    return result
+
+
+def _threads(par: ParameterSet) -> int | None:
+    """Threads that `parallel` and `nproc` ask for; None for all (also `nproc` 0, negative, or INDEF)."""
+    if par.get("parallel") is False:
+        return 1
+    nproc = par.get("nproc")
+    return nproc if nproc is not None and nproc > 0 else None
