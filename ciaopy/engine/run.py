@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 from types import ModuleType
 
 from ciaopy.console import Console
+from ciaopy.engine.options import RunOptions
 from ciaopy.errors import NotAvailableError, ParameterError
 from ciaopy.param import ParameterSet
 
@@ -42,7 +44,7 @@ def load_tool(tool: str) -> ModuleType:
     return module
 
 
-def run_tool(par: ParameterSet, console: Console) -> object:
+def run_tool(par: ParameterSet, console: Console, options: RunOptions | None = None) -> object:
     """Run a tool with bound parameters.
 
     Values to be remembered are saved before the run, as CIAO does, and results after it. A parameter folder that cannot
@@ -54,6 +56,8 @@ def run_tool(par: ParameterSet, console: Console) -> object:
         From `open_parameters`.
     console : Console
         Its streams are used, at the verbosity of the tool's own `verbose` parameter.
+    options : RunOptions, optional
+        Handed to a pipeline whose function is `run(par, ws, options)`.
 
     Returns
     -------
@@ -63,13 +67,17 @@ def run_tool(par: ParameterSet, console: Console) -> object:
     Raises
     ------
     NotAvailableError
-        The tool has parameters and no module.
+        The tool has parameters and no module, or knows none of the options asked for.
     ParameterError
         Results cannot be saved.
     CiaopyError
         Whatever the tool raises.
     """
     module = load_tool(par.tool)
+    options = options or RunOptions()
+    extra = {"options": options} if "options" in inspect.signature(module.run).parameters else {}
+    if options != RunOptions() and not extra:
+        raise NotAvailableError(f"{par.tool} cannot show its plan or run on CIAO's tools yet")
     verbose = par.get("verbose")
     if verbose is not None:
         console = console.at(verbose)
@@ -80,7 +88,7 @@ def run_tool(par: ParameterSet, console: Console) -> object:
         par.forget()
     from ciaopy.datamodel.workspace import Workspace
 
-    result: object = module.run(par, Workspace(console=console, nproc=_threads(par)))
+    result: object = module.run(par, Workspace(console=console, nproc=_threads(par)), **extra)
     par.close()
     return result
 
