@@ -1,0 +1,105 @@
+"""What every image tool does first: read images, check their sizes, know which pixels are outside the subspace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ciaopy.datamodel.wcs import physical_axis
+from ciaopy.errors import DataError, UserError
+from ciaopy.fits.blocks import Image
+
+if TYPE_CHECKING:
+    from ciaopy.datamodel.workspace import Workspace
+
+__all__ = ["image_like", "outside_subspace", "pixels", "read_image", "read_images"]
+
+
+def pixels(image: Image) -> NDArray[Any]:
+    """Return the pixel array of an image known to have one."""
+    if image.data is None:
+        raise DataError(f"block {image.name}: no pixels")
+    return image.data
+
+
+def read_image(ws: Workspace, name: str, ndim: int | None = 2) -> Image:
+    """Read an image.
+
+    Parameters
+    ----------
+    ws : Workspace
+    name : str
+        Virtual file.
+    ndim : int or None
+        Number of axes asked for; None for any.
+
+    Raises
+    ------
+    UserError
+        The block is a table, has no pixels or another number of axes.
+    """
+    block = ws.read(name)
+    if not isinstance(block, Image) or block.data is None or not block.data.size:
+        raise UserError(f"{name}: not an image; bin the table first, as in {name}[bin sky=8]")
+    if ndim is not None and block.data.ndim != ndim:
+        raise UserError(f"{name}: an image of {block.data.ndim} axes; {ndim} are needed")
+    return block
+
+
+def read_images(ws: Workspace, names: Sequence[str], ndim: int | None = 2) -> list[Image]:
+    """Read images of one size.
+
+    Raises
+    ------
+    UserError
+        As `read_image`; or the sizes differ.
+    """
+    images = [read_image(ws, name, ndim) for name in names]
+    for name, image in zip(names, images, strict=True):
+        if pixels(image).shape != pixels(images[0]).shape:
+            sizes = [" x ".join(map(str, pixels(i).shape[::-1])) for i in (images[0], image)]
+            raise UserError(f"{name}: its size {sizes[1]} differs from {sizes[0]} of {names[0]}")
+    return images
+
+
+def image_like(image: Image, data: NDArray[Any]) -> Image:
+    """Return an image of other pixels with a copy of the header, without the scaling and null keywords of the old."""
+    header = image.header.copy()
+    for key in ("BSCALE", "BZERO", "BLANK", "DATAMIN", "DATAMAX"):
+        header.remove(key, ignore_missing=True, remove_all=True)
+    return Image(image.name, data, header, list(image.companions))
+
+
+def outside_subspace(image: Image) -> NDArray[np.bool_]:
+    """Return which pixels a region filter has taken out of an image.
+
+    Those are the pixels whose centre is outside the region of the data subspace and that hold 0 (or NaN): a pixel cut
+    by the region's edge keeps the counts that it has. Shape of the image; all False without a region.
+    """
+    from ciaopy.datamodel.regions import parse_region
+    from ciaopy.datamodel.subspace import Subspace, Text
+
+    data = pixels(image)
+    outside = np.zeros(data.shape, dtype=bool)
+    if data.ndim != 2:
+        return outside
+    subspace = Subspace.from_header(image.header, image.companions)
+    axes = [physical_axis(image.header, k) for k in (1, 2)]
+    names = f"({axes[0].name},{axes[1].name})".lower()
+    for descriptor in subspace.descriptors:
+        if not (axes[0].name and descriptor.name.lower().replace(" ", "").endswith(names)):
+            continue
+        values = [component.get(descriptor.key) for component in subspace.components]
+        texts = [str(v) for v in values if isinstance(v, Text) and "MASK(" not in str(v).upper()]
+        if not texts or len(texts) < len(values):
+            continue
+        x = axes[0].from_logical(np.arange(1.0, data.shape[1] + 1))
+        y = axes[1].from_logical(np.arange(1.0, data.shape[0] + 1))
+        inside = np.zeros(data.shape, dtype=bool)
+        for text in dict.fromkeys(texts):
+            inside |= parse_region(text).inside(x[None, :], y[:, None])
+        outside |= ~inside & ((data == 0) | (data != data))
+    return outside

@@ -1,0 +1,55 @@
+"""Do arithmetic on images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ciaopy.datamodel.image_access import image_like, pixels, read_images
+from ciaopy.datamodel.image_arithmetic import OPERATIONS, combine, evaluate, images_equal
+from ciaopy.errors import DataError, UserError
+from ciaopy.stack import build
+
+if TYPE_CHECKING:
+    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.param import ParameterSet
+
+
+def run(par: ParameterSet, ws: Workspace) -> None:
+    """Run the tool; see `ciaopy.datamodel.image_arithmetic` for the rules.
+
+    Raises
+    ------
+    DataError
+        operation=tst and the images differ: the command ends with status 1.
+    """
+    names = [name for name in build(par["infile"]) if name]
+    second = par["infile2"].strip()
+    if second and second.lower() != "none":
+        names.append(second)
+    if not names:
+        raise UserError("infile: no image given")
+    operation = par["operation"].strip()
+    word = operation.lower()
+    if word == "tst":
+        _compare(names, ws)
+        return
+    ws.check_output(par["outfile"], par["clobber"], tuple(names))
+    images = read_images(ws, names, ndim=None)
+    if word in OPERATIONS:
+        if len(images) > 2:
+            raise UserError(f"operation={word} takes one or two images, not {len(images)}; use imgout=img1+img2+...")
+        other = pixels(images[1]) if len(images) == 2 else None
+        data = combine(pixels(images[0]), other, word, float(par["weight"]), float(par["weight2"]))
+    else:
+        data = evaluate(operation, images)
+    ws.write(par["outfile"], image_like(images[0], data), par, par["clobber"])
+
+
+def _compare(names: list[str], ws: Workspace) -> None:
+    if len(names) != 2:
+        raise UserError(f"operation=tst compares two images, not {len(names)}")
+    first, second = read_images(ws, names, ndim=None)
+    count = images_equal(pixels(first), pixels(second))
+    if count:
+        raise DataError(f"{names[0]} and {names[1]} differ in {count} pixels")
+    ws.console.say(f"{names[0]} and {names[1]} are equal", 1)

@@ -1,0 +1,38 @@
+"""Replace the pixels of an image below or above a threshold."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ciaopy.datamodel.image_access import pixels, read_images
+from ciaopy.datamodel.thresholds import parse_cut
+from ciaopy.errors import UserError
+from ciaopy.fits.blocks import Image
+
+if TYPE_CHECKING:
+    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.param import ParameterSet
+
+
+def run(par: ParameterSet, ws: Workspace) -> None:
+    """Run the tool; see `ciaopy.datamodel.thresholds` for the rules of `cut`."""
+    infile, expfile = par["infile"], par["expfile"].strip()
+    names = [infile] if not expfile or expfile.lower() == "none" else [infile, expfile]
+    cut = parse_cut(par["cut"])
+    ws.check_output(par["outfile"], par["clobber"], tuple(names))
+    images = read_images(ws, names, ndim=None)
+    data, value = pixels(images[0]).copy(), 0.0 if par["value"] is None else float(par["value"])
+    if data.dtype.kind in "iu":
+        limits = np.iinfo(data.dtype)
+        if not math.isfinite(value) or not limits.min <= value <= limits.max:
+            raise UserError(f"value={value:g} does not fit the pixels of {infile} ({data.dtype}); use [opt type=r4]")
+        if value != math.trunc(value):
+            ws.console.warn(f"value={value:g} is cut to {math.trunc(value)}: the pixels of {infile} are integers")
+    replaced = cut.mask(pixels(images[-1]))
+    data[replaced] = data.dtype.type(value)
+    ws.console.say(f"{int(replaced.sum())} of {data.size} pixels replaced by {value:g}", 1)
+    image = images[0]
+    ws.write(par["outfile"], Image(image.name, data, image.header.copy(), image.companions), par, par["clobber"])
