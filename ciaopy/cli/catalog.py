@@ -1,0 +1,118 @@
+"""Which tools there are: their parameter files, their modules, their one-line descriptions.
+
+Nothing is imported to find out: a tool is implemented if `ciaopy/tools/NAME.py` or `ciaopy/pipelines/NAME.py` exists,
+and its description is the first line of that module's docstring, read from the source. What has only a parameter file
+is described in `descriptions.toml`.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from ciaopy.param.search import list_tools, system_par_dir
+
+PACKAGE = Path(__file__).resolve().parent.parent
+
+#: Rooms that hold one module per tool, in the order of the search.
+ROOMS = ("pipelines", "tools")
+#: Parameter files that belong to no tool.
+PLAIN_FILES = frozenset({"ardlib", "geom"})
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One name that has a parameter file.
+
+    Attributes
+    ----------
+    name : str
+        Name of the tool and of its parameter file.
+    kind : str
+        'pipeline', 'tool', 'not yet' (CIAO has it, ciaopy does not) or 'file' (parameters of no tool: ardlib, geom).
+    summary : str
+        One line without a final stop.
+    """
+
+    name: str
+    kind: str
+    summary: str
+
+    @property
+    def implemented(self) -> bool:
+        """True if ciaopy does the work itself."""
+        return self.kind in {"pipeline", "tool"}
+
+
+def tool_names() -> list[str]:
+    """Return every name with a parameter file, sorted."""
+    return list_tools()
+
+
+def module_path(name: str) -> Path | None:
+    """Return the source of the module that implements `name`, None for a tool that is not there yet."""
+    for room in ROOMS:
+        path = PACKAGE / room / f"{name}.py"
+        if path.is_file():
+            return path
+    return None
+
+
+def is_pipeline(name: str) -> bool:
+    """True if `name` is a pipeline: a list of steps that can be shown (`--plan`) or run on CIAO's tools."""
+    return (PACKAGE / "pipelines" / f"{name}.py").is_file()
+
+
+def has_parameter_file(name: str) -> bool:
+    """True if there is a system parameter file of this name."""
+    return "/" not in name and (system_par_dir() / f"{name}.par").is_file()
+
+
+def find_tool(name: str) -> Tool:
+    """Return what is known of one name that has a parameter file."""
+    listed = _listed()
+    if name in PLAIN_FILES:
+        return Tool(name, "file", listed["files"][name])
+    path = module_path(name)
+    if path is None:
+        return Tool(name, "not yet", listed["tools"].get(name, ""))
+    kind = "pipeline" if path.parent.name == "pipelines" else "tool"
+    return Tool(name, kind, docstring_summary(path) or listed["tools"].get(name, ""))
+
+
+def all_tools() -> list[Tool]:
+    """Return all names with a parameter file, sorted by name."""
+    return [find_tool(name) for name in tool_names()]
+
+
+def docstring_summary(path: Path) -> str:
+    """Return the first line of a module's docstring, without the tool's name before it and the final stop.
+
+    Parameters
+    ----------
+    path : Path
+        Python source; it is parsed, never run.
+    """
+    text = ast.get_docstring(ast.parse(path.read_bytes()), clean=True) or ""
+    return clean_summary(text, path.stem)
+
+
+def clean_summary(docstring: str, name: str) -> str:
+    """Return a docstring's first paragraph as one line: no `NAME:` in front, no stop at the end, a capital letter."""
+    line = " ".join(docstring.strip().split("\n\n")[0].split())
+    for start in (f"{name}: ", f"`{name}`: ", f"{name} - "):
+        line = line.removeprefix(start)
+    line = line.split(". ")[0].rstrip(".")
+    return line[:1].upper() + line[1:]
+
+
+@lru_cache(maxsize=1)
+def _listed() -> dict[str, dict[str, str]]:
+    """Tables `tools` and `files` of descriptions.toml."""
+    import tomllib
+
+    with (PACKAGE / "cli" / "descriptions.toml").open("rb") as stream:
+        tables = tomllib.load(stream)
+    return {"tools": tables["tools"], "files": tables["files"]}

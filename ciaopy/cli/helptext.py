@@ -1,0 +1,92 @@
+"""`TOOL --help`, written from the tool's parameter file."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+
+from ciaopy.cli.catalog import Tool
+from ciaopy.param.parfile import Parameter, ParFile
+
+FLAGS = (
+    ("--help", "Show this text"),
+    ("--debug", "Show the traceback of an error"),
+)
+PIPELINE_FLAGS = (
+    ("--plan", "Show the steps that would be run, and run none"),
+    ("--ciao DIR", "Run the steps on the tools of the CIAO installation in DIR (sets tools=ciao)"),
+)
+GRAMMAR = (
+    "Write name=value, or --name value; name+ and name- for yes and no. Names may be cut short while they are unique. "
+    "Values without a name go to the parameters of the first list, in order. @@file.par takes the values of a file."
+)
+TYPE_WORDS = {"b": "yes or no", "i": "integer", "r": "real", "s": "text", "f": "file"}
+
+
+def usage_line(parameters: ParFile, prefix: str = "") -> str:
+    """Return `tool infile outfile [name=value ...]`."""
+    positional = [p.name for p in parameters if not p.hidden]
+    return " ".join([prefix + parameters.tool, *positional, "[name=value ...]"])
+
+
+def constraint(parameter: Parameter) -> str:
+    """Return what values a parameter takes: `a|b|c`, `0 to 5`, `at least 0`, or its type in words."""
+    if parameter.choices:
+        return " | ".join(parameter.choices)
+    low, high = parameter.minimum, parameter.maximum
+    word = TYPE_WORDS[parameter.kind]
+    if low and high:
+        return f"{word}, {low} to {high}"
+    if low:
+        return f"{word}, at least {low}"
+    return f"{word}, at most {high}" if high else word
+
+
+def default_text(parameter: Parameter) -> str:
+    """Return the default as it would be typed; a blank one is `""`."""
+    return parameter.default if parameter.default else '""'
+
+
+def tool_help(tool: Tool, parameters: ParFile, width: int | None = None) -> str:
+    """Return the help of one tool: usage, description, parameters with type, range and default, flags.
+
+    Parameters
+    ----------
+    tool : Tool
+        Description and kind.
+    parameters : ParFile
+        The system parameter file, so that defaults are those of `punlearn`.
+    width : int, optional
+        Columns; default: the terminal's, at most 120.
+    """
+    width = width or min(shutil.get_terminal_size((100, 24)).columns, 120)
+    lines = [f"Usage: {usage_line(parameters)}", "", f"  {tool.summary}."]
+    if not tool.implemented:
+        lines += ["", "  Not yet done by ciaopy: the parameters can be set and read, the tool cannot be run."]
+    shown = [p for p in parameters if p.name != "mode"]
+    positional = [p for p in shown if not p.hidden]
+    hidden = [p for p in shown if p.hidden]
+    for title, group in (("Parameters", positional), ("Hidden parameters", hidden)):
+        if group:
+            lines += ["", f"{title}:", *_table(group, width)]
+    lines += ["", *textwrap.wrap(GRAMMAR, width), "", "Flags:"]
+    flags = FLAGS + (PIPELINE_FLAGS if tool.kind == "pipeline" else ())
+    lines += [f"  {flag:<12} {text}" for flag, text in flags]
+    return "\n".join(lines)
+
+
+def _table(parameters: list[Parameter], width: int) -> list[str]:
+    """One entry per parameter: `name = default`, the prompt, and what values it takes."""
+    heads = [f"  {p.name} = {default_text(p)}" for p in parameters]
+    heads = [head if len(head) <= width else head[: width - 4] + " ..." for head in heads]
+    column = min(max(map(len, heads)) + 2, 36)
+    lines = []
+    for head, parameter in zip(heads, parameters, strict=True):
+        text = f"{parameter.prompt} [{constraint(parameter)}]"
+        wrapped = textwrap.wrap(text, max(width - column, 30))
+        if len(head) + 1 >= column:
+            lines.append(head)
+        else:
+            lines.append(head.ljust(column) + wrapped.pop(0))
+        lines += [" " * column + line for line in wrapped]
+    return lines

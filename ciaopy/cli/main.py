@@ -1,0 +1,59 @@
+"""Entry points: `main` is the command `ciaopy`, `console_tool` every other command, named by its own file name.
+
+Both are light: numerical libraries are loaded by the tool that is run, click only where `ciaopy` itself is asked.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from ciaopy.cli import run
+from ciaopy.cli.arguments import DEBUG_FLAGS, wants_debug
+from ciaopy.cli.reporting import run_guarded
+
+
+def main(words: Sequence[str] | None = None) -> NoReturn:
+    """Run `ciaopy WORDS` (default: the process's own) and exit with its status."""
+    sys.exit(run_application(sys.argv[1:] if words is None else words))
+
+
+def console_tool() -> NoReturn:
+    """Run the tool or parameter command that this program is called as, and exit with its status."""
+    name = os.path.basename(sys.argv[0])  # noqa: PTH119 - starts faster than pathlib
+    if f"_{name.upper()}_COMPLETE" in os.environ:
+        from ciaopy.cli.command import ParameterCommand
+
+        ParameterCommand(name).main(prog_name=name)
+    sys.exit(run.run_command(name, sys.argv[1:]))
+
+
+def run_application(words: Sequence[str]) -> int:
+    """Run `ciaopy WORDS` and return the exit status.
+
+    A tool or a parameter command gets its words untouched; everything else goes through click.
+    """
+    words = list(words)
+    if words and "_CIAOPY_COMPLETE" not in os.environ and run.is_command(words[0]):
+        return run.run_command(words[0], words[1:])
+    debug = wants_debug(words)
+    kept = [word for word in words if word not in DEBUG_FLAGS]
+    return run_guarded("ciaopy", lambda: _run_click(kept or ["--help"]), debug)
+
+
+def _run_click(words: list[str]) -> int:
+    """Run a subcommand; click's own errors become ours."""
+    import click
+
+    from ciaopy.cli.command import app
+    from ciaopy.errors import UsageError
+
+    try:
+        status = app.main(words, prog_name="ciaopy", standalone_mode=False)
+    except click.Abort as error:
+        raise KeyboardInterrupt from error
+    except click.ClickException as error:
+        raise UsageError(error.format_message()) from error
+    return status if isinstance(status, int) else 0

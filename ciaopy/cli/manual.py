@@ -1,0 +1,151 @@
+"""Man pages, written from the parameter files and the one-line descriptions.
+
+`scripts/make_man` writes `man/NAME.1` for every tool; a test proves that they are current.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ciaopy.cli import catalog, run
+from ciaopy.cli.helptext import FLAGS, GRAMMAR, PIPELINE_FLAGS, constraint, default_text
+from ciaopy.param import Parameter, ParFile, system_par_dir
+
+ENVIRONMENT = (
+    ("PFILES", "Folders of parameter files: user[:user...];system[:system...]. Not set: $HOME/cxcds_param4."),
+    ("CALDB", "Folder of the Chandra calibration database. Not set: the approximate calibration of ciaopy."),
+    ("ASCDS_WORK_PATH", "Folder for temporary files."),
+    ("NO_COLOR", "If set, no colour on a terminal."),
+)
+STATUS = "0: done. 1: the data or the processing failed. 2: the command line is wrong. 130: interrupted."
+
+
+def escape(text: str) -> str:
+    r"""Make text safe for roff: `\`, `-`, and `.` or `'` at the start of a line."""
+    text = text.replace("\\", "\\e").replace("-", "\\-")
+    return "\\&" + text if text[:1] in {".", "'"} else text
+
+
+def _entry(head: str, text: str) -> list[str]:
+    """A tagged paragraph."""
+    return [".TP", head, escape(text)]
+
+
+def _parameter(parameter: Parameter) -> list[str]:
+    """The paragraph of one parameter."""
+    head = f'.BR {escape(parameter.name)} " = {escape(default_text(parameter)).replace(chr(34), chr(34) * 2)}"'
+    return _entry(head, f"{parameter.prompt or parameter.name} [{constraint(parameter)}]")
+
+
+def tool_page(tool: catalog.Tool, parameters: ParFile) -> str:
+    """Return the man page of a tool as roff (man macros).
+
+    Parameters
+    ----------
+    tool : Tool
+        Description and kind.
+    parameters : ParFile
+        System parameter file.
+    """
+    shown = [p for p in parameters if p.name != "mode"]
+    positional = [p for p in shown if not p.hidden]
+    hidden = [p for p in shown if p.hidden]
+    arguments = " ".join(f"\\fI{escape(p.name)}\\fR" for p in positional)
+    lines = [
+        f'.TH {escape(tool.name).upper()} 1 "" "ciaopy" "ciaopy tools"',
+        ".SH NAME",
+        f"{escape(tool.name)} \\- {escape(tool.summary[:1].lower() + tool.summary[1:])}",
+        ".SH SYNOPSIS",
+        f".B {escape(tool.name)}",
+        f"{arguments} [\\fIname\\fR=\\fIvalue\\fR ...]".strip(),
+        ".SH DESCRIPTION",
+        escape(tool.summary + "."),
+    ]
+    if not tool.implemented:
+        lines += [".PP", "Not yet done by ciaopy: its parameters can be set and read, the tool cannot be run."]
+    lines += [".PP", escape(GRAMMAR)]
+    for title, group in (("PARAMETERS", positional), ("HIDDEN PARAMETERS", hidden)):
+        if group:
+            lines += [f".SH {title}", *(line for p in group for line in _parameter(p))]
+    lines += [".SH FLAGS"]
+    for flag, text in FLAGS + (PIPELINE_FLAGS if tool.kind == "pipeline" else ()):
+        lines += _entry(f".B {escape(flag)}", text)
+    lines += [".SH ENVIRONMENT", *(line for name, text in ENVIRONMENT for line in _entry(f".B {name}", text))]
+    lines += [".SH EXIT STATUS", escape(STATUS), ".SH SEE ALSO", _see_also(tool.name)]
+    return "\n".join(lines) + "\n"
+
+
+def _see_also(name: str) -> str:
+    """References to the pages that every reader may want."""
+    others = [other for other in ("ciaopy", "plist", "pset", "punlearn") if other != name]
+    return ", ".join(f"\\fB{other}\\fR(1)" for other in others)
+
+
+def command_page(name: str) -> str:
+    """Return the man page of a parameter command, which has no parameter file."""
+    synopsis, summary = run.parameter_command_usage(name)
+    return "\n".join(
+        [
+            f'.TH {name.upper()} 1 "" "ciaopy" "ciaopy parameter commands"',
+            ".SH NAME",
+            f"{name} \\- {escape(summary[:1].lower() + summary[1:])}",
+            ".SH SYNOPSIS",
+            f".B {name}",
+            escape(synopsis.removeprefix(name).strip()),
+            ".SH DESCRIPTION",
+            escape(summary + "."),
+            ".SH ENVIRONMENT",
+            *_entry(".B PFILES", ENVIRONMENT[0][1]),
+            ".SH SEE ALSO",
+            _see_also(name),
+            "",
+        ]
+    )
+
+
+def application_page() -> str:
+    """Return the man page of `ciaopy`."""
+    lines = [
+        '.TH CIAOPY 1 "" "ciaopy" "ciaopy"',
+        ".SH NAME",
+        "ciaopy \\- Chandra X\\-ray data reduction with CIAO's commands, parameters and products",
+        ".SH SYNOPSIS",
+        ".B ciaopy",
+        "\\fIcommand\\fR | \\fItool\\fR [\\fIname\\fR=\\fIvalue\\fR ...]",
+        ".SH COMMANDS",
+        *(line for name, text in run.SUBCOMMANDS.items() for line in _entry(f".B {name}", text)),
+        ".SH PARAMETER COMMANDS",
+        *(line for name in run.parameter_commands() for line in _entry(f".BR {name} (1)", run.summary(name))),
+        ".SH TOOLS",
+    ]
+    for tool in catalog.all_tools():
+        if tool.kind in {"pipeline", "tool"}:
+            lines += _entry(f".BR {tool.name} (1)", tool.summary)
+    lines += [".SH ENVIRONMENT", *(line for name, text in ENVIRONMENT for line in _entry(f".B {name}", text))]
+    return "\n".join([*lines, ".SH EXIT STATUS", escape(STATUS), ""])
+
+
+def pages() -> dict[str, str]:
+    """Return every man page: file name to text."""
+    found = {"ciaopy.1": application_page()}
+    for name in run.parameter_commands():
+        found[f"{name}.1"] = command_page(name)
+    for name in run.tool_names():
+        found[f"{name}.1"] = tool_page(catalog.find_tool(name), ParFile.read(system_par_dir() / f"{name}.par"))
+    return found
+
+
+def write_pages(folder: Path) -> list[Path]:
+    """Write the pages that differ from what is in `folder`, delete those of no tool, and return what was changed."""
+    current = pages()
+    changed = []
+    for path in folder.glob("*.1"):
+        if path.name not in current:
+            path.unlink()
+            changed.append(path)
+    for name, text in current.items():
+        path = folder / name
+        if not path.is_file() or path.read_text() != text:
+            path.write_text(text)
+            changed.append(path)
+    return sorted(changed)
