@@ -1,7 +1,70 @@
-"""FITS on disk: the only door."""
+"""FITS on disk: the only door.
+
+The names of the readers and writers are looked up when first used, so that importing the block types loads no more.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from ciaopy.fits.blocks import Block, Column, Dataset, Image, Table, Vector
 
-__all__ = ["Block", "Column", "Dataset", "Image", "Table", "Vector"]
+if TYPE_CHECKING:
+    from ciaopy.fits.atomic import AtomicFile, check_output
+    from ciaopy.fits.hdus import ColumnInfo, HduInfo
+    from ciaopy.fits.header import new_header
+    from ciaopy.fits.history import HistoryEntry, add_history, parse_history
+    from ciaopy.fits.reader import FitsFile, open_fits, read_dataset, read_header
+    from ciaopy.fits.source import being_read, find_file
+    from ciaopy.fits.writer import TableWriter, write_dataset
+
+__all__ = [
+    "AtomicFile",
+    "Block",
+    "Column",
+    "ColumnInfo",
+    "Dataset",
+    "FitsFile",
+    "HduInfo",
+    "HistoryEntry",
+    "Image",
+    "Table",
+    "TableWriter",
+    "Vector",
+    "add_history",
+    "being_read",
+    "check_output",
+    "find_file",
+    "new_header",
+    "open_fits",
+    "parse_history",
+    "read_dataset",
+    "read_header",
+    "write_dataset",
+]
+
+_HOMES = {
+    "AtomicFile": "atomic",
+    "ColumnInfo": "hdus",
+    "FitsFile": "reader",
+    "HduInfo": "hdus",
+    "HistoryEntry": "history",
+    "TableWriter": "writer",
+    "add_history": "history",
+    "being_read": "source",
+    "check_output": "atomic",
+    "find_file": "source",
+    "new_header": "header",
+    "open_fits": "reader",
+    "parse_history": "history",
+    "read_dataset": "reader",
+    "read_header": "reader",
+    "write_dataset": "writer",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,373 @@
+"""The HDUs of a file: where each header and data unit stands, what kind it is, what columns it has.
+
+HDUs are scanned one after the other, on demand, from the header text alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ciaopy.errors import DataError
+from ciaopy.fits.header import (
+    BLOCK_BYTES,
+    card_keyword,
+    card_value,
+    column_keyword,
+    make_header,
+    padded,
+    split_cards,
+)
+from ciaopy.fits.rows import Field, Tform, parse_tdim, parse_tform
+from ciaopy.fits.source import Source
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+__all__ = ["ColumnInfo", "HduInfo", "HduList"]
+
+MAX_HEADER_BLOCKS = 100_000
+
+
+@dataclass(frozen=True)
+class ColumnInfo:
+    """One column of a table, as the header declares it.
+
+    Attributes
+    ----------
+    number : int
+        1-based, as in TTYPEn.
+    name, unit, comment : str
+        TTYPEn, TUNITn and the comment of TTYPEn.
+    field : Field
+        Position and layout in the row.
+    keys : dict
+        The other per-column keywords without their number: (value, comment).
+    """
+
+    number: int
+    name: str
+    unit: str
+    comment: str
+    field: Field
+    keys: dict[str, tuple[Any, str]]
+
+    @property
+    def form(self) -> Tform:
+        """The parsed TFORM."""
+        return self.field.form
+
+
+@dataclass(frozen=True)
+class HduInfo:
+    """One HDU.
+
+    Attributes
+    ----------
+    index : int
+        0-based; 0 is the primary HDU.
+    kind : str
+        `image` (pixels, compressed ones included), `table` (binary or ASCII), or `empty` (no data).
+    cards : tuple of str
+        All card images, without END.
+    start, data_start, data_bytes : int
+        Byte positions of header and data, and the length of the data without padding.
+    nrows, row_bytes : int
+        Table size; 0 for images.
+    columns : tuple of ColumnInfo
+        Of a binary table.
+    shape : tuple of int
+        Image size, slowest axis first.
+    bitpix : int
+        BITPIX.
+    unusual : str
+        `compressed image` or `ASCII table`: read through astropy; empty for all others.
+    """
+
+    index: int
+    kind: str
+    cards: tuple[str, ...]
+    start: int
+    data_start: int
+    data_bytes: int
+    nrows: int = 0
+    row_bytes: int = 0
+    columns: tuple[ColumnInfo, ...] = ()
+    shape: tuple[int, ...] = ()
+    bitpix: int = 8
+    unusual: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def end(self) -> int:
+        """Byte after the padded data."""
+        return self.data_start + padded(self.data_bytes)
+
+    @property
+    def name(self) -> str:
+        """Block name: HDUNAME, else EXTNAME, else `PRIMARY` or `HDU` with the 1-based number."""
+        default = "PRIMARY" if self.index == 0 else f"HDU{self.index + 1}"
+        return str(self.values.get("HDUNAME") or self.values.get("EXTNAME") or default).strip()
+
+    @property
+    def extname(self) -> str:
+        """EXTNAME, or an empty text."""
+        return str(self.values.get("EXTNAME") or "").strip()
+
+    @property
+    def extver(self) -> int:
+        """EXTVER, 1 where there is none."""
+        version = self.values.get("EXTVER")
+        return version if isinstance(version, int) else 1
+
+    @cached_property
+    def header(self) -> Header:
+        """The whole header as it stands in the file, structural keywords included."""
+        return make_header(self.cards)
+
+    def describe(self) -> str:
+        """Return `HDU 2 (EVENTS)`, with the 1-based number that the Data Model uses."""
+        return f"HDU {self.index + 1} ({self.name})"
+
+
+class HduList:
+    """The HDUs of a source, scanned as far as needed."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._known: list[HduInfo] = []
+        self._complete = False
+
+    def __iter__(self) -> Iterator[HduInfo]:
+        index = 0
+        while True:
+            if index < len(self._known):
+                yield self._known[index]
+                index += 1
+            elif self._complete or not self._scan_next():
+                return
+
+    def all(self) -> list[HduInfo]:
+        """Return every HDU of the file."""
+        return list(self)
+
+    def find(self, hdu: int | str | tuple[str, int] | HduInfo) -> HduInfo:
+        """Return an HDU by 0-based index, block name, (EXTNAME, EXTVER), or itself.
+
+        A name is compared without case with the block names (HDUNAME, else EXTNAME), then with EXTNAME, then with
+        EXTNAME followed by EXTVER (`GTI3`).
+
+        Raises
+        ------
+        DataError
+            No such HDU; the message lists those there are.
+        """
+        if isinstance(hdu, HduInfo):
+            return hdu
+        tests = [lambda info: info.index == hdu]
+        if isinstance(hdu, tuple):
+            name, version = hdu[0].strip().lower(), hdu[1]
+            tests = [lambda info: info.extname.lower() == name and info.extver == version]
+        elif isinstance(hdu, str):
+            name = hdu.strip().lower()
+            tests = [
+                lambda info: info.name.lower() == name,
+                lambda info: info.extname.lower() == name,
+                lambda info: f"{info.extname}{info.extver}".lower() == name,
+            ]
+        for test in tests:
+            for info in self:
+                if test(info):
+                    return info
+        blocks = ", ".join(f"{info.index + 1}: {info.name}" for info in self)
+        what = f"block number {hdu + 1}" if isinstance(hdu, int) else f"block {hdu}"
+        raise DataError(f"{self._source.path}: no {what}; it has {blocks}")
+
+    def _scan_next(self) -> bool:
+        start = self._known[-1].end if self._known else 0
+        info = scan_hdu(self._source, len(self._known), start)
+        if info is None:
+            self._complete = True
+            return False
+        self._known.append(info)
+        return True
+
+
+def _read(source: Source, start: int, nbytes: int) -> bytes:
+    buffer = bytearray(nbytes)
+    got = source.read_into(start, memoryview(buffer))
+    return bytes(buffer[:got])
+
+
+def scan_hdu(source: Source, index: int, start: int) -> HduInfo | None:
+    """Parse the header at byte `start`; None at the end of the file (or where only unrelated trailing bytes follow).
+
+    Raises
+    ------
+    DataError
+        Not FITS, or header or data are cut short; the message names file, HDU and byte.
+    """
+    first = _read(source, start, BLOCK_BYTES)
+    begins = b"SIMPLE  =" if index == 0 else b"XTENSION="
+    if index and not first.startswith(begins):
+        return None
+    if not first.startswith(begins):
+        raise DataError(f"{source.path}: not a FITS file (it does not begin with SIMPLE)")
+    cards, nbytes = _header_cards(source, index, start, first)
+    try:
+        info = _describe(cards, index, start, start + nbytes)
+    except DataError as problem:
+        raise DataError(f"{source.path}: HDU {index + 1}, header at byte {start}: {problem}") from None
+    _check_length(source, info)
+    return info
+
+
+def _header_cards(source: Source, index: int, start: int, first: bytes) -> tuple[tuple[str, ...], int]:
+    """Read header blocks up to END; return the cards and the number of bytes."""
+    blocks, block = [], first
+    for count in range(1, MAX_HEADER_BLOCKS):
+        if len(block) < BLOCK_BYTES:
+            stop = start + (count - 1) * BLOCK_BYTES + len(block)
+            raise DataError(
+                f"{source.path}: HDU {index + 1}: the file ends at byte {stop} within "
+                " the header (no END card); the file is truncated or not FITS"
+            )
+        blocks.append(block)
+        if any(block[i : i + 8] == b"END     " for i in range(0, BLOCK_BYTES, 80)):
+            return tuple(split_cards(b"".join(blocks).decode("latin-1"))), count * BLOCK_BYTES
+        block = _read(source, start + count * BLOCK_BYTES, BLOCK_BYTES)
+    raise DataError(f"{source.path}: HDU {index + 1}, header at byte {start}: no END card")
+
+
+def _check_length(source: Source, info: HduInfo) -> None:
+    end = info.data_start + info.data_bytes
+    if info.data_bytes and not source.reaches(end):
+        raise DataError(truncated(source, info, end))
+
+
+def truncated(source: Source, info: HduInfo, end: int) -> str:
+    """Return the message for data that stop before byte `end`."""
+    size = getattr(source, "size", None)
+    where = f"ends at byte {size}" if size is not None else "ends early"
+    return f"{source.path}: truncated: {info.describe()} needs data up to byte {end}, the file {where}"
+
+
+def _describe(cards: tuple[str, ...], index: int, start: int, data_start: int) -> HduInfo:
+    """Make the `HduInfo` of parsed cards."""
+    values: dict[str, Any] = {}
+    columns: dict[tuple[str, int], tuple[Any, str]] = {}
+    for card in cards:
+        keyword = card_keyword(card)
+        if not keyword or keyword in ("HISTORY", "COMMENT", "CONTINUE") or card[8:10] != "= ":
+            continue
+        split = column_keyword(keyword)
+        if split:
+            columns.setdefault(split, card_value(card))
+        elif keyword not in values:
+            values[keyword] = card_value(card)[0]
+    bitpix = _integer(values, "BITPIX", least=None)
+    axes = [_integer(values, f"NAXIS{n}") for n in range(1, _integer(values, "NAXIS") + 1)]
+    pcount, gcount = _integer(values, "PCOUNT", 0), _integer(values, "GCOUNT", 1)
+    if bitpix not in (8, 16, 32, 64, -32, -64):
+        raise DataError(f"BITPIX = {bitpix} is not allowed")
+    extension = str(values.get("XTENSION", "IMAGE")).strip().upper()
+    common = (index, cards, start, data_start, values)
+    if extension in ("BINTABLE", "A3DTABLE", "TABLE"):
+        return _table(common, extension, axes, pcount, columns)
+    if values.get("GROUPS") is True and axes and axes[0] == 0:
+        raise DataError("random groups are not supported; convert the file to tables first")
+    if extension not in ("IMAGE", "IUEIMAGE"):
+        raise DataError(f"extension type {extension} is not supported; the types known are IMAGE, TABLE and BINTABLE")
+    data_bytes = abs(bitpix) // 8 * gcount * (pcount + math.prod(axes)) if axes else 0
+    shape = tuple(reversed(axes))
+    kind = "image" if data_bytes else "empty"
+    return HduInfo(index, kind, cards, start, data_start, data_bytes, shape=shape, bitpix=bitpix, values=values)
+
+
+def _integer(values: dict[str, Any], keyword: str, default: int | None = None, least: int | None = 0) -> int:
+    value = values.get(keyword, default)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise DataError(f"{keyword} is missing" if value is None else f"{keyword} = {value!r} is not an integer")
+    if least is not None and value < least:
+        raise DataError(f"{keyword} = {value} is negative")
+    return value
+
+
+def _table(
+    common: tuple[int, tuple[str, ...], int, int, dict[str, Any]],
+    extension: str,
+    axes: list[int],
+    pcount: int,
+    keys: dict[tuple[str, int], tuple[Any, str]],
+) -> HduInfo:
+    index, cards, start, data_start, values = common
+    if len(axes) != 2:
+        raise DataError(f"NAXIS = {len(axes)}: a table has 2 axes")
+    row_bytes, nrows = axes
+    nbytes = row_bytes * nrows + pcount
+    place = {"start": start, "data_start": data_start, "data_bytes": nbytes, "values": values}
+    if extension == "TABLE":
+        return HduInfo(index, "table", cards, nrows=nrows, row_bytes=row_bytes, unusual="ASCII table", **place)  # type: ignore[arg-type]
+    infos, offset = [], 0
+    for number in range(1, _integer(values, "TFIELDS") + 1):
+        info = _column(number, offset, {s: v for (s, n), v in keys.items() if n == number})
+        infos.append(info)
+        offset += info.form.width
+    if offset > row_bytes:
+        raise DataError(f"the columns need {offset} bytes in a row, NAXIS1 gives {row_bytes}")
+    compressed = values.get("ZIMAGE") is True
+    return HduInfo(  # type: ignore[misc]
+        index,
+        "image" if compressed else "table",
+        cards,
+        nrows=nrows,
+        row_bytes=row_bytes,
+        columns=tuple(infos),
+        unusual="compressed image" if compressed else "",
+        **place,  # type: ignore[arg-type]
+    )
+
+
+def _column(number: int, offset: int, keys: dict[str, tuple[Any, str]]) -> ColumnInfo:
+    """Make the `ColumnInfo` of column `number` from its keywords."""
+    if "TFORM" not in keys:
+        raise DataError(f"TFORM{number} is missing")
+    form = parse_tform(str(keys["TFORM"][0]))
+    scale, zero = (_numeric(keys, stem, number, default) for stem, default in (("TSCAL", 1), ("TZERO", 0)))
+    null = keys["TNULL"][0] if "TNULL" in keys else None
+    name, comment = keys.get("TTYPE", ("", ""))
+    layout = Field(offset, form, _cell_shape(form, keys), scale, zero, null if isinstance(null, int) else None)
+    rest = {stem: v for stem, v in keys.items() if stem not in ("TTYPE", "TFORM", "TUNIT", "TSCAL", "TZERO", "TBCOL")}
+    if layout.null is not None and layout.unsigned:
+        rest["TNULL"] = (layout.null + int(zero), rest["TNULL"][1])
+    elif layout.is_scaled:
+        rest.pop("TNULL", None)  # null values have become NaN
+    return ColumnInfo(
+        number, str(name or f"col{number}").strip(), str(keys.get("TUNIT", ("",))[0] or ""), comment, layout, rest
+    )
+
+
+def _numeric(keys: dict[str, tuple[Any, str]], stem: str, number: int, default: int) -> float:
+    value = keys[stem][0] if stem in keys else None
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise DataError(f"{stem}{number} = {value!r} is not a number")
+    return int(value) if value == int(value) else value
+
+
+def _cell_shape(form: Tform, keys: dict[str, tuple[Any, str]]) -> tuple[int, ...]:
+    """Return the shape of one cell from TFORM and TDIM; a TDIM that does not fit the TFORM is ignored."""
+    if form.is_variable or form.letter == "X":
+        return ()
+    dims = parse_tdim(keys["TDIM"][0]) if "TDIM" in keys else None
+    if form.letter == "A":
+        if dims is not None and math.prod(dims) == form.repeat and len(dims) > 1:
+            return dims[:-1]
+        return (form.repeat // int(form.element),) if form.element and form.repeat > int(form.element) else ()
+    if dims is not None and math.prod(dims) == form.repeat and dims != (1,):
+        return dims
+    return () if form.repeat == 1 else (form.repeat,)
