@@ -5,7 +5,7 @@
 `name+`  `name-`       a boolean: yes, no
 `value`                the next non-hidden parameter in file order
 `@@file`               as the first argument: use that parameter file
-`--name value`         as `name=value`; also `--name=value`, `--flag`, `--no-flag`
+`--name value`         as `name=value`; also `--name=value`, `--flag`, `--no-flag`; `--` ends these forms
 =====================  ==================================================================
 """
 
@@ -93,9 +93,12 @@ class _Binder:
     def bind(self, argv: Sequence[str]) -> Assignments:
         """Go through the arguments once."""
         pending = list(argv)
+        options = True
         while pending:
             argument = pending.pop(0)
-            if argument.startswith("--") and len(argument) > 2:
+            if options and argument == "--":
+                options = False
+            elif options and argument.startswith("--"):
                 self._option(argument[2:], pending)
             elif not self._named(argument) and not self._switch(argument):
                 self._positional(argument)

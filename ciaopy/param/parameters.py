@@ -36,6 +36,13 @@ class ParameterSet:
     location : Location or None
         Where changes are saved; None keeps them in memory.
 
+    Attributes
+    ----------
+    evaluator : Evaluator
+        Follows redirections and checks, with the values of this run.
+    run_mode : str
+        Mode letters of this run: `mode=` of the command line, else of the file.
+
     Notes
     -----
     `par["name"]` is typed by the file: `b` bool; `i` int or None; `r` float or None (None is INDEF or undefined);
@@ -56,7 +63,8 @@ class ParameterSet:
         self._location = location
         self._results: dict[str, str] = {}
         self._learn: dict[str, str] = {}
-        self._evaluator = Evaluator(file, self._values)
+        self.evaluator = Evaluator(file, self._values)
+        self.run_mode = self._values.get("mode", file.mode)
 
     def __repr__(self) -> str:
         return f"<ParameterSet of {self.tool}, {len(self.file)} parameters, {self.path}>"
@@ -90,7 +98,7 @@ class ParameterSet:
         ParameterError
             The value is of the wrong type, out of range, not in the enumeration, or its redirection leads nowhere.
         """
-        return self._evaluator.value(self._known(name))
+        return self.evaluator.value(self._known(name))
 
     def get(self, name: str, default: Any = None) -> Any:
         """Typed value, or `default` where the file has no such parameter."""
@@ -98,11 +106,11 @@ class ParameterSet:
 
     def raw(self, name: str) -> str:
         """Text before redirection and environment, "" where undefined."""
-        return self._evaluator.stored(self._known(name))
+        return self.evaluator.stored(self._known(name))
 
     def text(self, name: str) -> str:
         """Evaluated, checked text, as `pget` prints it."""
-        return self._evaluator.check_stored(self._known(name))
+        return self.evaluator.check_stored(self._known(name))
 
     def given(self, name: str) -> bool:
         """Return True where the value came from the command line."""
@@ -113,7 +121,7 @@ class ParameterSet:
         found = []
         for name in self.file.names:
             try:
-                text = self._evaluator.check_stored(name)
+                text = self.evaluator.check_stored(name)
             except ParameterError:
                 text = self.raw(name)
             found.append((name, text))
@@ -135,7 +143,18 @@ class ParameterSet:
 
     def _checked(self, name: str, value: object) -> str:
         parameter = self.file[self._known(name)]
-        return self._evaluator.check_new(parameter, to_text(parameter, value, f"{self.tool}.{name}"))
+        return self.evaluator.check_new(parameter, to_text(parameter, value, f"{self.tool}.{name}"))
+
+    def ask_missing(self, prompter: Prompter) -> None:
+        """Ask, in file order, for every query parameter without a value from the command line."""
+        for name in self.file.names:
+            if not self.given(name) and asks(self.file, name, self.run_mode):
+                self._values[name] = prompter.ask(self.evaluator, name)
+
+    @property
+    def values(self) -> dict[str, str]:
+        """Texts of this run that stand before the stored ones: command line, answers, results."""
+        return dict(self._values)
 
     @property
     def has_results(self) -> bool:
@@ -224,8 +243,9 @@ def open_parameters(
     values = check_values(file, typed)
     given = list(values)
     par = ParameterSet(file, name, values, given, location if "w" in mode else None)
-    if query and "H" not in mode and "h" not in run_mode:
-        par = _ask_missing(par, run_mode, prompter or Prompter())
+    par.run_mode = run_mode
+    if query and "H" not in mode:
+        par.ask_missing(prompter or Prompter())
     remembered = [n for n in par._values if n != "mode" and ("L" in mode or _learns(file, n, run_mode))]
     par.will_learn(remembered)
     return par
@@ -268,14 +288,6 @@ def check_values(file: ParFile, typed: dict[str, str]) -> dict[str, str]:
     """
     evaluator = Evaluator(file, dict(typed))
     return {name: evaluator.check_new(file[name], text) for name, text in typed.items()}
-
-
-def _ask_missing(par: ParameterSet, run_mode: str, prompter: Prompter) -> ParameterSet:
-    """Ask, in file order, for every query parameter without a value from the command line."""
-    for name in par.file.names:
-        if not par.given(name) and asks(par.file, name, run_mode):
-            par._values[name] = prompter.ask(par._evaluator, name)
-    return par
 
 
 def save(location: Location, changes: Changes) -> Path:

@@ -65,18 +65,14 @@ class Prompter:
             There is nobody to answer: end of input, or no terminal.
         """
         parameter = evaluator.file[name]
-        err = self._err if self._err is not None else sys.stderr
         while True:
             stored = evaluator.stored(name)
             try:
                 current = evaluator.check_stored(name)
             except ParameterError:
                 current = stored
-            err.write(prompt_text(parameter, current))
-            err.flush()
-            line = self.read_line()
+            line = self.question(prompt_text(parameter, current))
             if line is None:
-                err.write("\n")
                 raise ParameterError(
                     f"{evaluator.file.tool}: no value for {name}, and no terminal to ask on; give {name}=VALUE, "
                     "or mode=h to take all values from the parameter file"
@@ -88,7 +84,20 @@ class Prompter:
                 evaluator.check_stored(name)
                 return stored
             except ParameterError as error:
-                err.write(f"{error}\n")
+                self._stream.write(f"{error}\n")
+
+    @property
+    def _stream(self) -> IO[str]:
+        return self._err if self._err is not None else sys.stderr
+
+    def question(self, text: str) -> str | None:
+        """Write `text` and return the line that answers it, None if there is nobody."""
+        self._stream.write(text)
+        self._stream.flush()
+        line = self.read_line()
+        if line is None:
+            self._stream.write("\n")
+        return line
 
     def read_line(self) -> str | None:
         """Return one line without its end, or None at the end of input or after a silence on a pipe."""
