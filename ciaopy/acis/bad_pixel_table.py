@@ -1,0 +1,116 @@
+"""Bad pixel blocks of FITS files: from and to rows of rectangles.
+
+Layout of ObsID 1230 (archive and CIAO 4.6): one block BADPIX<ccd> per chip with SHAPE, COMPONENT, CHIPX[2], CHIPY[2],
+TIME, TIME_STOP and STATUS (32 bits).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ciaopy.acis.bad_pixels import BadPixelRows
+from ciaopy.errors import DataError
+from ciaopy.fits.blocks import Column, Table, Vector
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+
+def ccd_of(table: Table) -> int:
+    """Return the CCD number of a BADPIX, MASK or GTI block, from CCD_ID or from the end of its name.
+
+    Raises
+    ------
+    DataError
+        Neither is there.
+    """
+    if "CCD_ID" in table.header:
+        return int(table.header["CCD_ID"])
+    digits = table.name[len(table.name.rstrip("0123456789")) :]
+    if not digits:
+        raise DataError(f"block {table.name}: no CCD_ID keyword and no CCD number in its name")
+    return int(digits)
+
+
+def rows_of(table: Table) -> BadPixelRows:
+    """Return the rectangles of a BADPIX block; a file without times gives rows that hold always (0, 0).
+
+    Raises
+    ------
+    DataError
+        A column is missing, or a shape is neither point nor rectangle.
+    """
+    n = table.nrows
+    shapes = {_text(s) for s in table["SHAPE"]} if "SHAPE" in table else set()
+    unknown = shapes - {"point", "rectangle", "box", ""}
+    if unknown:
+        raise DataError(f"block {table.name}: shape {sorted(unknown)[0]!r}; bad pixels are points and rectangles")
+    x, y = _limits(table["CHIPX"]), _limits(table["CHIPY"])
+    zero = np.zeros(n)
+    time = np.asarray(table["TIME"], np.float64) if "TIME" in table else zero
+    stop = np.asarray(table["TIME_STOP"], np.float64) if "TIME_STOP" in table else zero
+    status = table["STATUS"]
+    if status.dtype != np.uint32 or status.ndim != 1:
+        raise DataError(f"block {table.name}: STATUS is not a column of 32 bits")
+    return BadPixelRows(x[:, 0], x[:, 1], y[:, 0], y[:, 1], time, stop, status)
+
+
+def _text(value: Any) -> str:
+    text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
+    return text.strip().lower()
+
+
+def _limits(data: NDArray[Any]) -> NDArray[np.int64]:
+    """Return (n, 2) limits from a scalar column or a pair; a pair (v, 0) of a point repeats its value."""
+    pair = np.asarray(data, np.int64)
+    if pair.ndim == 1:
+        pair = np.stack([pair, pair], axis=1)
+    if pair.shape[1] == 1:
+        pair = np.repeat(pair, 2, axis=1)
+    pair = pair[:, :2].copy()
+    lone = pair[:, 1] <= 0
+    pair[lone, 1] = pair[lone, 0]
+    return pair
+
+
+def bad_pixel_table(ccd: int, rows: BadPixelRows, header: Header) -> Table:
+    """Return the BADPIX<ccd> block of a list of rectangles.
+
+    Parameters
+    ----------
+    ccd : int
+    rows : BadPixelRows
+        In the order wanted.
+    header : astropy.io.fits.Header
+        Observation keywords; copied, the block's own are added.
+    """
+    n = len(rows)
+    point = (rows.x_lo == rows.x_hi) & (rows.y_lo == rows.y_hi)
+    limits: dict[str, tuple[Any, str]] = {"TLMIN": (1, ""), "TLMAX": (1024, "")}
+    columns = [
+        Column("SHAPE", np.where(point, b"point", b"rectangle").astype("S16"), "16A", "", "region shape"),
+        Column("COMPONENT", np.arange(1, n + 1, dtype=np.int16), "1I", "", "Component number"),
+        Column("CHIPX", _pair(rows.x_lo, rows.x_hi), "2I", "pixel", "CHIP X location", dict(limits)),
+        Column("CHIPY", _pair(rows.y_lo, rows.y_hi), "2I", "pixel", "CHIP Y location", dict(limits)),
+        Column("TIME", rows.time.astype(np.float64), "1D", "s", "Time pixel went bad"),
+        Column("TIME_STOP", rows.time_stop.astype(np.float64), "1D", "s", "Time pixel stopped being bad"),
+        Column("STATUS", rows.status.astype(np.uint32), "32X", "coded", "Bad pixel status code"),
+    ]
+    own = header.copy()
+    own["EXTNAME"] = ("BADPIX", "name of this binary table extension")
+    own["EXTVER"] = ccd
+    own["HDUNAME"] = (f"BADPIX{ccd}", "ASCDM block name")
+    own["CONTENT"] = "BADPIX"
+    own["HDUCLASS"] = "ASC"
+    own["HDUCLAS1"] = "REGION"
+    own["HDUCLAS2"] = "BADPIX"
+    own["CCD_ID"] = ccd
+    named = {c.name.lower(): c for c in columns}
+    return Table(f"BADPIX{ccd}", named, own, [Vector("CHIP", ("CHIPX", "CHIPY"))])
+
+
+def _pair(low: NDArray[np.int64], high: NDArray[np.int64]) -> NDArray[np.int16]:
+    return np.ascontiguousarray(np.stack([low, high], axis=1).astype(np.int16))

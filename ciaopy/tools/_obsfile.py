@@ -1,0 +1,96 @@
+"""Observation keywords for a tool: from an event file's header or from a parameter file made of one (dmmakepar)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ciaopy.errors import DataError, UserError
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+    from ciaopy.datamodel import Workspace
+
+#: Keywords of one table or one file, which must not be carried into another.
+_OWN = re.compile(
+    r"^(SIMPLE|XTENSION|BITPIX|NAXIS\d*|EXTEND|PCOUNT|GCOUNT|TFIELDS|EXTNAME|EXTVER|HDUNAME|CHECKSUM|DATASUM|CONTENT"
+    r"|HDUCLAS.|HDUSPEC|HDUDOC|HDUVERS|LONGSTRN|HISTNUM|HISTORY|COMMENT|CREATOR|STATFILT|FLTFILE"
+    r"|\d*DS(TYP|VAL|REF|FORM|UNIT)\d+|M(TYPE|FORM)\d+|CAL_.*|)$"
+)
+
+
+def observation_header(path: str, ws: Workspace) -> Header:
+    """Return the observation's keywords, without those that belong to one file or table.
+
+    Parameters
+    ----------
+    path : str
+        An event file (virtual file accepted) or a parameter file as dmmakepar writes it.
+    ws : Workspace
+
+    Raises
+    ------
+    UserError
+        The file does not exist.
+    DataError
+        It is neither.
+    """
+    plain = Path(path.partition("[")[0])
+    if ws.in_memory(plain) is None and plain.is_file() and not looks_like_fits(plain):
+        header = _from_par(plain)
+    elif ws.exists(plain):
+        header = ws.read(path).header
+    else:
+        raise UserError(f"{plain}: no such file; give an event file or what dmmakepar made of one (parameter obsfile)")
+    return own_keywords_removed(header)
+
+
+def own_keywords_removed(header: Header) -> Header:
+    """Return a copy of a header without the keywords that belong to one file or table (names, subspace, history)."""
+    kept = header.copy()
+    for key in {k for k in kept if _OWN.match(k)}:
+        kept.remove(key, ignore_missing=True, remove_all=True)
+    return kept
+
+
+def looks_like_fits(path: Path) -> bool:
+    """True where a file begins as FITS or gzip does."""
+    with path.open("rb") as f:
+        start = f.read(9)
+    return start.startswith((b"SIMPLE", b"\x1f\x8b"))
+
+
+def _from_par(path: Path) -> Header:
+    from astropy.io.fits import Header
+
+    from ciaopy.param import ParFile
+
+    header = Header()
+    for parameter in ParFile.read(path):
+        name = parameter.name.upper()
+        if name == "MODE":
+            continue
+        header[name] = (_value(parameter.type, parameter.value), _comment(parameter.prompt))
+    if not header:
+        raise DataError(f"{path}: holds no keywords; make it with dmmakepar from the event file")
+    return header
+
+
+def _comment(text: str) -> str:
+    return "".join(c if " " <= c <= "~" else " " for c in text)[:40]
+
+
+def _value(kind: str, text: str | None) -> Any:
+    value = (text or "").strip()
+    try:
+        if kind.startswith("b"):
+            return value.lower() in {"yes", "y", "true", "t", "1"}
+        if kind.startswith("i"):
+            return int(value)
+        if kind.startswith(("r", "d")):
+            return float(value)
+    except ValueError:
+        return value
+    return value

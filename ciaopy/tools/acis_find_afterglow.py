@@ -1,0 +1,145 @@
+"""Find cosmic-ray afterglows and hot pixels in ACIS level-1 events and add them to a bad pixel file."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ciaopy.acis.afterglow import AfterglowSettings, Frames, find_bad_pixels
+from ciaopy.acis.bad_pixel_table import bad_pixel_table, ccd_of, rows_of
+from ciaopy.acis.bad_pixels import CHIP_SIZE, BadPixelEntries, BadPixelRows, empty_entries, expand
+from ciaopy.acis.exposures import Exposures, read_exposures
+from ciaopy.errors import DataError
+from ciaopy.fits.blocks import Dataset, Table
+from ciaopy.stack import build as build_stack
+from ciaopy.tools._obsfile import own_keywords_removed
+
+if TYPE_CHECKING:
+    from ciaopy.datamodel import Workspace
+    from ciaopy.param import ParameterSet
+
+_INVALID = np.uint32(1)
+_COLUMNS = ("ccd_id", "chipx", "chipy", "expno")
+
+
+def run(par: ParameterSet, ws: Workspace) -> None:
+    """Run acis_find_afterglow.
+
+    Raises
+    ------
+    DataError
+        Events are not TIMED, or a file lacks columns.
+    """
+    settings = AfterglowSettings(**{f.name: par[f.name] for f in fields(AfterglowSettings)})
+    ws.check_output(par["outfile"], par["clobber"], (par["badpixfile"],))
+    events = [_events(name, ws) for name in build_stack(par["infile"])]
+    header = events[0].header
+    known = ws.dataset(par["badpixfile"])
+    stat = ws.read(par["statfile"])
+    if not isinstance(stat, Table):
+        raise DataError(f"{par['statfile']}: not an exposure statistics file: its first block is no table")
+    exposures = read_exposures(stat)
+    windows = _windows(par["maskfile"], ws)
+    blocks = []
+    for block in known.blocks:
+        if not (isinstance(block, Table) and "STATUS" in block and "CHIPX" in block):
+            blocks.append(block)
+            continue
+        ccd = ccd_of(block)
+        rows = rows_of(block)
+        found = _search(ccd, events, exposures.get(ccd), _good_map(rows, windows, ccd), settings)
+        ws.console.say(f"CCD {ccd}: {len(found)} afterglows and hot pixels", 1)
+        base = own_keywords_removed(block.header if len(block.header) > 5 else header)
+        blocks.append(bad_pixel_table(ccd, _append(rows, found), base))
+    ws.write(par["outfile"], Dataset(blocks), par=par, clobber=par["clobber"])
+
+
+def _events(name: str, ws: Workspace) -> Table:
+    table = ws.read(name)
+    if not isinstance(table, Table):
+        raise DataError(f"{name}: not an event file: the block is no table")
+    mode = str(table.header.get("READMODE", "TIMED")).strip().upper()
+    if mode != "TIMED":
+        raise DataError(f"{name}: READMODE is {mode}; afterglows are searched in TIMED exposures only")
+    for column in _COLUMNS:
+        table.column(column)
+    return table
+
+
+def _search(
+    ccd: int, events: list[Table], exposures: Exposures | None, good: NDArray[np.bool_], settings: AfterglowSettings
+) -> BadPixelEntries:
+    if exposures is None:
+        return empty_entries()
+    parts = []
+    for table in events:
+        keep = table["ccd_id"] == ccd
+        if "status" in table:
+            keep &= (table["status"] & _INVALID) == 0
+        parts.append([table[c][keep] for c in ("chipx", "chipy", "expno")])
+    x, y, expno = (np.concatenate(column) for column in zip(*parts, strict=True))
+    frames = _in_good_time(exposures.frames(), ccd, events)
+    return find_bad_pixels(x, y, expno, frames, good, settings)
+
+
+def _in_good_time(frames: Frames, ccd: int, events: list[Table]) -> Frames:
+    """Keep the exposures whose middle lies in the good times of the event files, where they have any for the CCD."""
+    keep = np.zeros(len(frames), bool)
+    seen = False
+    middle = (frames.start + frames.stop) / 2
+    for table in events:
+        for block in table.companions:
+            if isinstance(block, Table) and "START" in block and "STOP" in block and _is_for(block, ccd):
+                seen = True
+                for start, stop in zip(block["START"], block["STOP"], strict=True):
+                    keep |= (middle >= start) & (middle < stop)
+    if not seen:
+        return frames
+    return Frames(frames.expno[keep], frames.start[keep], frames.stop[keep])
+
+
+def _is_for(gti: Table, ccd: int) -> bool:
+    try:
+        return ccd_of(gti) == ccd
+    except DataError:
+        return True
+
+
+def _windows(path: str, ws: Workspace) -> dict[int, NDArray[np.bool_]] | None:
+    """Return the pixels that each CCD sends down, first index CHIPY, from a mask file; None without one."""
+    if path.strip().lower() in {"", "none"}:
+        return None
+    maps: dict[int, NDArray[np.bool_]] = {}
+    for table in ws.dataset(path).tables("MASK"):
+        ccd = ccd_of(table)
+        active = maps.setdefault(ccd, np.zeros((CHIP_SIZE, CHIP_SIZE), bool))
+        rate = table["SAMP_CYC"] if "SAMP_CYC" in table else np.ones(table.nrows)
+        # later components are tested first on board: SAMP_CYC=0 windows switch pixels off
+        for (x0, x1), (y0, y1), shape, cycle in zip(table["CHIPX"], table["CHIPY"], table["SHAPE"], rate, strict=True):
+            if not shape.decode().strip().startswith("!") and cycle > 0:
+                active[max(y0 - 1, 0) : y1, max(x0 - 1, 0) : x1] = True
+    if not maps:
+        raise DataError(f"{path}: no MASK block; give the msk1 file of the observation")
+    return maps
+
+
+def _good_map(rows: BadPixelRows, windows: dict[int, NDArray[np.bool_]] | None, ccd: int) -> NDArray[np.bool_]:
+    good = np.ones((CHIP_SIZE, CHIP_SIZE), bool)
+    if windows is not None:
+        good &= windows.get(ccd, np.zeros_like(good))
+    known = expand(rows)
+    neighbour_or_boundary = np.uint32(1 << 8 | 1 << 11 | 1 << 12)
+    bad = (known.status & ~neighbour_or_boundary) != 0
+    good[known.y[bad] - 1, known.x[bad] - 1] = False
+    return good
+
+
+def _append(rows: BadPixelRows, found: BadPixelEntries) -> BadPixelRows:
+    """Return the input rows followed by one point for each new pixel, in order of time."""
+    order = np.lexsort((found.x, found.y, found.time))
+    new = found.take(order)
+    points = BadPixelRows(new.x, new.x, new.y, new.y, new.time, new.time_stop, new.status)
+    return BadPixelRows(*(np.concatenate([getattr(rows, f.name), getattr(points, f.name)]) for f in fields(rows)))
