@@ -212,3 +212,21 @@ def chip_to_tdet(ids, chipx, chipy, rules, tdetx, tdety):
             continue
         tdetx[i] = rules[c, 0] + rules[c, 2] * chipx[i] + rules[c, 3] * chipy[i]
         tdety[i] = rules[c, 1] + rules[c, 4] * chipx[i] + rules[c, 5] * chipy[i]
+
+
+@njit(cache=True, nogil=True)
+def convex_chain(x, y, chain):
+    """Fill `chain` with the indices of the lower convex chain of points sorted by (x, y); return how many.
+
+    Walking the chain turns counter-clockwise everywhere; points on its edges are left out.
+    """
+    n = 0
+    for i in range(x.size):
+        while n > 1:
+            a, b = chain[n - 2], chain[n - 1]
+            if (x[b] - x[a]) * (y[i] - y[a]) - (y[b] - y[a]) * (x[i] - x[a]) > 0.0:
+                break
+            n -= 1
+        chain[n] = i
+        n += 1
+    return n
