@@ -19,7 +19,7 @@ def make_table(name: str, header: dict[str, Any] | None = None, **columns: Any) 
 
 
 def aspect_columns(time: Any, **values: Any) -> dict[str, Any]:
-    t = np.asarray(time, float)
+    t = np.array(time, float)
     base = {"ra": 10.0, "dec": 20.0, "roll": 30.0, "dy": 0.0, "dz": 0.0, "dtheta": 0.0} | values
     return {"time": t} | {k: np.broadcast_to(np.asarray(v, float), t.shape).copy() for k, v in base.items()}
 

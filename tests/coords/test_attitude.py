@@ -78,7 +78,7 @@ def test_world_behind_the_plane_is_nan() -> None:
     x, y = TangentPlane(10.0, 20.0, 1.0, 1.0, 1e-4).world_to_pixel([190.0, 10.0], [-20.0, 20.0])
     assert np.isnan(x[0])
     assert np.isnan(y[0])
-    assert (x[1], y[1]) == (1.0, 1.0)
+    np.testing.assert_allclose([x[1], y[1]], 1.0, atol=1e-9)
 
 
 def test_frame_of_header() -> None:
