@@ -56,6 +56,12 @@ class Column:
         """Return the value of a per-column keyword, such as `TLMIN`, or `default`."""
         return self.keys[name][0] if name in self.keys else default
 
+    @property
+    def world_names(self) -> set[str]:
+        """Lower-case names by which the world coordinate of this column goes (TCNAM, else the type: `RA---TAN`)."""
+        names = {str(self.keys[k][0]).lower() for k in ("TCNAM", "TCNA") if k in self.keys}
+        return names or ({str(self.keys["TCTYP"][0]).split("-")[0].lower()} if "TCTYP" in self.keys else set())
+
     def with_data(self, data: Array) -> Column:
         """Return the same column description with other data."""
         return Column(self.name, data, self.form, self.unit, self.comment, dict(self.keys))
@@ -165,7 +171,8 @@ class Table:
     def select(self, names: Iterable[str]) -> Table:
         """Return the table with the named columns only, in the order given."""
         columns = {n.lower(): self.column(n) for n in names}
-        vectors = [v for v in self.vectors if all(c.lower() in columns for c in v.components)]
+        known = columns.keys() | {world for c in columns.values() for world in c.world_names}
+        vectors = [v for v in self.vectors if all(c.lower() in known for c in v.components)]
         return Table(self.name, columns, self.header, vectors, self.companions)
 
 

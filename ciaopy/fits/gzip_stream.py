@@ -19,7 +19,8 @@ from ciaopy.errors import DataError, UserError
 
 __all__ = ["GzipSource", "compress_file"]
 
-CHUNK = 4 << 20
+CHUNK = 32 << 20
+STEP = 1 << 20
 READ_BUFFER = 1 << 20
 MEMORY_LIMIT = 1 << 30
 
@@ -28,7 +29,7 @@ class _Store:
     """The bytes inflated so far: chunks of `CHUNK` bytes in memory, what is beyond the limit in an unnamed file."""
 
     def __init__(self, limit: int) -> None:
-        self._chunks: list[np.ndarray[Any, np.dtype[np.uint8]]] = []
+        self._chunks: list[memoryview] = []
         self._limit = limit
         self._spool: IO[bytes] | None = None
         self._spool_start = 0
@@ -39,14 +40,14 @@ class _Store:
         used = self.filled % CHUNK
         if used == 0 and (self._spool is None or not self._chunks):
             self._make_room()
-        return memoryview(self._chunks[-1])[used:]
+        return self._chunks[-1][used : used + STEP]
 
     def _make_room(self) -> None:
         if self._spool is None and len(self._chunks) * CHUNK < self._limit:
-            self._chunks.append(np.empty(CHUNK, np.uint8))
+            self._chunks.append(memoryview(np.empty(CHUNK, np.uint8)))
         elif self._spool is None:
             self._spool, self._spool_start = tempfile.TemporaryFile(prefix="ciaopy-"), self.filled  # noqa: SIM115
-            self._chunks.append(np.empty(CHUNK, np.uint8))
+            self._chunks.append(memoryview(np.empty(CHUNK, np.uint8)))
 
     def advance(self, nbytes: int) -> None:
         """Take note that `nbytes` were put into `space()`."""
@@ -66,7 +67,7 @@ class _Store:
             else:
                 start = at % CHUNK
                 got = min(want - done, CHUNK - start)
-                buffer[done : done + got] = memoryview(self._chunks[at // CHUNK])[start : start + got]
+                buffer[done : done + got] = self._chunks[at // CHUNK][start : start + got]
             done += got
         return done
 
@@ -194,7 +195,7 @@ def compress_file(source: Path, target: IO[bytes], name: Path) -> None:
 
     try:
         with source.open("rb") as plain, igzip.IGzipFile("", "wb", fileobj=target, mtime=0) as packed:
-            shutil.copyfileobj(plain, packed, CHUNK)
+            shutil.copyfileobj(plain, packed, STEP)
         target.flush()
     except OSError as problem:
         raise UserError(f"{name}: cannot be written: {problem.strerror or problem}") from None

@@ -6,7 +6,7 @@ HDUs are scanned one after the other, on demand, from the header text alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -167,18 +167,7 @@ class HduList:
         """
         if isinstance(hdu, HduInfo):
             return hdu
-        tests = [lambda info: info.index == hdu]
-        if isinstance(hdu, tuple):
-            name, version = hdu[0].strip().lower(), hdu[1]
-            tests = [lambda info: info.extname.lower() == name and info.extver == version]
-        elif isinstance(hdu, str):
-            name = hdu.strip().lower()
-            tests = [
-                lambda info: info.name.lower() == name,
-                lambda info: info.extname.lower() == name,
-                lambda info: f"{info.extname}{info.extver}".lower() == name,
-            ]
-        for test in tests:
+        for test in _name_tests(hdu):
             for info in self:
                 if test(info):
                     return info
@@ -194,6 +183,21 @@ class HduList:
             return False
         self._known.append(info)
         return True
+
+
+def _name_tests(hdu: int | str | tuple[str, int]) -> list[Callable[[HduInfo], bool]]:
+    """Return the tests that find an HDU, to be tried one after the other on all HDUs."""
+    if isinstance(hdu, int):
+        return [lambda info: info.index == hdu]
+    if isinstance(hdu, tuple):
+        name, version = hdu[0].strip().lower(), hdu[1]
+        return [lambda info: info.extname.lower() == name and info.extver == version]
+    name = hdu.strip().lower()
+    return [
+        lambda info: info.name.lower() == name,
+        lambda info: info.extname.lower() == name,
+        lambda info: f"{info.extname}{info.extver}".lower() == name,
+    ]
 
 
 def _read(source: Source, start: int, nbytes: int) -> bytes:
@@ -308,26 +312,26 @@ def _table(
         raise DataError(f"NAXIS = {len(axes)}: a table has 2 axes")
     row_bytes, nrows = axes
     nbytes = row_bytes * nrows + pcount
-    place = {"start": start, "data_start": data_start, "data_bytes": nbytes, "values": values}
-    if extension == "TABLE":
-        return HduInfo(index, "table", cards, nrows=nrows, row_bytes=row_bytes, unusual="ASCII table", **place)  # type: ignore[arg-type]
     infos, offset = [], 0
-    for number in range(1, _integer(values, "TFIELDS") + 1):
+    for number in range(1, _integer(values, "TFIELDS") + 1 if extension != "TABLE" else 1):
         info = _column(number, offset, {s: v for (s, n), v in keys.items() if n == number})
         infos.append(info)
         offset += info.form.width
     if offset > row_bytes:
         raise DataError(f"the columns need {offset} bytes in a row, NAXIS1 gives {row_bytes}")
     compressed = values.get("ZIMAGE") is True
-    return HduInfo(  # type: ignore[misc]
+    return HduInfo(
         index,
         "image" if compressed else "table",
         cards,
+        start,
+        data_start,
+        nbytes,
         nrows=nrows,
         row_bytes=row_bytes,
         columns=tuple(infos),
-        unusual="compressed image" if compressed else "",
-        **place,  # type: ignore[arg-type]
+        unusual="compressed image" if compressed else "ASCII table" if extension == "TABLE" else "",
+        values=values,
     )
 
 

@@ -87,9 +87,8 @@ def primary_cards() -> list[str]:
 
 def image_cards(image: Image, primary: bool) -> list[str]:
     """Return all cards of an image HDU but END and the check sums."""
-    if image.data is None:
-        bitpix, zero, shape = 8, 0, ()
-    else:
+    bitpix, zero, shape = 8, 0, tuple[int, ...]()
+    if image.data is not None:
         (bitpix, zero, _), shape = image_layout(image.data), image.data.shape
     first = make_card("SIMPLE", True, "conforms to the FITS standard")
     cards = [first if primary else make_card("XTENSION", "IMAGE", "image extension")]

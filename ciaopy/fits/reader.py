@@ -340,7 +340,7 @@ def block_header(info: HduInfo) -> Header:
 
 
 def _rescaled(info: HduInfo) -> bool:
-    return info.values.get("BSCALE", 1) != 1 or info.values.get("BZERO", 0) != 0
+    return bool(info.values.get("BSCALE", 1) != 1 or info.values.get("BZERO", 0) != 0)
 
 
 def _belongs_to_column(keyword: str, info: HduInfo) -> bool:
