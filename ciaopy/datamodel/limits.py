@@ -118,7 +118,7 @@ def _bit(table: Table, name: str, number: int) -> NDArray[Any]:
     data = table[name]
     if data.dtype.kind != "u" or data.ndim != 1 or number >= 8 * data.dtype.itemsize:
         raise UserError(f"column {name} of block {table.name} has no bit {number}")
-    return (data >> np.array(number, dtype=data.dtype)) & np.array(1, dtype=data.dtype)
+    return np.asarray((data >> np.array(number, dtype=data.dtype)) & np.array(1, dtype=data.dtype))
 
 
 def bin_edges(table: Table) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -38,7 +38,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     if not limits:
         raise UserError("no limits given; set userlimit or lkupfile")
     status = limit_status(table, limits, par["smooth"])
-    gti = good_times(table, ~status.any(axis=1))
+    gti = good_times(table, np.asarray(~status.any(axis=1)))
     own = [value.gti for value in Subspace.from_header(table.header, table.companions).tables()]
     if own:
         gti &= Gti.union(own)

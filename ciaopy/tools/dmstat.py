@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from ciaopy.param import ParameterSet
 
 RESULTS = (
-    "columns min min_loc max max_loc mean median sigma sum good null cnvrgd cntrd_log cntrd_phys sigma_cntrd".split()
+    *("columns", "min", "min_loc", "max", "max_loc", "mean", "median", "sigma", "sum", "good", "null", "cnvrgd"),
+    *("cntrd_log", "cntrd_phys", "sigma_cntrd"),
 )
 
 
@@ -40,11 +41,11 @@ class Report:
             return ""
         if not self.shape:
             return str(index + 1)
-        position = [p + 1.0 for p in reversed(np.unravel_index(index, self.shape))]
+        position = [float(p) + 1.0 for p in reversed(np.unravel_index(index, self.shape))]
         if self.physical_of is not None:
             header = self.physical_of.header
             position = [float(physical_axis(header, k).from_logical(p)) for k, p in enumerate(position, 1)]
-        return f"( {' '.join(_text(float(p)) for p in position)} )"
+        return f"( {' '.join(_text(p) for p in position)} )"
 
 
 def run(par: ParameterSet, ws: Workspace) -> None:
