@@ -40,8 +40,8 @@ class ColumnInfo:
     ----------
     number : int
         1-based, as in TTYPEn.
-    name, unit, comment : str
-        TTYPEn, TUNITn and the comment of TTYPEn.
+    name, unit, comment, form_text : str
+        TTYPEn, TUNITn, the comment of TTYPEn, and TFORMn as it is spelt.
     field : Field
         Position and layout in the row.
     keys : dict
@@ -54,6 +54,7 @@ class ColumnInfo:
     comment: str
     field: Field
     keys: dict[str, tuple[Any, str]]
+    form_text: str
 
     @property
     def form(self) -> Tform:
@@ -349,9 +350,8 @@ def _column(number: int, offset: int, keys: dict[str, tuple[Any, str]]) -> Colum
         rest["TNULL"] = (layout.null + int(zero), rest["TNULL"][1])
     elif layout.is_scaled:
         rest.pop("TNULL", None)  # null values have become NaN
-    return ColumnInfo(
-        number, str(name or f"col{number}").strip(), str(keys.get("TUNIT", ("",))[0] or ""), comment, layout, rest
-    )
+    unit, spelt = str(keys.get("TUNIT", ("",))[0] or ""), str(keys["TFORM"][0]).strip()
+    return ColumnInfo(number, str(name or f"col{number}").strip(), unit, comment, layout, rest, spelt)
 
 
 def _numeric(keys: dict[str, tuple[Any, str]], stem: str, number: int, default: int) -> float:

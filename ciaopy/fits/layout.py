@@ -13,7 +13,7 @@ from ciaopy.errors import DataError
 from ciaopy.fits.blocks import Block, Column, Image, Table
 from ciaopy.fits.header import card_keyword, column_keyword, header_cards, is_structural, make_card
 from ciaopy.fits.images import image_layout
-from ciaopy.fits.rows import Field, Tform, form_of, parse_tdim, row_dtype
+from ciaopy.fits.rows import Field, Tform, form_of, parse_tdim, parse_tform, row_dtype
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -164,8 +164,8 @@ def _column_cards(number: int, column: Column, field: Field) -> list[str]:
 
 def _form_text(column: Column, form: Tform) -> str:
     """Return TFORM; spelt as the column has it where that means the same (`D` for `1D`)."""
-    bare = str(form)
-    return column.form if column.form and column.form.strip() in (bare, bare.removeprefix("1")) else bare
+    same = bool(column.form) and parse_tform(column.form) == form
+    return column.form if same else str(form)
 
 
 def _tdim(column: Column, field: Field) -> str:

@@ -298,7 +298,7 @@ def _shifted(field: Field, first: int) -> Field:
 
 def _column(info: ColumnInfo, data: Array) -> Column:
     """Make the `Column`; one that TSCAL rescaled loses its form, so that it is written as the float it now is."""
-    form = "" if info.field.is_scaled else str(info.form)
+    form = "" if info.field.is_scaled else info.form_text
     keys = {stem: pair for stem, pair in info.keys.items() if stem != "TALEN"}
     return Column(info.name, data, form, info.unit, info.comment, keys)
 

@@ -97,6 +97,11 @@ class _TableStream:
             self._hdu.write(buffer, part)
         self.nrows += nrows
 
+    def append_rows(self, rows: Array) -> None:
+        """Write rows that are encoded already: uint8, shape (n, row_bytes)."""
+        self._hdu.write(as_bytes(np.ascontiguousarray(rows)))
+        self.nrows += len(rows)
+
     def _encoded(self, data: list[Array], nrows: int, block: int) -> Iterator[tuple[memoryview, int]]:
         """Yield the encoded rows with their sums, in order."""
         dtype, phase = self._layout.dtype, self._hdu.nbytes % 4
@@ -382,6 +387,24 @@ class TableWriter:
                 )
             columns.append(trial)
         self._stream.append(columns)
+
+    def append_rows(self, rows: Array) -> None:
+        """Write rows as they stand in a file whose columns have the forms of the template, in its order.
+
+        Parameters
+        ----------
+        rows : ndarray of uint8, shape (n, row_bytes)
+            Big-endian rows; tables with variable-length columns cannot be copied so.
+
+        Raises
+        ------
+        DataError
+            The rows have another length than the template's, or the template has variable-length columns.
+        """
+        variable = any(f.form.is_variable for f in self._layout.fields)
+        if variable or rows.ndim != 2 or rows.shape[1] != self._layout.row_bytes or rows.dtype != np.uint8:
+            raise DataError(f"{self._file.path}: rows of {rows.shape[-1]} bytes do not fit {self._layout.row_bytes}")
+        self._stream.append_rows(rows)
 
     def close(self) -> None:
         """Write what follows the table and give the file its name."""
