@@ -12,13 +12,16 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.errors import CalibrationError, DataError
+from ciaopy.errors import CalibrationError, CiaopyError, DataError
 from ciaopy.kernels.coords import CHIP_WIDTH
+
+if TYPE_CHECKING:
+    from ciaopy.fits.blocks import Table
 
 FloatArray: TypeAlias = NDArray[np.float64]
 Vector3: TypeAlias = tuple[float, float, float]
@@ -244,11 +247,13 @@ class Geometry:
         """
         instrument = str(header.get("INSTRUME", "")).strip().upper()
         detnam = str(header.get("DETNAM", "")).strip().upper()
-        name = "ACIS" if instrument == "ACIS" or (not instrument and detnam.startswith("ACIS")) else detnam
-        if not name:
+        if not (detnam or instrument == "ACIS"):
             raise DataError(f"{where}: no INSTRUME/DETNAM keywords to tell the detector by")
         try:
-            return self.detector(name)
+            found = self.detector("ACIS" if instrument == "ACIS" else detnam)
+            if instrument and not found.name.startswith(instrument):
+                raise DataError("INSTRUME and DETNAM disagree")
+            return found
         except DataError:
             known = ", ".join(self.detectors)
             raise DataError(
@@ -295,44 +300,28 @@ def _embedded() -> Geometry:
     return Geometry(detectors, aimpoints, "embedded (telD1999-07-23geomN0006, telD1999-07-23aimptsN0002)")
 
 
-@dataclass(frozen=True)
-class _CalTable:
-    name: str
-    header: Mapping[str, Any]
-    columns: Mapping[str, NDArray[Any]]
-
-    def column(self, name: str, path: object) -> NDArray[Any]:
-        try:
-            return self.columns[name]
-        except KeyError:
-            seen = ", ".join(self.columns)
-            raise CalibrationError(f"{path}: table {self.name} has no column {name}; it has {seen}") from None
-
-
-def _calibration_tables(path: Path) -> list[_CalTable]:
-    from astropy.io import fits
+def _calibration_tables(path: Path) -> list[Table]:
+    from ciaopy.fits import Table, read_dataset
 
     try:
-        with fits.open(path) as hdus:
-            return [
-                _CalTable(
-                    str(h.header.get("HDUNAME", h.name)),
-                    dict(h.header.items()),
-                    {c.upper(): np.array(h.data[c]) for c in h.columns.names},
-                )
-                for h in hdus
-                if isinstance(h, fits.BinTableHDU)
-            ]
-    except (OSError, TypeError, ValueError, KeyError) as e:
-        raise CalibrationError(f"{path}: cannot be read as a FITS calibration file ({e})") from e
+        return [b for b in read_dataset(path).blocks if isinstance(b, Table)]
+    except CiaopyError as e:
+        raise CalibrationError(f"{path}: cannot be read as a calibration file: {e}") from e
+
+
+def _column(table: Table, name: str, path: object) -> NDArray[Any]:
+    try:
+        return table[name]
+    except DataError as e:
+        raise CalibrationError(f"{path}: {e}") from e
 
 
 def _text(values: NDArray[Any]) -> list[str]:
     return [(v.decode("ascii", "replace") if isinstance(v, bytes) else str(v)).strip().upper() for v in values]
 
 
-def _detector_from_tables(old: Detector, instruments: _CalTable, tables: list[_CalTable], path: object) -> Detector:
-    names = _text(instruments.column("INSTRUMENT", path))
+def _detector_from_tables(old: Detector, instruments: Table, tables: list[Table], path: object) -> Detector:
+    names = _text(_column(instruments, "INSTRUMENT", path))
     if old.name not in names:
         raise CalibrationError(f"{path}: INSTRUMENTS has no row {old.name}; it has {', '.join(names)}")
     row = names.index(old.name)
@@ -346,22 +335,24 @@ def _detector_from_tables(old: Detector, instruments: _CalTable, tables: list[_C
     )
     if table is None:
         raise CalibrationError(f"{path}: no INSTGEOM table with INSTRUME={old.name}")
-    ids = [int(i) for i in table.column("CHIP_ID", path)]
+    ids = [int(i) for i in _column(table, "CHIP_ID", path)]
     chips = []
     for chip in old.chips:
         if chip.id not in ids:
             raise CalibrationError(f"{path}: table {table.name} has no chip {chip.id} of {old.name}; it has {ids}")
         i = ids.index(chip.id)
-        nx, ny = (int(n) for n in table.column("SIZE", path)[i])
-        corners = _corners({k: table.column(k.upper(), path)[i] for k in CORNERS})
+        nx, ny = (int(n) for n in _column(table, "SIZE", path)[i])
+        corners = _corners({k: _column(table, k.upper(), path)[i] for k in CORNERS})
         chips.append(replace(chip, size=(nx, ny), **corners))
-    aimpoint = instruments.columns.get("AIMPOINT_NAME")
+    aimpoint = old.aimpoint
+    if "AIMPOINT_NAME" in instruments:
+        aimpoint = _text(instruments["AIMPOINT_NAME"])[row]
     return replace(
         old,
         chips=tuple(chips),
-        origin=_triple(instruments.column("ORIGIN", path)[row]),
+        origin=_triple(_column(instruments, "ORIGIN", path)[row]),
         pixel=float(table.header.get("XSCALE", old.pixel)),
-        aimpoint=old.aimpoint if aimpoint is None else _text(aimpoint)[row],
+        aimpoint=aimpoint,
         focal_length=float(instruments.header.get("FOCLEN", old.focal_length)),
     )
 
@@ -369,6 +360,6 @@ def _detector_from_tables(old: Detector, instruments: _CalTable, tables: list[_C
 def _aimpoints(path: Path) -> dict[str, Vector3]:
     for table in _calibration_tables(path):
         if table.name.upper().startswith("AIMPOINTS"):
-            names = _text(table.column("AIMPOINT_NAME", path))
-            return dict(zip(names, map(_triple, table.column("AIMPOINT", path)), strict=True))
+            names = _text(_column(table, "AIMPOINT_NAME", path))
+            return dict(zip(names, map(_triple, _column(table, "AIMPOINT", path)), strict=True))
     raise CalibrationError(f"{path}: no AIMPOINTS table; is it an AIMPTS file?")

@@ -3,7 +3,7 @@
 The offsets shift and turn the detector in the focal plane. To first order in dy/F (about 1e-4) that is a rotation of
 the telescope: the new optical axis is the direction that STF = (0, 0, 0) sees, and the new Y axis is where +y of STF
 points. With the new attitude and zero offsets every chip position keeps its place on the sky; what is left is of order
-theta^2 dy/F (below 0.001 ACIS pixel at 15 arcmin for dy = 0.8 mm).
+theta^2 dy/F and x dy/F^2, with x the height of the chip above the focal plane: below 0.01 ACIS pixel for dy = 1 mm.
 """
 
 from __future__ import annotations
