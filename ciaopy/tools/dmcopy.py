@@ -1,0 +1,40 @@
+"""Copy a file, or the part of it that a virtual file describes: filtered, with chosen columns, binned to an image.
+
+`dmcopy "evt2.fits[EVENTS][energy=500:7000,ccd_id=0:3][bin sky=::2]" img.fits`
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ciaopy.datamodel.api import copy
+from ciaopy.errors import NotAvailableError
+
+if TYPE_CHECKING:
+    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.param import ParameterSet
+
+OPTIONS = ("", "image", "table", "all")
+
+
+def run(par: ParameterSet, ws: Workspace) -> None:
+    """Copy `infile` to `outfile`; `option=all` copies the other blocks of the file too.
+
+    Raises
+    ------
+    UserError, DataError
+        See `ciaopy.datamodel.api.copy`.
+    """
+    option = str(par["option"] or "").strip().lower()
+    if option not in OPTIONS:
+        raise NotAvailableError(f"dmcopy: option={option} is not known; use all, or nothing")
+    kernel = str(par["kernel"] or "default").strip().lower()
+    outfile = str(par["outfile"])
+    if kernel not in ("default", "fits", ""):
+        outfile += f"[opt kernel={kernel}]"
+    infile = str(par["infile"])
+    clobber = bool(par["clobber"])
+    written = copy(infile, outfile, ws, par, clobber=clobber, everything=option == "all")
+    if not written:
+        ws.console.warn(f"{infile}: no rows match; {par['outfile']} has an empty table")
+    ws.console.say(f"{par['outfile']}: {written} rows or pixels", level=1)
