@@ -435,7 +435,8 @@ class PsfRadius(Product):
         CalibrationError
             `ecf` outside the fractions of the table.
         """
-        if not self.ecf[0] <= ecf <= self.ecf[-1]:
+        # Tables hold float32: 0.95 may stand as 0.9499999.
+        if not self.ecf[0] - 1e-6 <= ecf <= self.ecf[-1] + 1e-6:
             raise CalibrationError(
                 f"{self.source}: no radius for an enclosed fraction of {ecf:g}; "
                 f"the table goes from {self.ecf[0]:g} to {self.ecf[-1]:g}"

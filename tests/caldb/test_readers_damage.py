@@ -1,0 +1,75 @@
+"""Damaged calibration files: a product or a CalibrationError, never anything else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import made_caldb_files as made
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ciaopy.caldb.load import read_product
+from ciaopy.caldb.products import Product
+from ciaopy.errors import CalibrationError
+
+PRODUCTS = sorted(made.BUILDERS)
+
+VALUES = [b"'4E      '", b"'PHA     '", b"'1E      '", b"'9A      '", b"0", b"-1", b"1000000000", b"T", b"1.5"]
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("sound")
+    return {p: made.write(folder / f"{p}.fits", *made.BUILDERS[p]()).read_bytes() for p in PRODUCTS}
+
+
+def outcome(product: str, path: Path, content: bytes) -> str:
+    path.write_bytes(content)
+    try:
+        made_product = read_product(product, path)
+    except CalibrationError as error:
+        assert path.name in str(error)
+        return "error"
+    assert isinstance(made_product, Product)
+    return "product"
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_changed_bytes(sound, tmp_path, product, data):
+    content = bytearray(sound[product])
+    for _ in range(data.draw(st.integers(1, 6))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    outcome(product, tmp_path / "changed.fits", bytes(content))
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(share=st.floats(0.0, 0.99))
+def test_cut_short(sound, tmp_path, product, share):
+    content = sound[product]
+    outcome(product, tmp_path / "short.fits", content[: int(share * len(content))])
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_changed_cards(sound, tmp_path, product, data):
+    """Replace the value of a keyword: sizes, forms, names, units."""
+    content = bytearray(sound[product])
+    cards = [k for k in range(0, len(content), 80) if content[k + 8 : k + 10] == b"= "]
+    start = data.draw(st.sampled_from(cards))
+    value = data.draw(
+        st.sampled_from(
+            [b"'4E      '", b"'PHA     '", b"'1E      '", b"0", b"-1", b"1000000000", b"T", b"'9A '", b"1.5"]
+        )
+    )
+    content[start + 10 : start + 30] = value.rjust(20) if not value.startswith(b"'") else value.ljust(20)
+    outcome(product, tmp_path / "card.fits", bytes(content))
+
+
+@pytest.mark.parametrize("content", [b"", b"SIMPLE", b"\0" * 5760, b"not a FITS file at all\n" * 300])
+def test_not_fits(tmp_path, content):
+    assert outcome("QE", tmp_path / "not.fits", content) == "error"
