@@ -7,6 +7,7 @@ import math
 import os
 import tempfile
 import zlib
+from contextvars import ContextVar
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,10 @@ from ciaopy.errors import CiaopyError, OutputExistsError, RegionError
 from ciaopy.fits.blocks import Column, Image, Table, Vector
 
 __all__ = ["read_region_file", "region_from_table", "region_to_table", "write_region_file"]
+
+
+# Files being read, so that one that includes itself is found out.
+_OPEN: ContextVar[tuple[str, ...]] = ContextVar("open region files", default=())
 
 
 def read_region_file(path: str | os.PathLike[str], wcs: SkyTransform | None = None) -> Region:
@@ -40,6 +45,9 @@ def read_region_file(path: str | os.PathLike[str], wcs: SkyTransform | None = No
         The file is missing, cannot be understood or has no shapes; the message names it.
     """
     name = os.fspath(path)
+    if name in _OPEN.get():
+        raise RegionError(f"{name}: includes itself")
+    token = _OPEN.set((*_OPEN.get(), name))
     try:
         if "[" in name and not Path(name).exists():
             return region_from_table(_filtered_table(name))
@@ -53,6 +61,8 @@ def read_region_file(path: str | os.PathLike[str], wcs: SkyTransform | None = No
     except RegionError as error:
         text = str(error)
         raise RegionError(text if text.startswith(f"{name}:") else f"{name}: {text}") from None
+    finally:
+        _OPEN.reset(token)
 
 
 def _existing(name: str) -> Path:
