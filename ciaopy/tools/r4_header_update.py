@@ -87,7 +87,7 @@ def _add_aspect_offsets(header: Header, asolfile: str, ws: Workspace) -> None:
     if not asolfile.strip() or asolfile.strip().lower() == "none":
         ws.console.warn("no aspect solution: DY_AVG, DZ_AVG and DTH_AVG are not added")
         return
-    values: dict[str, list[np.ndarray]] = {column: [] for _, column, _ in _OFFSETS}  # type: ignore[type-arg]
+    values: dict[str, list[np.ndarray]] = {column: [] for _, column, _ in _OFFSETS}
     for name in build_stack(asolfile):
         table = ws.read(name)
         if not isinstance(table, Table):
