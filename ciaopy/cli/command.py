@@ -54,15 +54,18 @@ class ParameterCommand(click.Command):
         if parameters is None:
             return files
         name, equals, start = incomplete.partition("=")
-        if equals and name:  # zsh and fish: units=def
+        if equals:  # zsh and fish: units=def
             items = _values(parameters.get(name))
             return [CompletionItem(f"{name}={item}") for item in items if item.startswith(start)] or files
-        if incomplete == "=" or (words and words[-1].endswith("=")):  # bash cuts words at "="
-            owner = words[-1].rstrip("=") or (words[-2] if len(words) > 1 else "")
-            start = "" if incomplete == "=" else incomplete
-            return [CompletionItem(item) for item in _values(parameters.get(owner)) if item.startswith(start)] or files
+        owner = words[-1] if words else ""  # bash cuts words at "=", and click drops an "=" that stands alone
+        if owner == "=":
+            owner = words[-2] if len(words) > 1 else ""
+        elif incomplete:
+            owner = ""
+        if owner in parameters:
+            return [CompletionItem(item) for item in _values(parameters[owner]) if item.startswith(incomplete)] or files
         names = [CompletionItem(f"{n}=", help=p.prompt) for n, p in parameters.items() if n.startswith(incomplete)]
-        return names + files
+        return files + names  # bash forgets what stands before a file
 
 
 def _values(parameter: Parameter | None) -> Sequence[str]:

@@ -11,6 +11,9 @@ from ciaopy.console import Console
 
 #: Commands that complete besides `ciaopy` itself: those that pip installs.
 INSTALLED = ("chandra_repro", "fluximage")
+#: Line of click's script for bash, and what keeps bash from a blank after `name=`.
+BASH_ADD = "COMPREPLY+=($value)"
+BASH_NO_BLANK = "; [[ $value == *= ]] && compopt -o nospace"
 
 
 def script(shell: str, names: tuple[str, ...]) -> str:
@@ -22,7 +25,7 @@ def script(shell: str, names: tuple[str, ...]) -> str:
     for name in names:
         cli = app if name == "ciaopy" else ParameterCommand(name)
         parts.append(cls(cli, {}, name, f"_{name.upper()}_COMPLETE").source())
-    return "\n".join(parts)
+    return "\n".join(parts).replace(BASH_ADD, BASH_ADD + BASH_NO_BLANK)
 
 
 @click.command("completion", short_help=run.SUBCOMMANDS["completion"])

@@ -6,8 +6,10 @@ Both are light: numerical libraries are loaded by the tool that is run, click on
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 from typing import NoReturn
 
 from ciaopy.cli import run
@@ -17,6 +19,7 @@ from ciaopy.cli.reporting import run_guarded
 
 def main(words: Sequence[str] | None = None) -> NoReturn:
     """Run `ciaopy WORDS` (default: the process's own) and exit with its status."""
+    signal.signal(signal.SIGTERM, _terminate)
     sys.exit(run_application(sys.argv[1:] if words is None else words))
 
 
@@ -27,7 +30,13 @@ def console_tool() -> NoReturn:
         from ciaopy.cli.command import ParameterCommand
 
         ParameterCommand(name).main(prog_name=name)
+    signal.signal(signal.SIGTERM, _terminate)
     sys.exit(run.run_command(name, sys.argv[1:]))
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    """Leave by an exception, so that temporary files are removed; the status is the shell's for this signal."""
+    sys.exit(128 + number)
 
 
 def run_application(words: Sequence[str]) -> int:
@@ -50,8 +59,13 @@ def _run_click(words: list[str]) -> int:
     from ciaopy.cli.command import app
     from ciaopy.errors import UsageError
 
+    if "_CIAOPY_COMPLETE" in os.environ:
+        app.main(words, prog_name="ciaopy")
     try:
-        status = app.main(words, prog_name="ciaopy", standalone_mode=False)
+        with app.make_context("ciaopy", words) as context:
+            status = app.invoke(context)
+    except click.exceptions.Exit as done:
+        return done.exit_code
     except click.Abort as error:
         raise KeyboardInterrupt from error
     except click.ClickException as error:

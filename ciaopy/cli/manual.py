@@ -17,6 +17,8 @@ ENVIRONMENT = (
     ("ASCDS_WORK_PATH", "Folder for temporary files."),
     ("NO_COLOR", "If set, no colour on a terminal."),
 )
+#: No hyphens and no wide gaps: names of files and values must be readable as they are.
+PLAIN_TEXT = (".nh", ".ad l")
 STATUS = "0: done. 1: the data or the processing failed. 2: the command line is wrong. 130: interrupted."
 
 
@@ -32,8 +34,9 @@ def _entry(head: str, text: str) -> list[str]:
 
 
 def _parameter(parameter: Parameter) -> list[str]:
-    """The paragraph of one parameter."""
-    head = f'.BR {escape(parameter.name)} " = {escape(default_text(parameter)).replace(chr(34), chr(34) * 2)}"'
+    """The paragraph of one parameter; a long default may be broken after its commas."""
+    default = escape(default_text(parameter)).replace(",", ",\\:").replace('"', '""')
+    head = f'.BR {escape(parameter.name)} " = {default}"'
     return _entry(head, f"{parameter.prompt or parameter.name} [{constraint(parameter)}]")
 
 
@@ -53,6 +56,7 @@ def tool_page(tool: catalog.Tool, parameters: ParFile) -> str:
     arguments = " ".join(f"\\fI{escape(p.name)}\\fR" for p in positional)
     lines = [
         f'.TH {escape(tool.name).upper()} 1 "" "ciaopy" "ciaopy tools"',
+        *PLAIN_TEXT,
         ".SH NAME",
         f"{escape(tool.name)} \\- {escape(tool.summary[:1].lower() + tool.summary[1:])}",
         ".SH SYNOPSIS",
@@ -87,6 +91,7 @@ def command_page(name: str) -> str:
     return "\n".join(
         [
             f'.TH {name.upper()} 1 "" "ciaopy" "ciaopy parameter commands"',
+            *PLAIN_TEXT,
             ".SH NAME",
             f"{name} \\- {escape(summary[:1].lower() + summary[1:])}",
             ".SH SYNOPSIS",
@@ -107,6 +112,7 @@ def application_page() -> str:
     """Return the man page of `ciaopy`."""
     lines = [
         '.TH CIAOPY 1 "" "ciaopy" "ciaopy"',
+        *PLAIN_TEXT,
         ".SH NAME",
         "ciaopy \\- Chandra X\\-ray data reduction with CIAO's commands, parameters and products",
         ".SH SYNOPSIS",

@@ -100,7 +100,7 @@ def run_words(name: str, words: Sequence[str]) -> int:
 
 
 def _run_tool(name: str, request: Request) -> int:
-    """Bind the parameters and run the tool at the verbosity that they give."""
+    """Bind the parameters and run the tool."""
     from ciaopy.engine.options import RunOptions
     from ciaopy.engine.run import run_tool
     from ciaopy.param import open_parameters
@@ -109,9 +109,7 @@ def _run_tool(name: str, request: Request) -> int:
     if request.ciao is not None and not any(word.startswith("tools=") for word in words):
         words = [*words, "tools=ciao"]
     par = open_parameters(name, words)
-    verbose = par.get("verbose")
-    console = Console(1 if verbose is None else verbose)
-    result = run_tool(par, console, options=RunOptions(plan=request.plan, ciao=request.ciao))
+    result = run_tool(par, Console(), options=RunOptions(plan=request.plan, ciao=request.ciao))
     return result if isinstance(result, int) and not isinstance(result, bool) else 0
 
 

@@ -17,8 +17,8 @@ MARK = "# shim written by `ciaopy shims`"
 
 
 def shim_text(name: str, python: str) -> str:
-    """Return the program that runs tool `name` with the interpreter `python`."""
-    return f'#!/bin/sh\n{MARK}\nexec {shlex.quote(python)} -m ciaopy.cli {name} "$@"\n'
+    """Return the program that runs tool `name` with `python`; -P keeps modules of the current folder out."""
+    return f'#!/bin/sh\n{MARK}\nexec {shlex.quote(python)} -P -m ciaopy.cli {name} "$@"\n'
 
 
 def is_ours(path: Path) -> bool:
