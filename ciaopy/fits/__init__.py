@@ -12,6 +12,7 @@ from ciaopy.fits.blocks import Block, Column, Dataset, Image, Table, Vector
 
 if TYPE_CHECKING:
     from ciaopy.fits.atomic import AtomicFile, check_output
+    from ciaopy.fits.edit import append_blocks, edit_header
     from ciaopy.fits.hdus import ColumnInfo, HduInfo
     from ciaopy.fits.header import new_header
     from ciaopy.fits.history import HistoryEntry, add_history, parse_history
@@ -33,8 +34,10 @@ __all__ = [
     "TableWriter",
     "Vector",
     "add_history",
+    "append_blocks",
     "being_read",
     "check_output",
+    "edit_header",
     "find_file",
     "new_header",
     "open_fits",
@@ -52,8 +55,10 @@ _HOMES = {
     "HistoryEntry": "history",
     "TableWriter": "writer",
     "add_history": "history",
+    "append_blocks": "edit",
     "being_read": "source",
     "check_output": "atomic",
+    "edit_header": "edit",
     "find_file": "source",
     "new_header": "header",
     "open_fits": "reader",

@@ -24,7 +24,7 @@ def fold(total: int) -> int:
     return total
 
 
-def block_sum(data: bytes | memoryview | Array, phase: int = 0) -> int:
+def block_sum(data: bytes | bytearray | memoryview | Array, phase: int = 0) -> int:
     """Return the folded sum of big-endian 32-bit words of some bytes.
 
     Parameters

@@ -184,7 +184,8 @@ def _write_image(file: AtomicFile, image: Image, checksum: bool) -> None:
     hdu.finish(cards)
 
 
-def _write_blocks(file: AtomicFile, blocks: Iterable[Block], checksum: bool, nproc: int) -> None:
+def write_blocks(file: AtomicFile, blocks: Iterable[Block], checksum: bool = True, nproc: int = 1) -> None:
+    """Write blocks one after the other, an empty primary HDU first where the file begins with a table."""
     for block in blocks:
         if file.position == 0 and isinstance(block, Table):
             cards = primary_cards()
@@ -264,8 +265,8 @@ def write_dataset(
         A block holds what FITS cannot.
     """
     listed = [blocks] if isinstance(blocks, Table | Image) else list(blocks)
-    with _output(path, clobber, sync) as file:
-        _write_blocks(file, with_companions(listed) or [_no_data()], checksum, _threads(nproc))
+    with open_output(path, clobber, sync) as file:
+        write_blocks(file, with_companions(listed) or [_no_data()], checksum, _threads(nproc))
     return Path(path)
 
 
@@ -291,7 +292,8 @@ class _GzipFile(AtomicFile):
             self.abandon()
 
 
-def _output(path: str | os.PathLike[str], clobber: bool, sync: bool) -> AtomicFile:
+def open_output(path: str | os.PathLike[str], clobber: bool, sync: bool) -> AtomicFile:
+    """Open an atomic output, compressed at the end where the name says so."""
     packed = os.fspath(path).lower().endswith(".gz")
     return _GzipFile(path, clobber, sync) if packed else AtomicFile(path, clobber, sync)
 
@@ -341,10 +343,10 @@ class TableWriter:
         self._template = Table(template.name, template.columns, self.header, template.vectors)
         self._layout = table_layout(template)
         self._checksum, self._nproc = checksum, _threads(nproc)
-        self._file = _output(path, clobber, sync)
+        self._file = open_output(path, clobber, sync)
         try:
             first = list(before) or [_no_data()]
-            _write_blocks(self._file, first, checksum, self._nproc)
+            write_blocks(self._file, first, checksum, self._nproc)
             self._stream = _TableStream(self._file, self._template, self._layout, checksum, self._nproc)
         except BaseException:
             self._file.abandon()
@@ -410,7 +412,7 @@ class TableWriter:
         """Write what follows the table and give the file its name."""
         try:
             self._stream.finish(self._template)
-            _write_blocks(self._file, with_companions(self.after), self._checksum, self._nproc)
+            write_blocks(self._file, with_companions(self.after), self._checksum, self._nproc)
         except BaseException:
             self._file.abandon()
             raise
