@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -238,9 +239,7 @@ class _Task:
             names.add("node_id")
         if recipe.grades != "carried":
             names |= {"fltgrade", "grade"}
-        if recipe.pulse_height != "carried":
-            names.add("pha")
-        elif recipe.drift:
+        if recipe.pulse_height != "carried" or recipe.drift:
             names.add("pha")
         if recipe.grades != "carried" or ("pha_ro" not in self.columns and self._has_islands):
             names.add("pha_ro")
@@ -444,7 +443,7 @@ class _Task:
         return out
 
 
-def _as_type(values: Array, dtype: np.dtype[np.generic], name: str) -> Array:
+def _as_type(values: Array, dtype: np.dtype[Any], name: str) -> Array:
     """Return values as `dtype`; numbers become the nearest integer, what is not a number the column's null value."""
     if dtype.kind not in "iu" or values.dtype.kind != "f":
         return values.astype(dtype, copy=False)

@@ -1,0 +1,144 @@
+"""Calibration of ACIS events for a tool: which products there are, what stands in for those that are not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from ciaopy.acis.chip_tables import CurveTables
+from ciaopy.acis.cti import CtiTables, cti_application, cti_tables
+from ciaopy.acis.gain import gain_tables, time_tables
+from ciaopy.acis.process import Calibration
+from ciaopy.acis.pulse_height import split_array
+from ciaopy.caldb.products_acis import (
+    CtiModel,
+    DetGain,
+    GradeImages,
+    GradeTable,
+    SplitThreshold,
+    SubPixel,
+    TimeGain,
+)
+from ciaopy.caldb.products_base import Product
+from ciaopy.errors import CalibrationError
+
+__all__ = ["EventProducts", "load_products", "wanted_product"]
+
+P = TypeVar("P", bound=Product)
+
+
+@dataclass(eq=False)
+class EventProducts:
+    """The products of acis_process_events; None for those that are not wanted or not there.
+
+    Attributes
+    ----------
+    missing : dict of str to str
+        Product asked of the CALDB to the reason why there is none.
+    gain_named : bool
+        The user named the gain (a file or `lite`), so it is used whatever it is.
+    """
+
+    split: SplitThreshold | None = None
+    grades: GradeTable | None = None
+    grade_images: GradeImages | None = None
+    cti: CtiModel | None = None
+    drift: TimeGain | None = None
+    gain: DetGain | None = None
+    subpixel: SubPixel | None = None
+    missing: dict[str, str] = field(default_factory=dict)
+    gain_named: bool = False
+
+    @property
+    def lite(self) -> tuple[str, ...]:
+        """CALDB names of the products that are the embedded approximation."""
+        named = {
+            "EVTSPLT": self.split,
+            "GRADE": self.grades,
+            "DET_GAIN": self.gain,
+            "SUBPIX": self.subpixel,
+        }
+        return tuple(name for name, product in named.items() if product is not None and product.is_lite)
+
+    @property
+    def cti_application(self) -> str:
+        """CTI_APP of the CTI model."""
+        return cti_application(self.cti)
+
+    def tables(self, use_gain: bool) -> Calibration:
+        """Return the products as the kernels take them."""
+        cti: CtiTables | None = cti_tables(self.cti) if self.cti is not None else None
+        drift: CurveTables | None = time_tables(self.drift) if self.drift is not None else None
+        epochs = (self.drift.epoch1, self.drift.epoch2) if self.drift is not None else (0.0, 0.0)
+        gain = gain_tables(self.gain) if use_gain and self.gain is not None else None
+        split = split_array(self.split.adu if self.split is not None else None)
+        known = {} if self.grades is None else {"grades": self.grades.grade}
+        return Calibration(
+            split=split,
+            cti=cti,
+            grade_images=self.grade_images,
+            drift=drift,
+            epochs=epochs,
+            gain=gain,
+            subpixel=self.subpixel,
+            **known,
+        )
+
+
+def wanted_product(product: str, value: str, header: Mapping[str, Any], kind: type[P]) -> P | None:
+    """Return a product, or None for `NONE`.
+
+    Raises
+    ------
+    CalibrationError
+        There is none, or it cannot be read.
+    """
+    from ciaopy.caldb.load import load
+
+    found = load(product, value, header)
+    if found is not None and not isinstance(found, kind):
+        raise CalibrationError(f"{value}: holds a {type(found).__name__}, not the {product} that is asked for")
+    return found
+
+
+def load_products(values: Mapping[str, str], header: Mapping[str, Any]) -> EventProducts:
+    """Return the products that a run needs.
+
+    Parameters
+    ----------
+    values : mapping of str to str
+        CALDB name to parameter value, for the products that are needed: EVTSPLT, GRADE, GRDIMG, CTI, T_GAIN, DET_GAIN,
+        SUBPIX. Those left out are None.
+    header : mapping
+        Header of the observation.
+
+    Raises
+    ------
+    CalibrationError
+        A file that was named cannot be read; several files of the CALDB fit equally well; or there is no table of
+        thresholds, grades or sub-pixel offsets.
+    """
+    products = EventProducts(gain_named=not values.get("DET_GAIN", "CALDB").strip().upper().startswith("CALDB"))
+
+    def optional(name: str, kind: type[P]) -> P | None:
+        value = values.get(name, "NONE").strip()
+        try:
+            return wanted_product(name, value, header, kind)
+        except CalibrationError as error:
+            if not value.upper().startswith("CALDB"):
+                raise
+            products.missing[name] = str(error)
+            return None
+
+    def needed(name: str, kind: type[P]) -> P | None:
+        return wanted_product(name, values.get(name, "NONE"), header, kind)
+
+    products.split = needed("EVTSPLT", SplitThreshold)
+    products.grades = needed("GRADE", GradeTable)
+    products.subpixel = needed("SUBPIX", SubPixel)
+    products.gain = optional("DET_GAIN", DetGain)
+    products.cti = optional("CTI", CtiModel)
+    products.grade_images = optional("GRDIMG", GradeImages)
+    products.drift = optional("T_GAIN", TimeGain)
+    return products

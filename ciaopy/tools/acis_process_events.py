@@ -1,0 +1,332 @@
+"""Recalibrate ACIS events: status bits, CTI, grades, gain, sub-pixel positions, coordinates."""
+
+from __future__ import annotations
+
+import time as clock
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ciaopy.acis.cti import CtiRules
+from ciaopy.acis.event_definition import parse_event_definition
+from ciaopy.acis.event_table import CalibrationRecord, event_table, write_keywords
+from ciaopy.acis.observing_mode import ObservingMode
+from ciaopy.acis.process import Counts, Observation, Options, process_events
+from ciaopy.acis.recalibration import InputState, Recipe, Wishes, choose_recipe
+from ciaopy.console import Console
+from ciaopy.errors import DataError, NoDataError, ParameterError, UserError
+from ciaopy.fits.blocks import Table
+from ciaopy.tools import _acis_observation as around
+from ciaopy.tools._event_calibration import EventProducts, load_products
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+    from ciaopy.coords import EventTransform
+    from ciaopy.datamodel import Workspace
+    from ciaopy.param import ParameterSet
+
+_PLACES = ("tdet", "det", "tan", "sky")
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """What one run has in hand: parameters, the events as read, and the header of the output."""
+
+    par: ParameterSet
+    ws: Workspace
+    console: Console
+    infile: str
+    table: Table
+    header: Header
+    mode: ObservingMode
+    method: str
+
+
+def run(par: ParameterSet, ws: Workspace) -> None:
+    """Run acis_process_events.
+
+    Raises
+    ------
+    UserError, ParameterError
+        A parameter cannot be honoured; the output exists.
+    DataError
+        The events or a companion file lack what the mode needs.
+    CalibrationError
+        A calibration file that was asked for is missing or unreadable.
+    """
+    definition = parse_event_definition(par["eventdef"])
+    run = _open(par, ws)
+    products = load_products(_wanted_products(run), run.header)
+    recipe = _recipe(run, products)
+    transform, aspect_names = _transform(run)
+    observation = _observation(run, transform)
+    options = _options(run, recipe)
+    columns = {name: column.data for name, column in run.table.columns.items()}
+    done = process_events(
+        columns, definition, products.tables(recipe.energy == "gain"), observation, options, (ws.nproc, 65536)
+    )
+    _check_aspect(run, done.counts, aspect_names)
+    record = _record(run, products, recipe, aspect_names)
+    messages = _messages(run, products, recipe, done.counts)
+    write_keywords(run.header, record)
+    frame = transform.frame if transform is not None else None
+    out = event_table(run.table, run.header, done.columns, definition, frame, par["pi_num_bins"])
+    ws.write(par["outfile"], out, par=par, clobber=par["clobber"])
+    _report(run, messages, len(out))
+
+
+def _open(par: ParameterSet, ws: Workspace) -> _Run:
+    """Read the events and settle the mode."""
+    from ciaopy.stack import build
+
+    names = [n for n in build(par["infile"]) if n.strip()]
+    if len(names) != 1:
+        raise UserError(f"infile={par['infile']!r} names {len(names)} files; give one (dmmerge joins event files)")
+    ws.check_output(par["outfile"], par["clobber"], (names[0],))
+    console = ws.console if par.given("verbose") else ws.console.at(max(ws.console.verbose, 1))
+    table = ws.read(names[0])
+    if not isinstance(table, Table):
+        raise DataError(f"{names[0]}: an image, not an event table; give the level-1 event file")
+    for column in ("time", "ccd_id", "chipx", "chipy"):
+        if column not in table:
+            raise DataError(f"{names[0]}: no column {column} in block {table.name}; give the level-1 event file")
+    header = table.header.copy()
+    around.apply_obsfile(header, par["obsfile"], ws)
+    mode = ObservingMode.of_header(header, names[0])
+    method = str(par["pix_adj"]).strip().upper()
+    if method == "CENTROID" and not mode.islands:
+        console.warn(f"pix_adj=CENTROID needs event islands, which {mode.name} mode does not send; NONE is used")
+        method = "NONE"
+    return _Run(par, ws, console, names[0], table, header, mode, method)
+
+
+def _wanted_products(run: _Run) -> dict[str, str]:
+    """Return CALDB name to parameter value, of the products that this run needs."""
+    par = run.par
+    values = {"EVTSPLT": par["threshfile"], "GRADE": par["gradefile"]}
+    if par["doevtgrade"] and par["apply_cti"]:
+        values["CTI"] = par["ctifile"]
+        if not run.mode.islands:
+            values["GRDIMG"] = par["grade_image_file"]
+    if par["apply_tgain"]:
+        values["T_GAIN"] = par["tgainfile"]
+    if par["calculate_pi"]:
+        values["DET_GAIN"] = par["gainfile"]
+    if run.method == "EDSER" and par["stop"] in _PLACES:
+        values["SUBPIX"] = par["subpixfile"]
+        if around.is_none(values["SUBPIX"]):
+            raise ParameterError("subpixfile=NONE does not go with pix_adj=EDSER; set pix_adj=NONE or give a file")
+    return values
+
+
+def _flag(header: Header, key: str) -> bool:
+    """Return a header flag that is a logical, or the text T or F."""
+    value = header.get(key, False)
+    return value.strip().upper() in ("T", "TRUE", "YES") if isinstance(value, str) else bool(value)
+
+
+def _recipe(run: _Run, products: EventProducts) -> Recipe:
+    """Decide which columns are computed and which stay."""
+    par = run.par
+    gain = "none" if products.gain is None else "lite" if products.gain.is_lite and not products.gain_named else "real"
+    wishes = Wishes(
+        grades=par["doevtgrade"],
+        cti=par["apply_cti"] and not around.is_none(par["ctifile"]),
+        drift=par["apply_tgain"] and not around.is_none(par["tgainfile"]),
+        energy=par["calculate_pi"],
+        has_cti=products.cti is not None and (run.mode.islands or products.grade_images is not None),
+        has_drift=products.drift is not None,
+        gain=gain,  # type: ignore[arg-type]
+        standard_channels=par["pi_bin_width"] == 14.6 and par["pi_num_bins"] == 1024,
+    )
+    state = InputState(
+        columns=frozenset(run.table.columns),
+        cti_applied=_flag(run.header, "CTI_CORR"),
+        drift_applied=_flag(run.header, "TGAINCOR"),
+        where=run.infile,
+    )
+    return choose_recipe(run.mode, wishes, state)
+
+
+def _transform(run: _Run) -> tuple[EventTransform | None, tuple[str, ...]]:
+    """Return the coordinate transformation, None if no coordinates are wanted, and the aspect files."""
+    if run.par["stop"] not in _PLACES:
+        return None, ()
+    from ciaopy.coords import EventTransform, FocalPlane, SkyFrame
+
+    plane = FocalPlane.from_header(run.header, None, run.infile)
+    frame = SkyFrame.from_header(run.header, None, run.infile)
+    aspect, names = around.read_aspect(run.par["acaofffile"], run.header, run.ws, run.console)
+    return EventTransform(plane, frame, aspect), names
+
+
+def _observation(run: _Run, transform: EventTransform | None) -> Observation:
+    par, header, mode = run.par, run.header, run.mode
+    pixels = around.read_bad_pixels(par["badpixfile"], header, run.ws)
+    temperature = around.read_temperature(par["mtlfile"], run.ws)
+    seen = Observation(
+        mode=mode,
+        transform=transform,
+        pixels=around.bad_pixel_map(pixels, run.table["time"]),
+        active=around.active_chips(header),
+        rows=around.read_out_rows(header, mode.continuous),
+        temperature=temperature,
+    )
+    if not mode.continuous or transform is None:
+        return seen
+    return replace(seen, **_clocking(run, transform))
+
+
+def _clocking(run: _Run, transform: EventTransform) -> dict[str, Any]:
+    """Return what continuous clocking needs to know: the time per row, the target, the roll."""
+    from ciaopy.acis.continuous_clocking import ROW_TIME
+
+    header = run.header
+    row_time = float(header.get("TIMEDEL", ROW_TIME))
+    if not 0.0 < row_time < 0.1:
+        row_time = ROW_TIME
+    source = None
+    if "chipy_tg" not in run.table:
+        if header.get("RA_TARG") is None or header.get("DEC_TARG") is None:
+            raise DataError(
+                f"{run.infile}: no keywords RA_TARG and DEC_TARG, which continuous clocking needs to place the source"
+            )
+        x, y = transform.frame.plane.world_to_pixel(float(header["RA_TARG"]), float(header["DEC_TARG"]))
+        source = (float(x), float(y))
+    return {"row_time": row_time, "source": source, "roll_nom": float(header.get("ROLL_NOM", 0.0))}
+
+
+def _options(run: _Run, recipe: Recipe) -> Options:
+    par = run.par
+    seed = par["rand_seed"]
+    return Options(
+        recipe=recipe,
+        pix_adj=run.method,
+        stop=par["stop"],
+        rand_seed=seed if seed else clock.time_ns() % 2**31,
+        rand_pha=par["rand_pha"],
+        trail=par["trail"] if par["check_vf_pha"] else None,
+        pi_bin_width=par["pi_bin_width"],
+        pi_num_bins=par["pi_num_bins"],
+        cti=CtiRules(par["max_cti_iter"], par["cti_converge"]),
+    )
+
+
+def _check_aspect(run: _Run, counts: Counts, names: tuple[str, ...]) -> None:
+    if run.table.nrows and counts.outside == run.table.nrows and names:
+        raise NoDataError(
+            f"{run.infile}: no event falls in the aspect solution {', '.join(names)}; "
+            "give the asol1 files of this observation"
+        )
+
+
+def _record(run: _Run, products: EventProducts, recipe: Recipe, aspect: tuple[str, ...]) -> CalibrationRecord:
+    """Return the keywords that say what was done."""
+    from ciaopy import __version__
+
+    par, header = run.par, run.header
+    keys: dict[str, Any] = {"CREATOR": f"acis_process_events - ciaopy {__version__}"}
+    if aspect:
+        keys["ASOLFILE"] = ",".join(aspect)
+    places = par["stop"] in _PLACES
+    if places:
+        keys |= {"PIX_ADJ": run.method, "RAND_SKY": 0.5 if run.method == "RANDOMIZE" else 0.0}
+        keys["SUBPIXFL"] = products.subpixel.filename if run.method == "EDSER" and products.subpixel else "NONE"
+        systems = ("CHIP:AXAF-ACIS-1.0", "TDET:ACIS-2.2", "DET:ASC-FP-1.1", "SKY:ASC-FP-1.1")
+        keys |= {f"ACSYS{i}": text for i, text in enumerate(systems, 1)}
+    keys["CHKVFPHA"] = bool(par["check_vf_pha"])
+    keys["BPIXFILE"] = "NONE" if around.is_none(par["badpixfile"]) else around.base_name(par["badpixfile"])
+    keys["MTLFILE"] = "NONE" if around.is_none(par["mtlfile"]) else around.base_name(par["mtlfile"])
+    keys |= _pulse_height_keywords(run, products, recipe)
+    if recipe.energy == "gain" and products.gain is not None:
+        keys |= {"GAINFILE": products.gain.filename, "RAND_PI": 1.0 if par["rand_pha"] else 0.0}
+    elif "GAINFILE" not in header:
+        keys["GAINFILE"] = "NONE"
+    if run.mode.continuous and places:
+        keys["TIME_ADJ"] = "GRATING" if "chipy_tg" in run.table else "TARGET"
+    if products.lite:
+        from ciaopy.caldb.lite import CALDBVER
+
+        keys["CALDBVER"] = CALDBVER
+    source = around.base_name(run.infile)
+    notes = []
+    if recipe.carried:
+        notes.append(f"acis_process_events: {', '.join(recipe.carried)} kept from {source}, not recalibrated.")
+    return CalibrationRecord(keys, recipe.carried, source, notes)
+
+
+def _pulse_height_keywords(run: _Run, products: EventProducts, recipe: Recipe) -> dict[str, Any]:
+    """Return the keywords on thresholds, grades, CTI and time-dependent gain; kept ones where columns are kept."""
+    header = run.header
+    keys: dict[str, Any] = {}
+    if recipe.grades != "carried":
+        keys["GRD_FILE"] = products.grades.filename if products.grades else "NONE"
+        keys["THRFILE"] = products.split.filename if products.split else "NONE"
+        keys |= {"CORNERS": 2, "GRADESYS": "ASCA"}
+    kept = recipe.pulse_height == "carried"
+    if recipe.cti_applied and products.cti is not None:
+        keys |= {"CTI_CORR": True, "CTI_APP": products.cti_application, "CTIFILE": products.cti.filename}
+    elif not kept or "CTI_CORR" not in header:
+        keys |= {"CTI_CORR": False, "CTI_APP": "N" * 10, "CTIFILE": "NONE"}
+    if recipe.drift and products.drift is not None:
+        keys |= {"TGAINCOR": "T", "TGAINFIL": products.drift.filename}
+    elif not kept or "TGAINCOR" not in header:
+        keys |= {"TGAINCOR": "F", "TGAINFIL": "NONE"}
+    return keys
+
+
+def _messages(run: _Run, products: EventProducts, recipe: Recipe, counts: Counts) -> list[str]:
+    """Return the warnings of a run."""
+    found = []
+    par = run.par
+    if recipe.carried:
+        missing = [str(name) for name in ("CTI", "T_GAIN") if name in products.missing]
+        if products.gain is None or (products.gain.is_lite and not products.gain_named):
+            missing.append("DET_GAIN")
+        found.append(
+            f"no CALDB product {', '.join(missing) or 'for them'}: {', '.join(recipe.carried)} are kept "
+            f"from {around.base_name(run.infile)}, not recalibrated"
+        )
+    skipped = [n for n in ("CTI", "T_GAIN", "GRDIMG") if n in products.missing]
+    if skipped and not (recipe.carried and recipe.pulse_height == "carried"):
+        found.append(f"not applied, for want of the CALDB product: {', '.join(skipped)}")
+    if products.lite:
+        found.append(
+            f"no CALDB: {', '.join(products.lite)} from the embedded calibration "
+            f"({_lite_version()}); the header says CALDBVER={_lite_version()}"
+        )
+    n = run.table.nrows
+    if counts.outside:
+        found.append(
+            f"{counts.outside} of {n} events at times without aspect solution: kept, with DET and SKY undefined (NaN)"
+        )
+    if counts.unsettled:
+        found.append(
+            f"{counts.unsettled} of {n} events whose CTI adjustment did not settle in {par['max_cti_iter']} steps"
+        )
+    if counts.off_chip:
+        found.append(f"the target is not on the chip of {counts.off_chip} of {n} events; the nearest row is taken")
+    return found
+
+
+def _lite_version() -> str:
+    from ciaopy.caldb.lite import CALDBVER
+
+    return CALDBVER
+
+
+def _report(run: _Run, messages: list[str], count: int) -> None:
+    """Tell warnings and the result on the screen, and in the log file if there is one."""
+    for message in messages:
+        run.console.warn(message)
+    summary = f"acis_process_events: {count} events of {run.infile} written to {run.par['outfile']}"
+    run.ws.console.say(summary, 1)
+    logfile = str(run.par["logfile"]).strip()
+    if logfile.lower() in ("", "none", "stdout", "stderr"):
+        return
+    try:
+        with Path(logfile).open("a", encoding="utf-8") as log:
+            log.write("\n".join([*messages, summary]) + "\n")
+    except OSError as error:
+        raise UserError(f"logfile={logfile}: cannot be written ({error.strerror})") from error
