@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeAlias
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ciaopy.fits.blocks import Array
+Array: TypeAlias = NDArray[Any]
 
 __all__ = ["add_counts", "add_weights", "axis_index", "new_index"]
 

@@ -6,10 +6,12 @@ entries) go through a binary search.
 
 from __future__ import annotations
 
+from typing import Any, TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.fits.blocks import Array
+Array: TypeAlias = NDArray[Any]
 
 __all__ = ["FEW", "in_spans", "match_bits"]
 
