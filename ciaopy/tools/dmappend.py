@@ -1,0 +1,44 @@
+"""Append a block to an existing file, in place.
+
+`dmappend "evt2.fits[GTI7]" out.fits`
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ciaopy.errors import UserError
+from ciaopy.fits.blocks import Block
+
+if TYPE_CHECKING:
+    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.param import ParameterSet
+
+
+def run(par: ParameterSet, ws: Workspace) -> None:
+    """Append the block that `infile` describes to `outfile`; the blocks that are there keep their bytes.
+
+    Raises
+    ------
+    UserError, DataError
+        The output does not exist or cannot be written; no such input file or block.
+    """
+    from ciaopy.datamodel.output import finish
+    from ciaopy.datamodel.parser import parse
+    from ciaopy.fits import append_blocks
+
+    target = parse(str(par["outfile"]))
+    path = Path(target.path)
+    if not ws.exists(path):
+        raise UserError(f"{path}: no such file to append to; make it first with dmcopy")
+    block = ws.read(str(par["infile"]))
+    block.companions = []
+    name = target.rename or (target.block if isinstance(target.block, str) else "")
+    appended: list[Block] = finish(block, par, name).blocks[-1:]
+    memory = ws.in_memory(path)
+    if memory is not None:
+        memory.blocks += appended
+    else:
+        append_blocks(path, appended)
+    ws.console.say(f"{path}: block {appended[0].name} appended")
