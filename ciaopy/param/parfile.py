@@ -291,7 +291,8 @@ def split_fields(text: str) -> tuple[list[tuple[str, bool]], list[tuple[int, int
             while at < end and text[at] in _BLANKS + "\r":
                 at += 1
             if at < end and text[at] != ",":
-                raise ValueError(f"text after the closing quote of the {field}: {text[at : at + 20]!r}")
+                rest = text[at : at + 20]
+                raise ValueError(f"a quote is missing, or text follows the closing quote of the {field}: {rest!r}")
         else:
             comma = text.find(",", at)
             at = comma if comma >= 0 else end
