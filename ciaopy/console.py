@@ -59,8 +59,31 @@ class Console:
         self.out.write(text + "\n")
 
     def warn(self, text: str) -> None:
-        """Record a warning and, unless verbose=0, print it on the error stream."""
+        """Record a warning and, unless verbose=0, print it on the error stream; the same text is printed once."""
+        repeated = text in self.warnings
         self.warnings.append(text)
-        if self.verbose > 0:
+        if self.verbose > 0 and not repeated:
             self.err.write(f"WARNING: {text}\n")
             self.err.flush()
+
+
+class StepConsole(Console):
+    """The console of a tool inside a pipeline: quieter than the pipeline's own, with the same warnings.
+
+    Parameters
+    ----------
+    parent : Console
+        The pipeline's.
+    echo : bool
+        Let the tool's level-1 messages through at verbose 1; otherwise they appear at verbose 3.
+    """
+
+    def __init__(self, parent: Console, echo: bool = False) -> None:
+        level = parent.verbose if echo else parent.verbose - 2
+        super().__init__(max(level, 0), parent._out, parent._err)
+        self.warnings = parent.warnings
+        self._parent = parent
+
+    def warn(self, text: str) -> None:
+        """Warn through the pipeline's console."""
+        self._parent.warn(text)

@@ -35,6 +35,12 @@ class Workspace:
         self._memory: dict[Path, Dataset] = {}
         self._in_memory: set[Path] = set()
 
+    def for_step(self, console: Console) -> Workspace:
+        """Return a workspace that shares this one's memory and threads and speaks through another console."""
+        other = Workspace(console, self.nproc)
+        other._memory, other._in_memory = self._memory, self._in_memory
+        return other
+
     def read(self, vfile: str | Path) -> Table | Image:
         """Return the block that a virtual file describes, filtered, binned, with companions (GTIs) attached.
 

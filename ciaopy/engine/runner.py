@@ -1,0 +1,115 @@
+"""Runs a recipe on a back end: messages, timing, cleanup."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ciaopy.console import Console, StepConsole
+from ciaopy.engine.step import Recipe, Step, command_line
+from ciaopy.errors import OutputExistsError
+
+
+class Backend(Protocol):
+    """What runs the steps."""
+
+    name: str
+
+    def prepare(self, recipe: Recipe) -> None:
+        """Called once before the first step."""
+
+    def run(self, step: Step, console: Console) -> None:
+        """Run one step."""
+
+    def release(self, path: Path, product: bool) -> None:
+        """Called after the last step that uses a file."""
+
+    def finish(self, recipe: Recipe) -> list[Path]:
+        """Called after the last step; returns the intermediates that lie on disk."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds that a step took."""
+
+    tool: str
+    seconds: float
+
+
+def show_plan(recipe: Recipe, console: Console) -> None:
+    """Print the steps without running any."""
+    for number, step in enumerate(recipe.steps, 1):
+        console.output(f"{number:3d}  {command_line(step)}")
+    console.output("products:")
+    for path in recipe.products:
+        console.output(f"     {path}")
+
+
+def check_products(recipe: Recipe, clobber: bool) -> None:
+    """Refuse, before any work, to replace products without clobber.
+
+    Raises
+    ------
+    OutputExistsError
+        Names all that exist.
+    """
+    made = {p for s in recipe.steps for p in s.makes}
+    there = [] if clobber else [p for p in recipe.products if p in made and p.exists()]
+    if there:
+        names = ", ".join(p.name for p in there)
+        raise OutputExistsError(f"{there[0].parent}: {names} exist; set clobber=yes to replace them, or another outdir")
+
+
+def run_recipe(recipe: Recipe, backend: Backend, console: Console, cleanup: bool = True) -> list[Timing]:
+    """Run all steps, then write the products and delete the intermediates.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    backend : Backend
+    console : Console
+    cleanup : bool
+        Delete intermediates.
+
+    Returns
+    -------
+    list of Timing
+        One for each step.
+    """
+    timings: list[Timing] = []
+    backend.prepare(recipe)
+    last = recipe.last_use()
+    for index, step in enumerate(recipe.steps):
+        for message in step.says:
+            console.say(message.text, message.level)
+        if step.action is None:
+            console.say(f"Running tool {step.tool}", 2)
+            console.say(f">>> {command_line(step)}", 2)
+        start = time.perf_counter()
+        try:
+            backend.run(step, StepConsole(console, step.echo))
+        except BaseException:
+            _tell_what_is_left(recipe, console)
+            raise
+        timings.append(Timing(step.tool, time.perf_counter() - start))
+        console.say(f"{step.tool}: {timings[-1].seconds:.2f} s", 2)
+        for path in (p for p, use in last.items() if use == index):
+            backend.release(path, path in recipe.products)
+    start = time.perf_counter()
+    left = backend.finish(recipe)
+    timings.append(Timing("writing products", time.perf_counter() - start))
+    console.say(f"writing products: {timings[-1].seconds:.2f} s", 2)
+    if cleanup:
+        for path in left:
+            path.unlink(missing_ok=True)
+            console.say(f"deleted {path}", 2)
+    return timings
+
+
+def _tell_what_is_left(recipe: Recipe, console: Console) -> None:
+    made = dict.fromkeys(p for s in recipe.steps for p in s.makes)
+    left = [str(p) for p in made if p.exists()]
+    if left:
+        console.say(f"The run stopped; these files were made and are left: {', '.join(left)}", 1)
