@@ -169,7 +169,7 @@ def test_whole_tables(tool):
 
 SPOTS = """
     acis_process_events trail       r 0.027 0 1
-    acis_process_events pix_adj     s EDSER EDSER|CENTROID|RANDOMIZE|NONE -
+    acis_process_events stop        s sky chip|tdet|det|tan|sky|none -
     acis_process_events eventdef    s )stdlev1 - -
     acis_process_events pi_num_bins i 1024 256 32767
     acis_build_badpix   bitflag     s 00000000000000122221100020022222 - -
@@ -254,6 +254,12 @@ def test_event_definitions():
     ):
         columns = open_parameters("acis_process_events", ["mode=h", f"eventdef=){name}"], mode="r")["eventdef"]
         assert has in columns.strip("{}").split(",") and lacks not in columns.strip("{}").split(",")
+
+
+def test_pix_adj_takes_lower_case_too():
+    choices = ParFile.read(system_par_dir() / "acis_process_events.par")["pix_adj"].choices
+    ciao = ("EDSER", "CENTROID", "RANDOMIZE", "NONE")
+    assert choices == (*ciao, *(item.lower() for item in ciao))
 
 
 def test_ardlib():
