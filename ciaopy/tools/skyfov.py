@@ -1,0 +1,165 @@
+"""Make the field-of-view file: one polygon on the sky for each chip, swept by the dither."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ciaopy.errors import DataError, NoDataError, UserError
+from ciaopy.tools._block_header import block_without_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from astropy.io.fits import Header
+
+    from ciaopy.coords import Attitude, FocalPlane, SkyFrame
+    from ciaopy.coords.fov import FovPolygon
+    from ciaopy.coords.geometry import FloatArray
+    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.fits.blocks import Table
+    from ciaopy.param import ParameterSet
+
+# Keywords of the event file that an archive fov1 file repeats (ObsIDs 1230, 22793).
+CARRIED = (
+    "ORIGIN", "ASCDSVER", "REVISION", "MISSION", "TELESCOP", "INSTRUME", "DETNAM", "GRATING", "OBJECT", "TITLE",
+    "OBSERVER", "OBS_ID", "OBI_NUM", "SEQ_NUM", "DS_IDENT", "OBS_MODE", "DATAMODE", "READMODE", "CYCLE", "FLSHTIME",
+    "DATACLAS", "ASPTYPE", "SIM_X", "SIM_Y", "SIM_Z", "FOC_LEN", "DEFOCUS", "RA_PNT", "DEC_PNT", "ROLL_PNT", "RA_TARG",
+    "DEC_TARG", "RA_NOM", "DEC_NOM", "ROLL_NOM", "RADESYS", "RADECSYS", "EQUINOX", "DATE-OBS", "DATE-END", "MJD-OBS",
+    "MJD_OBS", "TIMESYS", "MJDREF", "TIMEZERO", "TIMEUNIT", "TIMEREF", "TASSIGN", "CLOCKAPP", "TIERRELA", "TIERABSO",
+    "TIMVERSN", "TIMEPIXR", "TIMEDEL", "TSTART", "TSTOP", "BTIMNULL", "BTIMRATE", "BTIMDRFT", "BTIMCORR", "STARTMJF",
+    "STARTMNF", "STARTOBT", "STOPMJF", "STOPMNF", "ONTIME", "FP_TEMP", "RAND_SKY", "RAND_PI", "CTI_CORR", "CTI_APP",
+    "CALDBVER",
+)  # fmt: skip
+
+
+def run(par: ParameterSet, ws: Workspace) -> None:
+    """Run the tool.
+
+    `aspect` blank or `none`: the nominal pointing of the header. `mskfile` blank or `none`: whole chips. A filter on
+    ccd_id or chip_id in `infile` selects chips; one on `aspect` selects records, else those of TSTART:TSTOP are used.
+    """
+    from ciaopy.coords import FocalPlane, SkyFrame
+    from ciaopy.coords.fov import fov_polygons
+
+    infile, outfile = par["infile"].strip(), par["outfile"].strip()
+    header = block_without_rows(infile, ws).header
+    ws.check_output(outfile, par["clobber"], (infile, *_given(par["mskfile"])))
+    plane, frame = FocalPlane.from_header(header, where=infile), SkyFrame.from_header(header, where=infile)
+    corners = _wanted(_corners(par["mskfile"], plane, header, ws), header, plane.detector.id_column)
+    if not corners:
+        raise NoDataError(f"{infile}: no active chip is left; check the mask file and the filter on the chips")
+    attitudes = _attitudes(par["aspect"], par["method"], header, infile, ws)
+    polygons = fov_polygons(plane, frame, corners, attitudes)
+    if any(p.x.size < 4 for p in polygons):
+        raise DataError(f"{infile}: the field of view has no area; check the mask file")
+    for p in polygons:
+        ws.console.say(f"chip {p.chip_id}: polygon with {p.x.size - 1} vertices", 1)
+    if par["kernel"].lower() == "ascii":
+        _write_ascii(outfile, polygons, par["clobber"])
+    else:
+        ws.write(outfile, fov_table(polygons, frame, header), par, par["clobber"])
+
+
+def _given(text: str) -> tuple[str, ...]:
+    """Return the parameter's value as a tuple, empty for a blank or `none`."""
+    return () if text.strip().lower() in ("", "none") else (text.strip(),)
+
+
+def _corners(mskfile: str, plane: FocalPlane, header: Header, ws: Workspace) -> dict[int, FloatArray]:
+    from ciaopy.coords.fov import full_chips, mask_corners
+
+    names = _given(mskfile)
+    if not names:
+        return full_chips(plane.detector, str(header.get("DETNAM", "")))
+    return mask_corners(ws.dataset(names[0]).tables("MASK"), plane.detector, names[0])
+
+
+def _wanted(corners: Mapping[int, FloatArray], header: Header, column: str) -> dict[int, FloatArray]:
+    """Return the chips that the data subspace allows."""
+    from ciaopy.datamodel.subspace import Ranges, Subspace
+
+    allowed = [c[column] for c in Subspace.from_header(header).components if column in c]
+    ranges = [r for r in allowed if isinstance(r, Ranges)]
+    if not ranges:
+        return dict(corners)
+    return {chip: box for chip, box in corners.items() if any(r.contains(chip) for r in ranges)}
+
+
+def _attitudes(aspect: str, method: str, header: Header, infile: str, ws: Workspace) -> Attitude:
+    from ciaopy.coords import AspectSolution, Attitude
+    from ciaopy.coords.attitude import keyword_number
+    from ciaopy.coords.fov import convexhull_attitudes, minmax_attitudes
+
+    if not _given(aspect):
+        ws.console.warn(f"{infile}: no aspect solution given; the field of view is that of the nominal pointing")
+        return Attitude.from_header(header, infile)
+    solution = AspectSolution.read(aspect, ws)
+    if "TSTART" in header and "TSTOP" in header:
+        start, stop = (keyword_number(header[k], k, infile) for k in ("TSTART", "TSTOP"))
+        if not solution.overlaps(start, stop):
+            raise NoDataError(
+                f"{solution.name}: aspect {solution.time[0]:.2f}..{solution.until[-1]:.2f} s does not overlap {infile} "
+                f"({start:.2f}..{stop:.2f} s); give the asol file of this observation"
+            )
+        solution = solution.between(start, stop)
+    return minmax_attitudes(solution) if method == "minmax" else convexhull_attitudes(solution)
+
+
+def fov_table(polygons: list[FovPolygon], frame: SkyFrame, header: Header) -> Table:
+    """Return the FOV block in the layout of an archive fov1 file.
+
+    Parameters
+    ----------
+    polygons : list of FovPolygon
+        One row each; shorter polygons are padded with NaN.
+    frame : SkyFrame
+        For the world coordinates of X, Y.
+    header : Header
+        Of the event file; `CARRIED` keywords are copied.
+    """
+    import numpy as np
+    from astropy.io.fits import Header as New
+
+    from ciaopy.fits.blocks import Column, Table, Vector
+
+    n, width = len(polygons), max(p.x.size for p in polygons)
+    x, y = (np.full((n, width), np.nan) for _ in range(2))
+    for i, p in enumerate(polygons):
+        x[i, : p.x.size], y[i, : p.y.size] = p.x, p.y
+    world = frame.column_keywords()
+    keys = [{k: (v, "") for k, v in world[c].items() if not k.startswith("TL")} for c in ("x", "y")]
+    blank = np.full((n, 2), np.nan)
+    columns = [
+        Column("X", x, f"{width}D", "pixel", "Position", keys[0]),
+        Column("Y", y, f"{width}D", "pixel", "Position", keys[1]),
+        Column("SHAPE", np.full(n, b"Polygon", "S16"), "16A", "", "Region shape type"),
+        Column("R", blank, "2D", "pixel", "Radius"),
+        Column("ROTANG", blank.copy(), "2D", "deg", "Angle"),
+        Column("COMPONENT", np.arange(1, n + 1, dtype=np.int16), "1I", "", "Component number"),
+        Column("CCD_ID", np.array([p.chip_id for p in polygons], np.int16), "1I", "", "CCD ID"),
+    ]
+    new = New()
+    new["EXTNAME"] = ("FOV", "name of this binary table extension")
+    new["HDUNAME"] = ("FOV", "ASCDM block name")
+    for key, value in (("HDUCLASS", "ASC"), ("HDUCLAS1", "REGION"), ("HDUCLAS2", "FOV")):
+        new[key] = (value, "Region extension")
+    new["CONTENT"] = ("FOV", "CXC Content key")
+    for key in CARRIED:
+        if key in header:
+            new[key] = (header[key], header.comments[key])
+    vectors = [Vector("POS", ("X", "Y")), Vector("EQPOS", ("RA", "DEC"))]
+    return Table("FOV", {c.name.lower(): c for c in columns}, new, vectors)
+
+
+def _write_ascii(outfile: str, polygons: list[FovPolygon], clobber: bool) -> None:
+    """Write the polygons as CIAO region text in physical coordinates."""
+    from ciaopy.fits import AtomicFile
+
+    lines = ["# Region file format: CIAO version 1.0"]
+    for p in polygons:
+        pairs = ",".join(f"{u:.6f},{v:.6f}" for u, v in zip(p.x[:-1], p.y[:-1], strict=True))
+        lines.append(f"polygon({pairs})")
+    if "[" in outfile:
+        raise UserError(f"{outfile}: a text region file has no blocks; give a plain name")
+    with AtomicFile(outfile, clobber) as file:
+        file.write(("\n".join(lines) + "\n").encode())
