@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from ciaopy.datamodel.workspace import Workspace
     from ciaopy.param import ParameterSet
 
-_OWN = re.compile(r"^(|COMMENT|HISTORY|HISTNUM|CONTINUE|LONGSTRN|M(TYPE|FORM)\d+|\d*DS(TYP|VAL|REF|FORM|UNIT)\d+)$")
+_OWN = re.compile(
+    r"^(|COMMENT|HISTORY|HISTNUM|CONTINUE|LONGSTRN|EXTNAME|EXTVER|HDUNAME|M(TYPE|FORM)\d+|\d*DS(TYP|VAL|REF|FORM|UNIT)\d+)$"
+)
 
 
 def run(par: ParameterSet, ws: Workspace) -> None:
     """Write `output`: one hidden parameter per keyword, with type, value and comment.
 
-    Structural, column, subspace, comment and history keywords are left out. With `template` only its names are written.
+    Structural, naming, column, subspace, comment and history keywords are left out. With `template` only its names are written.
 
     Raises
     ------
