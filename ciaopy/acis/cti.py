@@ -87,7 +87,7 @@ def cti_tables(model: CtiModel) -> CtiTables:
             if traps is not None:
                 plane[ccd, axis] = len(maps[axis])
                 maps[axis].append(traps)
-    traps_x, traps_y = (np.ascontiguousarray(m, dtype=np.float32).reshape(-1, 1024, 1024) for m in maps)
+    traps_x, traps_y = (np.stack(m) if m else np.zeros((0, 1024, 1024), np.float32) for m in maps)
     return CtiTables(curves, traps_x, traps_y, plane, model.reference_temperature)
 
 
@@ -136,8 +136,9 @@ def adjust_islands(
     from ciaopy.kernels.acis_cti import adjust
 
     rules = rules or CtiRules()
-    inner = inner_island(island_size(islands))
-    flat = np.ascontiguousarray(islands).reshape(len(block), -1)
+    side = island_size(islands)
+    inner = inner_island(side)
+    flat = np.ascontiguousarray(islands).reshape(len(block), side * side)
     excess = np.zeros(len(block))
     if temperature is not None and np.isfinite(tables.reference):
         excess = np.nan_to_num(temperature - tables.reference, nan=0.0)

@@ -57,8 +57,9 @@ def grade_islands(
     """
     from ciaopy.kernels.acis_events import adjusted_islands, raw_islands
 
-    inner = inner_island(island_size(islands))
-    flat = np.ascontiguousarray(islands).reshape(len(block), -1)
+    side = island_size(islands)
+    inner = inner_island(side)
+    flat = np.ascontiguousarray(islands).reshape(len(block), side * side)
     fltgrade, total = np.empty(len(block), np.int16), np.empty(len(block))
     if status is None:
         adjusted_islands(flat, inner, block.ccd_id, block.chipx, split, SUM_MASK, fltgrade, total)

@@ -66,10 +66,11 @@ def charge_centroids(islands: NDArray[np.generic], fltgrade: NDArray[np.int16]) 
     """
     from ciaopy.kernels.acis_events import centroids
 
-    inner = inner_island(island_size(islands))
+    side = island_size(islands)
+    inner = inner_island(side)
     n = len(fltgrade)
     x, y = np.empty(n), np.empty(n)
-    centroids(np.ascontiguousarray(islands).reshape(n, -1), inner, fltgrade, x, y)
+    centroids(np.ascontiguousarray(islands).reshape(n, side * side), inner, fltgrade, x, y)
     return Shift(x, y)
 
 
