@@ -275,7 +275,7 @@ def _binary(operator: str, left: Value, right: Value) -> Value:
     if operator == "||":
         return _truth(left) | _truth(right)
     if operator in ("==", "!=") and (_is_text(left) or _is_text(right)):
-        same = _text_array(left) == _text_array(right)
+        same = np.asarray(_text_array(left) == _text_array(right))
         return same if operator == "==" else ~same
     left, right = _number(left), _number(right)
     if isinstance(left, (int, float)) and isinstance(right, (int, float)):
@@ -425,7 +425,7 @@ class _Parser:
             len(ahead) == 3
             and ahead[0].text.lower() in CASTS
             and ahead[1].text == ")"
-            and (ahead[2].kind in ("number", "name", "string") or ahead[2].text in ("(", "!", "~"))
+            and (ahead[2].kind in ("number", "name", "string") or ahead[2].text in ("(", "!", "~", "-", "+"))
         )
 
     def _primary(self) -> None:
