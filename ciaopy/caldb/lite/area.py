@@ -51,8 +51,8 @@ TIME_PIECES = 10
 # Raw size of the HRC detectors: (x, y) pixels per chip.
 HRC_SIZE = {"HRC-I": {0: (16384, 16384)}, "HRC-S": {1: (4096, 16456), 2: (4096, 16456), 3: (4096, 16456)}}
 
-# Region of the HRC-S filter at the aim point and away from it, per segment (CALDB qeN0011).
-HRC_S_REGIONS = {1: (101, 102), 2: (201, 202), 3: (301, 302)}
+# Column of `hrc_qe.csv` for the filter regions of each HRC-S segment (CALDB qeN0011).
+HRC_S_REGIONS = {1: {101: 4, 102: 5}, 2: {201: 2, 202: 3, 203: 2, 204: 3}, 3: {301: 4, 302: 5}}
 
 
 def detector(product: str, header: Header, constraints: Constraints) -> str:
@@ -116,9 +116,9 @@ def quantum_efficiency(header: Header, constraints: Constraints) -> QuantumEffic
         curves = (QeCurve(0, 0, "", t[:, 0], t[:, 1] * ratio),)
     else:
         curves = tuple(
-            QeCurve(chip, region, "", t[:, 0], t[:, 2 + k] * ratio)
+            QeCurve(chip, region, "", t[:, 0], t[:, k] * ratio)
             for chip, regions in HRC_S_REGIONS.items()
-            for k, region in enumerate(regions)
+            for region, k in regions.items()
         )
     return QuantumEfficiency(source=tables.source("hrc_qe.csv", "hrc_qe_late.csv"), is_lite=True, curves=curves)
 
@@ -186,20 +186,14 @@ def grating_efficiency(header: Header, constraints: Constraints) -> GratingEffic
         The GRATING of the header or constraint is neither.
     """
     grating = str(constraints.get("grating", header.get("GRATING", ""))).strip().upper()
-    t = tables.array("gratings.csv")
-
-    def table(part: str, *columns: tuple[int, int]) -> GratingTable:
-        efficiency = np.stack([t[:, k] for _, k in columns], axis=1)
-        return GratingTable(part, ALL_SHELLS, t[:, 0], tuple(m for m, _ in columns), efficiency)
-
-    parts: tuple[GratingTable, ...]
-    if grating == "HETG":
-        parts = (table("ALL", (0, 1)), table("HEG", (-1, 2), (1, 3)), table("MEG", (-1, 4), (1, 5)))
-    elif grating == "LETG":
-        parts = (table("ALL", (0, 6)), table("LEG", (-1, 7), (1, 8)))
-    else:
+    if grating not in ("HETG", "LETG"):
         raise CalibrationError(f"GREFF: GRATING is {grating or 'missing'}; expected HETG or LETG")
-    return GratingEfficiency(source=tables.source("gratings.csv"), is_lite=True, grating=grating, tables=parts)
+    name = f"gratings_{grating.lower()}.csv"
+    t = tables.array(name)
+    parts = [GratingTable("ALL", ALL_SHELLS, t[:, 0], (0,), t[:, 1:2])]
+    for k, part in enumerate(("HEG", "MEG") if grating == "HETG" else ("LEG",)):
+        parts.append(GratingTable(part, ALL_SHELLS, t[:, 0], (-1, 1), t[:, 2 + 2 * k : 4 + 2 * k]))
+    return GratingEfficiency(source=tables.source(name), is_lite=True, grating=grating, tables=tuple(parts))
 
 
 def psf_radius(header: Header, constraints: Constraints) -> PsfRadius:
