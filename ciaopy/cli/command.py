@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -101,7 +100,7 @@ class Application(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the subcommands and say where the tools are."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, text in run.SUBCOMMANDS.items()])
+            formatter.write_dl(run.subcommand_summaries())
         with formatter.section("Parameter commands"):
             formatter.write_text(" ".join(run.parameter_commands()))
         with formatter.section("Tools (TOOL --help describes one)"):
@@ -112,14 +111,14 @@ def _subcommand(name: str) -> click.Command:
     """Import `ciaopy.cli.NAME` and return its `command`."""
     import importlib
 
-    path = Path(__file__).with_name(f"{name}.py")
-    if not path.is_file():
+    if not run.subcommand_path(name).is_file():
 
         def refuse(words: tuple[str, ...]) -> None:
             raise run.not_yet(f"ciaopy {name}")
 
         words: Any = click.Argument(["words"], nargs=-1, type=click.UNPROCESSED)
-        return click.Command(name, callback=refuse, params=[words], short_help=run.SUBCOMMANDS[name])
+        settings = {"ignore_unknown_options": True}
+        return click.Command(name, settings, refuse, [words], short_help=run.SUBCOMMANDS[name])
     command: click.Command = importlib.import_module(f"ciaopy.cli.{name}").command
     return command
 

@@ -19,7 +19,7 @@ def listing(width: int) -> str:
     for tool in catalog.all_tools():
         rows[TITLES[tool.kind]].append((tool.name, tool.summary))
     commands = [(name, run.summary(name)) for name in run.parameter_commands()]
-    sections = {"Parameter commands": commands, **rows, "ciaopy ...": list(run.SUBCOMMANDS.items())}
+    sections = {"Parameter commands": commands, **rows, "ciaopy ...": run.subcommand_summaries()}
     column = max(len(name) for section in sections.values() for name, _ in section) + 4
     lines: list[str] = []
     for title, section in sections.items():

@@ -119,7 +119,7 @@ def application_page() -> str:
         ".B ciaopy",
         "\\fIcommand\\fR | \\fItool\\fR [\\fIname\\fR=\\fIvalue\\fR ...]",
         ".SH COMMANDS",
-        *(line for name, text in run.SUBCOMMANDS.items() for line in _entry(f".B {name}", text)),
+        *(line for name, text in run.subcommand_summaries() for line in _entry(f".B {name}", text)),
         ".SH PARAMETER COMMANDS",
         *(line for name in run.parameter_commands() for line in _entry(f".BR {name} (1)", run.summary(name))),
         ".SH TOOLS",

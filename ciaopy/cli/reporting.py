@@ -47,6 +47,7 @@ def run_guarded(tool: str, action: Callable[[], int | None], debug: bool = False
         _silence_stdout()
         return BROKEN_PIPE
     except KeyboardInterrupt:
+        sys.stderr.write("\n" if sys.stderr.isatty() else "")
         _line(tool, "Keyboard interrupt (control-c)")
         return INTERRUPTED
     except CiaopyError as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from ciaopy import __version__
 from ciaopy.cli import catalog
@@ -29,6 +30,17 @@ SUBCOMMANDS = {
     "compare": "Compare two event files of one observation",
     "caldb": "Find, check and fetch calibration files",
 }
+
+
+def subcommand_path(name: str) -> Path:
+    """Return the module of a subcommand, which need not be there yet."""
+    return Path(__file__).with_name(f"{name}.py")
+
+
+def subcommand_summaries() -> list[tuple[str, str]]:
+    """Return (name, description) of the subcommands; those without a module are marked."""
+    marks = {True: "", False: " (not yet)"}
+    return [(name, text + marks[subcommand_path(name).is_file()]) for name, text in SUBCOMMANDS.items()]
 
 
 def parameter_commands() -> list[str]:

@@ -127,6 +127,15 @@ def test_what_is_not_there_yet_says_so(monkeypatch):
         run.run_words("asphist", [])
 
 
+def test_a_subcommand_without_a_module_is_marked_and_refused(monkeypatch, capsys, tmp_path):
+    from ciaopy.cli.main import run_application
+
+    monkeypatch.setattr(run, "subcommand_path", lambda name: tmp_path / f"{name}.py")
+    assert all(text.endswith(" (not yet)") for _, text in run.subcommand_summaries())
+    assert run_application(["demo", "somewhere", "--flag"]) == 1
+    assert "ciaopy demo is not done by ciaopy yet" in capsys.readouterr().err
+
+
 def test_plan_is_for_pipelines(tmp_path):
     with pytest.raises(UsageError, match="dmstat has no --plan"):
         split_flags(["a", "--plan"], "dmstat", pipeline=False)
