@@ -24,7 +24,8 @@ _OWN = re.compile(
 def run(par: ParameterSet, ws: Workspace) -> None:
     """Write `output`: one hidden parameter per keyword, with type, value and comment.
 
-    Structural, naming, column, subspace, comment and history keywords are left out. With `template` only its names are written.
+    Structural, naming, column, subspace, comment and history keywords are left out. With `template` only its
+    names are written.
 
     Raises
     ------
@@ -70,9 +71,7 @@ def _quoted(text: str) -> str:
 
 def _line(name: str, value: Any, comment: str) -> str:
     """Return the line of one parameter."""
-    kind = (
-        "b" if isinstance(value, bool) else "i" if isinstance(value, int) else "r" if isinstance(value, float) else "s"
-    )
+    kind = {bool: "b", int: "i", float: "r"}.get(type(value), "s")
     if kind == "i" and not -(2**31) <= int(value) < 2**31:
         kind = "r"
     text = ("yes" if value else "no") if kind == "b" else value_text(value)
