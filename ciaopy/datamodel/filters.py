@@ -419,6 +419,8 @@ class _Binder:
             return Text(listed) if isinstance(term, RangeTerm) else None
         if kind not in ("real", "integer"):
             return None
+        if term.name.lower() == "time":
+            kind = "real"  # good times are real numbers even where the column itself is not
         if isinstance(term, CompareTerm) and term.operator == "!=":
             whole = Ranges(((None, None),))
             return whole.minus(self._spans(term.items, term.name, kind), kind == "integer")

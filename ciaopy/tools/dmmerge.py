@@ -1,0 +1,65 @@
+"""Merge tables into one: rows one after the other, headers by rules, the union of the data subspaces."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ciaopy.datamodel.merge import merge_tables, read_rules
+from ciaopy.datamodel.output import renamed
+from ciaopy.errors import DataError, UserError
+from ciaopy.fits.blocks import Block, Table
+from ciaopy.stack import expand
+
+if TYPE_CHECKING:
+    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.param import ParameterSet
+
+
+def run(par: ParameterSet, ws: Workspace) -> None:
+    """Merge a stack of tables.
+
+    Raises
+    ------
+    UserError, DataError
+        An input is an image, or the tables have nothing in common.
+    """
+    names = [n for n in expand(str(par["infile"])) if n.strip()]
+    if not names:
+        raise UserError("dmmerge: no input files given")
+    outfile, clobber = str(par["outfile"]), bool(par["clobber"])
+    ws.check_output(outfile, clobber, tuple(names))
+    tables = []
+    for name in names:
+        block = ws.read(name)
+        if not isinstance(block, Table):
+            raise UserError(f"{name}: block {block.name} is an image; use dmimgcalc or reproject_image")
+        tables.append(block)
+    merged, report = merge_tables(tables, str(par["columnList"] or ""), lookup_rules(str(par["lookupTab"] or "")))
+    if report.kept_first:
+        ws.console.warn(f"these keywords differ, the value of the first file is kept: {', '.join(report.kept_first)}")
+    if report.omitted:
+        ws.console.warn(f"these keywords differ and are left out: {', '.join(report.omitted)}")
+    block_name = str(par["outBlock"] or "").strip()
+    result: Block = renamed(merged, block_name) if block_name else merged
+    ws.write(outfile, result, par, clobber)
+    ws.console.say(f"{outfile}: {merged.nrows} rows of {len(tables)} tables", 1)
+
+
+def lookup_rules(name: str) -> dict[str, str] | None:
+    """Return the rules of a lookup table; None (built-in rules) for the default name where CIAO is not installed.
+
+    Raises
+    ------
+    DataError
+        The file named does not exist.
+    """
+    path = Path(os.path.expandvars(name.strip()))
+    if not name.strip() or name.strip().lower() == "none":
+        return None
+    if not path.is_file():
+        if "ASCDS" in name:
+            return None
+        raise DataError(f"{path}: no such table of header rules; leave lookupTab at its default for the built-in ones")
+    return read_rules(path)
