@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -42,8 +43,7 @@ def main() -> None:
     mask, bins = parse_region("box(0,0,3,3)"), parse_bins("1:1024:1,1:1024:1", True)
     expression = parse_expression("img1*2+img2>5?img1:0")
     tasks: dict[str, Callable[[], object]] = {
-        f"inside, {name}": lambda r=parse_region(text): r.inside(x, y)  # type: ignore[misc]
-        for name, text in shapes.items()
+        f"inside, {name}": partial(parse_region(text).inside, x, y) for name, text in shapes.items()
     }
     tasks |= {
         "statistics with median": lambda: statistics(x),
