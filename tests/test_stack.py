@@ -120,7 +120,7 @@ def test_an_empty_stack_file(folder: Path) -> None:
 
 @pytest.mark.parametrize("text", ["@nofile", "@@l3.lis", "@", "@-+sub/l2.lis", "@ sub/l2.lis", "@sub", "a,@nofile"])
 def test_a_missing_stack_file_is_named(folder: Path, text: str) -> None:
-    with pytest.raises(StackError, match="Cannot build stack from string '.*': can not open stack '") as caught:
+    with pytest.raises(StackError, match=r"Cannot build stack from string '.*': can not open stack '") as caught:
         build(text)
     assert isinstance(caught.value, OSError)
     assert text in str(caught.value)
