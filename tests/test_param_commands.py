@@ -299,7 +299,9 @@ def test_pedit_notices_a_change_by_another_program(folders: Folders, monkeypatch
     assert "# other" in (folders.user / "t.par").read_text()
 
 
-def test_pedit_without_an_editor(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pedit_without_an_editor(folders: Folders, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("VISUAL", "/no/such/editor")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "u"))
     with pytest.raises(ParameterError, match="cannot start the editor"):
         run("pedit", "t")
+    assert list((tmp_path / "u").iterdir()) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -42,7 +43,11 @@ def edit(before: bytes, target: Path, prompter: Prompter) -> bytes:
     draft = folder / target.name
     draft.write_bytes(before)
     while True:
-        run_editor(draft)
+        try:
+            run_editor(draft)
+        except ParameterError:
+            shutil.rmtree(folder)
+            raise
         after = draft.read_bytes()
         try:
             check_file(ParFile(after, draft))
@@ -50,8 +55,7 @@ def edit(before: bytes, target: Path, prompter: Prompter) -> bytes:
             if sys.stdin.isatty() and _again(error, prompter):
                 continue
             raise ParameterError(f"{error}; {target} is as it was, your text is kept in {draft}") from error
-        draft.unlink()
-        folder.rmdir()
+        shutil.rmtree(folder)
         return after
 
 
