@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ciaopy.datamodel.image_access import image_like, pixels, read_images
 from ciaopy.datamodel.image_arithmetic import OPERATIONS, combine, evaluate, images_equal
+from ciaopy.datamodel.merge import merge_headers
 from ciaopy.errors import DataError, UserError
+from ciaopy.fits.blocks import Image
 from ciaopy.stack import build
+from ciaopy.tools.dmmerge import lookup_rules
 
 if TYPE_CHECKING:
     from ciaopy.datamodel.workspace import Workspace
@@ -42,7 +46,26 @@ def run(par: ParameterSet, ws: Workspace) -> None:
         data = combine(pixels(images[0]), other, word, float(par["weight"]), float(par["weight2"]))
     else:
         data = evaluate(operation, images)
-    ws.write(par["outfile"], image_like(images[0], data), par, par["clobber"])
+    result = with_merged_header(image_like(images[0], data), images, par, ws)
+    ws.write(par["outfile"], result, par, par["clobber"])
+
+
+def with_merged_header(result: Image, images: Sequence[Image], par: ParameterSet, ws: Workspace) -> Image:
+    """Return the image with the headers of all inputs merged by the rules of `lookupTab`, where there are several.
+
+    Coordinates, subspace and companions stay those of the first.
+    """
+    if len(images) < 2:
+        return result
+    rules = lookup_rules(str(par["lookupTab"] or ""))
+    header, report = merge_headers([result.header, *(image.header for image in images[1:])], rules)
+    for key in ("BSCALE", "BZERO", "BLANK", "DATAMIN", "DATAMAX"):
+        header.remove(key, ignore_missing=True, remove_all=True)
+    if report.kept_first:
+        ws.console.warn(f"these keywords differ, the value of the first image is kept: {', '.join(report.kept_first)}")
+    if report.omitted:
+        ws.console.warn(f"these keywords differ and are left out: {', '.join(report.omitted)}")
+    return Image(result.name, result.data, header, result.companions)
 
 
 def _compare(names: list[str], ws: Workspace) -> None:

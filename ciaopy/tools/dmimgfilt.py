@@ -12,6 +12,7 @@ from ciaopy.datamodel.smoothing import filter_images
 from ciaopy.errors import UserError
 from ciaopy.fits.blocks import Image
 from ciaopy.stack import build
+from ciaopy.tools.dmimgcalc import with_merged_header
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +43,8 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     picks = function in PICKED or function.startswith("q")
     if picks and (kind.kind == "f" or not np.isnan(result).any()):
         result = result.astype(kind)
-    ws.write(par["outfile"], image_like(images[0], result), par, par["clobber"])
+    output = with_merged_header(image_like(images[0], result), images, par, ws)
+    ws.write(par["outfile"], output, par, par["clobber"])
 
 
 def _mask_text(par: ParameterSet) -> str:

@@ -128,3 +128,20 @@ def test_existing_output_and_tables(tmp_path: Path, images: dict[str, str]) -> N
         run("dmimgcalc", images["a"], "none", images["b"], "op=imgout=img1")
     with pytest.raises(UserError, match="overwrite the input"):
         run("dmimgcalc", images["a"], "none", images["a"], "op=imgout=img1", "clobber=yes")
+
+
+def test_headers_are_merged_by_rules(tmp_path: Path, images: dict[str, str]) -> None:
+    a = write_image(tmp_path / "one.fits", A, OBS_ID="1", DETNAM="ACIS-7", BUNIT="count", CCD_ID=7, BLANK=-1)
+    b = write_image(tmp_path / "two.fits", B, OBS_ID="2", DETNAM="ACIS-3", BUNIT="count", CCD_ID=3)
+    rules = tmp_path / "rules"
+    rules.write_text("CCD_ID WarnOmit\nDETNAM Merge-ACIS\nOBS_ID WarnFirst\n")
+    operation = "op=imgout=img1+img2"
+    _, said = run("dmimgcalc", f"{a},{b}", "", images["out"], operation, f"lookupTab={rules}", "verbose=1")
+    header = fits.getheader(images["out"])
+    assert (header["DETNAM"], header["BUNIT"], header["OBS_ID"]) == ("ACIS", "count", "1")
+    assert "CCD_ID" not in header
+    assert "BLANK" not in header
+    assert header["CRVAL1P"] == 2000.5
+    assert "CCD_ID" in said
+    with pytest.raises(DataError, match="nosuch"):
+        run("dmimgcalc", f"{a},{b}", "", images["out"], operation, f"lookupTab={tmp_path}/nosuch", "clobber=yes")
