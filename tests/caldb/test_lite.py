@@ -169,6 +169,49 @@ def test_gain(caldb):
         assert np.sqrt(np.mean(ratio**2)) < (0.006 if ccd == 5 else 0.002)
 
 
+@pytest.mark.parametrize(("date", "median"), [("2000-12-12", 0.04), ("2010-09-25", 0.15), ("2018-09-17", 0.04)])
+def test_hrc_gain(caldb, date, median):
+    """The file of 2010 is marked CAL_QUAL 5 (superseded)."""
+    real = read_product("GMAP", caldb / f"hrc/hrciD{date}sampgainN0001.fits")
+    p = lite.product("GMAP", {"DETNAM": "HRC-I", "DATE-OBS": date})
+    raw = np.arange(128) * 128 + 64
+    x, y = np.meshgrid(raw, raw)
+    lit = np.abs(x - 8192) + np.abs(y - 8192) < 8000
+    ratio = (p.at(x, y)[lit] / real.at(x, y)[lit]) - 1.0
+    assert np.median(np.abs(ratio)) < median
+    assert abs(p.at(8192, 8192) / real.at(8192, 8192) - 1.0) < 0.05
+    assert p.norm == real.norm
+
+
+def test_hrc_s_gain_is_scale_1():
+    p = lite.product("GMAP", HRC_S)
+    assert_allclose(p.at([0, 4095], [0, 49151]), 1.0)
+
+
+def test_psf_radius():
+    """Chandra's rule of thumb r90 = 1 + 10 (theta / 10 arcmin)^2 arcsec; ACIS-I chips follow the focal surface."""
+    flat, tilted = lite.product("REEF"), lite.product("REEF", surface="acis-i")
+    theta = np.array([0.0, 2.0, 5.0, 10.0])
+    assert_allclose(flat.at(1.56, theta, 0.9), 1.0 + 10.0 * (theta / 10.0) ** 2, atol=0.7)
+    assert np.all(tilted.at(1.56, [6.0, 8.0, 10.0], 0.5) < 0.9 * flat.at(1.56, [6.0, 8.0, 10.0], 0.5))
+    # CSC (SAOTrace) psf3 of ObsIDs 7999 and 8478: r50 3.32-3.39 arcsec at 8.54 arcmin, broad band.
+    assert_allclose(tilted.at(1.56, 8.54, 0.5), 3.4, atol=0.25)
+    assert np.all(np.diff([flat.at(1.56, 3.0, f) for f in (0.2, 0.5, 0.8, 0.98)]) > 0)
+    with pytest.raises(CalibrationError, match=r"the table goes from 0\.2 to 0\.98"):
+        flat.at(1.56, 3.0, 0.99)
+
+
+def test_dead_area_and_uniformity():
+    dead, flat = lite.product("DEAD_AREA"), lite.product("QEU", ACIS)
+    assert_allclose(1.0 - dead.at([0, 1024], 3), [0.022, 0.040], atol=2e-4)
+    assert_allclose(dead.at(512, 5), 1.0)
+    # A sub-array that is read at once and exposed 0.4 s loses much less.
+    assert 1.0 - dead.at(512, 3, exposure=0.4, first_row=449) < 0.006
+    assert_allclose(flat.at([1.0, 10.0], 1, 1, 3), [0.990, 0.948])
+    assert_allclose(flat.at([1.0, 10.0], 1024, 1024, 7), [0.967, 0.926])
+    assert_allclose(lite.product("QEU", HRC_S).at(1.0, 4096, 16456, 3), 1.0)
+
+
 @pytest.mark.parametrize(
     ("grating", "name", "parts"),
     [("HETG", "hetgD1996-11-01greffpr001N0007", ("HEG", "MEG")), ("LETG", "letgD1996-11-01greffpr001N0007", ("LEG",))],

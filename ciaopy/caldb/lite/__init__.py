@@ -34,14 +34,14 @@ PRODUCTS: dict[str, str] = {
     "DET_GAIN": "gain per CCD and node: 0.4 % rms for CTI-corrected data; FI data without CTI correction 5-25 % off",
     "BADPIX": "ACIS node boundaries and frame-store shadow only; no individual bad pixels",
     "AXEFFA": "mirror area within 1.5 % (0.6-10 keV), 3-5 % below",
-    "VIGNET": "vignetting within 1 % rms to 20 arcmin, 3 % at most; whole mirror only",
+    "VIGNET": "vignetting within 1 % rms to 20 arcmin, 4 % at most; whole mirror only",
     "QE": "ACIS within 1 %, HRC within 2 % of the CALDB at mission start; the decline of the HRC in time is unverified",
     "QEU": "one factor per energy for FI and BI chips, 2-3 % after 2000-01-29; 1 for the HRC",
     "CONTAM": "ACIS contaminant: 3-5 % of its depth to 2014, 15-20 % to 2020, extrapolated after",
     "DEAD_AREA": "cosmic-ray loss of FI chips, 0.2 %",
     "GREFF": "HETG and LETG orders 0 and +-1 within 2 %, the mirror shares aside",
     "REEF": "radii of 20-98 % of the mirror PSF on a flat plane, 0.5-2 %; azimuth scatter of 2-8 % left out",
-    "GMAP": "HRC-I gain 2-10 %; HRC-S not calibrated",
+    "GMAP": "HRC-I gain 3 % (median; 14 % in 2010, 15-30 % at the edges); HRC-S not calibrated",
 }
 
 # Where each product is made; those of the coordinate system live in ciaopy.coords.

@@ -32,6 +32,12 @@ _ENDINGS = (("_MIN", "_LO", "_LOW", "MIN", "_LOWER"), ("_MAX", "_HI", "_HIGH", "
 _LARGEST_KEV = 100.0
 
 
+def _as_float64(data: Any) -> FloatArray:
+    """Return numbers as contiguous float64; signalling NaNs of a damaged file become quiet ones without a word."""
+    with np.errstate(invalid="ignore"):
+        return np.ascontiguousarray(data, dtype=np.float64)
+
+
 def spellings(name: str) -> list[str]:
     """Return the lower-case names that a column may go by, the given one first."""
     upper = name.upper()
@@ -120,7 +126,7 @@ class CalImage(CalBlock):
     @property
     def pixels(self) -> FloatArray:
         """The pixels as float64, slow axis first; CalibrationError if they are not numbers or not finite."""
-        data = np.asarray(self.block.data, dtype=np.float64)
+        data = _as_float64(self.block.data)
         if not np.all(np.isfinite(data)):
             self.fail("the image has NaN or infinite pixels")
         return data
@@ -166,7 +172,7 @@ class CalTable(CalBlock):
             return padded
         if data.dtype.kind not in "iufb":
             self.fail(f"column {name.upper()} is not numerical")
-        return np.ascontiguousarray(data, dtype=np.float64)
+        return _as_float64(data)
 
     def finite(self, *names: str) -> FloatArray:
         """Return the first of these columns as `numbers` does; CalibrationError if a value is not finite."""
