@@ -15,7 +15,7 @@ from ciaopy.fits.blocks import Image
 if TYPE_CHECKING:
     from ciaopy.datamodel.workspace import Workspace
 
-__all__ = ["image_like", "outside_subspace", "pixels", "read_image", "read_images"]
+__all__ = ["image_like", "outside_subspace", "pixels", "read_image", "read_images", "values"]
 
 
 def pixels(image: Image) -> NDArray[Any]:
@@ -23,6 +23,15 @@ def pixels(image: Image) -> NDArray[Any]:
     if image.data is None:
         raise DataError(f"block {image.name}: no pixels")
     return image.data
+
+
+def values(image: Image) -> NDArray[Any]:
+    """Return the pixels with nulls as NaN: the array itself, or doubles where integers hold the value of BLANK."""
+    data, blank = pixels(image), image.header.get("BLANK")
+    if not isinstance(blank, int) or data.dtype.kind not in "iu":
+        return data
+    null = data == blank
+    return np.where(null, np.nan, data.astype(np.float64)) if null.any() else data
 
 
 def read_image(ws: Workspace, name: str, ndim: int | None = 2) -> Image:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ciaopy.datamodel.expressions import cast_values, parse_assignments
-from ciaopy.datamodel.image_access import pixels
+from ciaopy.datamodel.image_access import pixels, values
 from ciaopy.errors import UserError
 from ciaopy.fits.blocks import Image
 
@@ -62,18 +62,18 @@ def combine(
     return result if real or not integers else narrowed(result, [first.dtype])
 
 
-def narrowed(values: NDArray[Any], wanted: Sequence[np.dtype[Any]]) -> NDArray[Any]:
+def narrowed(numbers: NDArray[Any], wanted: Sequence[np.dtype[Any]]) -> NDArray[Any]:
     """Return 64-bit integers in the largest of the wanted integer types, or the first wider one that holds them."""
     types = [t for t in wanted if t.kind in "iu"]
     size = max((t.itemsize for t in types), default=2)
-    low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
+    low, high = (int(numbers.min()), int(numbers.max())) if numbers.size else (0, 0)
     preferred = [t for t in types if t.itemsize == size]
     wider = [np.dtype(t) for t in (np.int16, np.int32, np.int64) if np.dtype(t).itemsize >= size]
     for dtype in [*preferred, *wider]:
         limits = np.iinfo(dtype)
         if limits.min <= low and high <= limits.max:
-            return values.astype(dtype)
-    return values
+            return numbers.astype(dtype)
+    return numbers
 
 
 def evaluate(operation: str, images: Sequence[Image]) -> NDArray[Any]:
@@ -91,9 +91,9 @@ def evaluate(operation: str, images: Sequence[Image]) -> NDArray[Any]:
     if len(assignments) != 1 or assignments[0].name.lower() != "imgout":
         raise UserError(f"operation={operation!r}: expected add, sub, mul, div, tst or imgout=expression")
     assignment = assignments[0]
-    values = {name: _operand(name, images, operation) for name in assignment.expression.names}
+    operands = {name: _operand(name, images, operation) for name in assignment.expression.names}
     shape = pixels(images[0]).shape
-    result = assignment.expression.evaluate(values)
+    result = assignment.expression.evaluate(operands)
     result = np.ascontiguousarray(np.broadcast_to(result, shape))
     if assignment.dtype is not None:
         result = cast_values(result, assignment.dtype)
@@ -111,7 +111,7 @@ def _operand(name: str, images: Sequence[Image], operation: str) -> Any:
         raise UserError(f"operation={operation!r}: no img{number}; infile has {len(images)} image(s)")
     image = images[number - 1]
     if not keyword:
-        return pixels(image)
+        return values(image)
     value = image.header.get(keyword)
     if not isinstance(value, (int, float, np.integer, np.floating)):
         what = "no such keyword" if value is None else "not a number"

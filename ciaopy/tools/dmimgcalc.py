@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ciaopy.datamodel.image_access import image_like, pixels, read_images
+from ciaopy.datamodel.image_access import image_like, pixels, read_images, values
 from ciaopy.datamodel.image_arithmetic import OPERATIONS, combine, evaluate, images_equal
 from ciaopy.datamodel.merge import merge_headers
 from ciaopy.errors import DataError, UserError
@@ -42,8 +42,8 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     if word in OPERATIONS:
         if len(images) > 2:
             raise UserError(f"operation={word} takes one or two images, not {len(images)}; use imgout=img1+img2+...")
-        other = pixels(images[1]) if len(images) == 2 else None
-        data = combine(pixels(images[0]), other, word, float(par["weight"]), float(par["weight2"]))
+        other = values(images[1]) if len(images) == 2 else None
+        data = combine(values(images[0]), other, word, float(par["weight"]), float(par["weight2"]))
     else:
         data = evaluate(operation, images)
     result = with_merged_header(image_like(images[0], data), images, par, ws)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ciaopy.datamodel.image_access import image_like, outside_subspace, pixels, read_images
+from ciaopy.datamodel.image_access import image_like, outside_subspace, pixels, read_images, values
 from ciaopy.datamodel.regions import parse_region
 from ciaopy.datamodel.smoothing import filter_images
 from ciaopy.errors import UserError
@@ -54,9 +54,6 @@ def _mask_text(par: ParameterSet) -> str:
 
 
 def _with_nan(image: Image) -> NDArray[np.float64]:
-    data = pixels(image).astype(np.float64)
-    blank = image.header.get("BLANK")
-    if isinstance(blank, int) and pixels(image).dtype.kind in "iu":
-        data[pixels(image) == blank] = np.nan
+    data = values(image).astype(np.float64)
     data[outside_subspace(image)] = np.nan
     return data

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ciaopy.datamodel.image_access import pixels, read_images
+from ciaopy.datamodel.image_access import pixels, read_images, values
 from ciaopy.datamodel.thresholds import parse_cut
 from ciaopy.errors import UserError
 from ciaopy.fits.blocks import Image
@@ -31,7 +31,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
             raise UserError(f"value={value:g} does not fit the pixels of {infile} ({data.dtype}); use [opt type=r4]")
         if value != math.trunc(value):
             ws.console.warn(f"value={value:g} is cut to {math.trunc(value)}: the pixels of {infile} are integers")
-    replaced = cut.mask(pixels(images[-1]))
+    replaced = cut.mask(values(images[-1]))
     data[replaced] = data.dtype.type(value)
     ws.console.say(f"{int(replaced.sum())} of {data.size} pixels replaced by {value:g}", 1)
     image = images[0]

@@ -145,3 +145,18 @@ def test_headers_are_merged_by_rules(tmp_path: Path, images: dict[str, str]) -> 
     assert "CCD_ID" in said
     with pytest.raises(DataError, match="nosuch"):
         run("dmimgcalc", f"{a},{b}", "", images["out"], operation, f"lookupTab={tmp_path}/nosuch", "clobber=yes")
+
+
+def test_null_pixels_stay_null(tmp_path: Path, images: dict[str, str]) -> None:
+    data = np.array([[1, -999, 3]], np.int16)
+    name = write_image(tmp_path / "null.fits", data, BLANK=-999)
+    for operation in ("imgout=img1+1", "add"):
+        run("dmimgcalc", name, "none", images["out"], f"op={operation}", "clobber=yes")
+        assert np.isnan(pixels_of(Path(images["out"]))).tolist() == [[False, True, False]]
+    run("dmimgthresh", name, images["out"], "cut=2", "value=0", "clobber=yes")
+    with fits.open(images["out"], do_not_scale_image_data=True) as hdus:
+        assert hdus[0].data.tolist() == [[0, -999, 3]]
+    run("dmimgthresh", name, images["out"], "cut=INDEF", "value=7", "clobber=yes")
+    assert pixels_of(Path(images["out"])).tolist() == [[1, 7, 3]]
+    run("dmimgfilt", name, images["out"], "max", "box(0,0,3,1)", "clobber=yes")
+    assert pixels_of(Path(images["out"])).tolist() == [[1, 3, 3]]
