@@ -141,7 +141,7 @@ class FocalPlane:
         attitude : Attitude
             One, or one for each position; only dy, dz, dtheta matter.
         """
-        ids, (x, y), shape = _prepared(chip_id, chipx, chipy)
+        ids, (x, y), shape = _prepared(chip_id, chipx, chipy, attitude)
         records, index = _records(attitude, self._frame(0.0, 0.0), ids.size)
         out = _empty(2, ids.size)
         kernels.chip_to_det(ids, x, y, index, self.chips, records, self.optics, *out)
@@ -166,7 +166,7 @@ class FocalPlane:
         -------
         ChipPosition
         """
-        want, (x, y), shape = _prepared(chip_id, detx, dety)
+        want, (x, y), shape = _prepared(chip_id, detx, dety, attitude)
         records, index = _records(attitude, self._frame(0.0, 0.0), x.size)
         out = ChipPosition(np.empty(x.size, np.int64), *_empty(2, x.size))
         kernels.det_to_chip(x, y, want, index, self.chips, self.sizes, records, self.optics, *out)
@@ -183,7 +183,7 @@ class FocalPlane:
         self, detx: ArrayLike, dety: ArrayLike, attitude: Attitude, frame: SkyFrame
     ) -> tuple[FloatArray, FloatArray]:
         """Return SKY of DET positions: the direction in the attitude's axes, projected on the frame's tangent plane."""
-        _, (x, y), shape = _prepared(-1, detx, dety)
+        _, (x, y), shape = _prepared(-1, detx, dety, attitude)
         records, index = _records(attitude, frame, x.size)
         out = _empty(2, x.size)
         kernels.det_to_sky(x, y, index, records, self.optics, *out)
@@ -193,7 +193,7 @@ class FocalPlane:
         self, x: ArrayLike, y: ArrayLike, attitude: Attitude, frame: SkyFrame
     ) -> tuple[FloatArray, FloatArray]:
         """Return DET of SKY positions: the inverse of `det_to_sky`."""
-        _, (sx, sy), shape = _prepared(-1, x, y)
+        _, (sx, sy), shape = _prepared(-1, x, y, attitude)
         records, index = _records(attitude, frame, sx.size)
         out = _empty(2, sx.size)
         kernels.sky_to_det(sx, sy, index, records, self.optics, *out)
@@ -203,7 +203,7 @@ class FocalPlane:
         self, chip_id: ArrayLike, chipx: ArrayLike, chipy: ArrayLike, attitude: Attitude, frame: SkyFrame
     ) -> tuple[FloatArray, FloatArray]:
         """Return SKY of chip positions, for one attitude or one for each position."""
-        ids, (cx, cy), shape = _prepared(chip_id, chipx, chipy)
+        ids, (cx, cy), shape = _prepared(chip_id, chipx, chipy, attitude)
         records, index = _records(attitude, frame, ids.size)
         out = _empty(4, ids.size)
         kernels.chip_to_sky(ids, cx, cy, index, self.chips, records, self.optics, *out)
@@ -252,10 +252,15 @@ def angles_to_det(detector: Detector, theta: ArrayLike, phi: ArrayLike) -> tuple
 
 
 def _prepared(
-    ids: ArrayLike, u: ArrayLike, v: ArrayLike
+    ids: ArrayLike, u: ArrayLike, v: ArrayLike, attitude: Attitude | None = None
 ) -> tuple[IntArray, tuple[FloatArray, FloatArray], tuple[int, ...]]:
-    """Broadcast to one shape and return flat contiguous int64 ids and float64 positions with that shape."""
+    """Broadcast to one shape and return flat contiguous int64 ids and float64 positions with that shape.
+
+    One position with many attitudes is repeated for each.
+    """
     a, b, c = np.broadcast_arrays(np.asarray(ids), np.asarray(u, np.float64), np.asarray(v, np.float64))
+    if a.size == 1 and attitude is not None and attitude.size != 1:
+        a, b, c = (np.broadcast_to(one.reshape(()), attitude.ra.shape) for one in (a, b, c))
     flat = np.ascontiguousarray(a, np.int64).ravel()
     return flat, (np.ascontiguousarray(b).ravel(), np.ascontiguousarray(c).ravel()), a.shape
 
@@ -263,7 +268,7 @@ def _prepared(
 def _records(attitude: Attitude, frame: SkyFrame, n: int) -> tuple[FloatArray, IntArray]:
     """Return the kernel records of an attitude and the index of each of n positions into them."""
     if attitude.size not in (1, n):
-        raise ValueError(f"{attitude.size} attitudes for {n} positions; give one, or one for each")
+        raise ValueError(f"{attitude.size} attitudes for {n} positions; give one, or one for each position")
     index = np.zeros(n, np.int64) if attitude.size == 1 else np.arange(n, dtype=np.int64)
     return attitude.records(frame.ra_nom, frame.dec_nom), index
 

@@ -206,6 +206,16 @@ def test_unknown_chip_and_nan_give_nan() -> None:
         plane.chip_to_sky([2, 2], 5.0, 5.0, Attitude.of([1, 2, 3], 2, 3), frame)
 
 
+def test_one_position_at_many_attitudes() -> None:
+    plane, frame = FocalPlane.of("ACIS"), SkyFrame.of(1, 2, 3, "ACIS")
+    many = Attitude.of([1.0, 1.001, 1.002], 2, 3)
+    x, y = plane.chip_to_sky(3, 500.0, 600.0, many, frame)
+    assert x.shape == (3,)
+    back = plane.sky_to_chip(x, y, many, frame)
+    np.testing.assert_allclose(back.chipx, 500.0, atol=1e-6)
+    assert plane.chip_to_sky(3, 500.0, 600.0, Attitude.of(1.001, 2, 3), frame)[0] == x[1]
+
+
 def test_empty_input() -> None:
     plane, frame = FocalPlane.of("ACIS"), SkyFrame.of(1, 2, 3, "ACIS")
     none = np.array([])
