@@ -281,12 +281,16 @@ class Contamination(Product):
         """
         layers: tuple[ContamLayer, ...] = pick(self.chips, ccd_id, "CCD_ID", self.source)
         total = np.zeros(np.broadcast_shapes(*(np.shape(a) for a in (energy, time, chipx, chipy))))
+        patterns: dict[int, FloatArray] = {}
         for component in dict.fromkeys(layer.component for layer in layers):
             depth = np.zeros_like(total)
             members = [layer for layer in layers if layer.component == component]
             for layer in members:
                 tau0, tau1 = layer.depth_terms(time)
-                tau = tau0 + tau1 * layer.pattern_at(chipx, chipy)
+                # Layers of one chip often share their pattern.
+                if id(layer.pattern) not in patterns:
+                    patterns[id(layer.pattern)] = layer.pattern_at(chipx, chipy)
+                tau = tau0 + tau1 * patterns[id(layer.pattern)]
                 depth = depth + interpolate(energy, layer.energy, layer.mu) * np.maximum(tau, 0.0)
             total = total + members[0].weight * np.exp(-depth)
         return np.asarray(total, dtype=np.float64)

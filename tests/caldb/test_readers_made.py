@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import made_caldb_files as made
@@ -472,3 +474,23 @@ def test_load_none_lite_and_unknown(tmp_path):
     assert load("QE", "lite", header).is_lite
     with pytest.raises(CalibrationError, match="keep the pulse heights"):
         load("CTI", "lite", header)
+
+
+@pytest.mark.parametrize("kind", ["file", "lite", "none"])
+def test_load_follows_what_the_query_found(tmp_path, monkeypatch, kind):
+    path = made.write(tmp_path / "qe.fits", *made.qe())
+    found = {"file": SimpleNamespace(path=path, hdu=2), "lite": SimpleNamespace(product="QE"), "none": None}[kind]
+    asked = []
+
+    def resolve(product, value, header, **constraints):
+        asked.append((product, value, constraints))
+        return found
+
+    monkeypatch.setitem(sys.modules, "ciaopy.caldb.query", SimpleNamespace(resolve=resolve))
+    p = load("QE", "CALDB(CCD_ID=7)", {"DETNAM": "ACIS-7"}, ccd_id=7)
+    assert asked == [("QE", "CALDB(CCD_ID=7)", {"ccd_id": 7})]
+    if kind == "file":
+        assert [c.chip for c in p.curves] == [7]
+        assert p.source == f"{path}[2]"
+    else:
+        assert (p is None) if kind == "none" else p.is_lite
