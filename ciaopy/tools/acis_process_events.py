@@ -104,7 +104,11 @@ def _open(par: ParameterSet, ws: Workspace) -> _Run:
 def _wanted_products(run: _Run) -> dict[str, str]:
     """Return CALDB name to parameter value, of the products that this run needs."""
     par = run.par
-    values = {"EVTSPLT": par["threshfile"], "GRADE": par["gradefile"]}
+    values = {}
+    if run.mode.islands:
+        values["EVTSPLT"] = par["threshfile"]
+    if par["doevtgrade"]:
+        values["GRADE"] = par["gradefile"]
     if par["doevtgrade"] and par["apply_cti"]:
         values["CTI"] = par["ctifile"]
         if not run.mode.islands:
@@ -245,10 +249,8 @@ def _record(run: _Run, products: EventProducts, recipe: Recipe, aspect: tuple[st
         keys["GAINFILE"] = "NONE"
     if run.mode.continuous and places:
         keys["TIME_ADJ"] = "GRATING" if "chipy_tg" in run.table else "TARGET"
-    if products.lite:
-        from ciaopy.caldb.lite import CALDBVER
-
-        keys["CALDBVER"] = CALDBVER
+    if _lite_used(products, recipe):
+        keys["CALDBVER"] = _lite_version()
     source = around.base_name(run.infile)
     notes = []
     if recipe.carried:
@@ -285,17 +287,15 @@ def _messages(run: _Run, products: EventProducts, recipe: Recipe, counts: Counts
         if products.gain is None or (products.gain.is_lite and not products.gain_named):
             missing.append("DET_GAIN")
         found.append(
-            f"no CALDB product {', '.join(missing) or 'for them'}: {', '.join(recipe.carried)} are kept "
-            f"from {around.base_name(run.infile)}, not recalibrated"
+            f"columns kept from {around.base_name(run.infile)}, not recalibrated, for want of the CALDB product "
+            f"{', '.join(missing)}: {', '.join(recipe.carried)}"
         )
     skipped = [n for n in ("CTI", "T_GAIN", "GRDIMG") if n in products.missing]
     if skipped and not (recipe.carried and recipe.pulse_height == "carried"):
         found.append(f"not applied, for want of the CALDB product: {', '.join(skipped)}")
-    if products.lite:
-        found.append(
-            f"no CALDB: {', '.join(products.lite)} from the embedded calibration "
-            f"({_lite_version()}); the header says CALDBVER={_lite_version()}"
-        )
+    lite = _lite_used(products, recipe)
+    if lite:
+        found.append(f"{', '.join(lite)} from the embedded calibration; the header says CALDBVER={_lite_version()}")
     n = run.table.nrows
     if counts.outside:
         found.append(
@@ -308,6 +308,11 @@ def _messages(run: _Run, products: EventProducts, recipe: Recipe, counts: Counts
     if counts.off_chip:
         found.append(f"the target is not on the chip of {counts.off_chip} of {n} events; the nearest row is taken")
     return found
+
+
+def _lite_used(products: EventProducts, recipe: Recipe) -> list[str]:
+    """Return the CALDB names of what came from the embedded calibration and went into the result."""
+    return [name for name in products.lite if name != "DET_GAIN" or recipe.energy == "gain"]
 
 
 def _lite_version() -> str:
