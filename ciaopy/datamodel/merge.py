@@ -143,7 +143,7 @@ def _typed(text: str) -> Any:
 
 
 def merge_subspaces(spaces: Sequence[Subspace]) -> Subspace:
-    """Return the union: components that differ in one thing are joined (times of one chip, ranges of one column).
+    """Return the union: components of different files that differ in one thing, but not the chip, are joined.
 
     Exposure numbers count time like `time` does, so components of one chip that differ in both are joined as well.
     """
@@ -152,8 +152,9 @@ def merge_subspaces(spaces: Sequence[Subspace]) -> Subspace:
         for descriptor in space.descriptors:
             if merged.descriptor(descriptor.key) is None:
                 merged.declare(descriptor)
+        earlier = len(merged.components)
         for component in space.components:
-            for i, old in enumerate(merged.components):
+            for i, old in enumerate(merged.components[:earlier]):
                 joined = _joined(old, component)
                 if joined is not None:
                     merged.components[i] = joined
@@ -169,7 +170,7 @@ def _joined(a: Component, b: Component) -> Component | None:
     differing = [k for k in a if not _equal(a[k], b[k])]
     if not differing:
         return a
-    if len(differing) > 1 and set(differing) - {"time", "expno"}:
+    if "ccd_id" in differing or (len(differing) > 1 and set(differing) - {"time", "expno"}):
         return None
     result = dict(a)
     for key in differing:

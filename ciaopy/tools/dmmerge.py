@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from ciaopy.datamodel.workspace import Workspace
     from ciaopy.param import ParameterSet
 
+# The table of CIAO's own rules, which only an installation of CIAO has.
+DEFAULT_TABLE = "dmmerge_header_lookup.txt"
+
 
 def run(par: ParameterSet, ws: Workspace) -> None:
     """Merge a stack of tables.
@@ -59,7 +62,7 @@ def lookup_rules(name: str) -> dict[str, str] | None:
     if not name.strip() or name.strip().lower() == "none":
         return None
     if not path.is_file():
-        if "ASCDS" in name:
+        if path.name == DEFAULT_TABLE:
             return None
         raise DataError(f"{path}: no such table of header rules; leave lookupTab at its default for the built-in ones")
     return read_rules(path)
