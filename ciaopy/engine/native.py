@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
 
 
+#: Files of these kinds are handed on in memory; lists and parameter files go through the disk.
+MEMORY_SUFFIXES = frozenset({".fits", ".img", ".expmap", ".instmap", ".asphist", ".psfmap"})
+
+
 def bind(tool: str, values: Mapping[str, str]) -> ParameterSet:
     """Return the parameters of a step: the values given over the system's defaults; no user file is read or written.
 
@@ -48,7 +52,7 @@ class NativeBackend:
     def prepare(self, recipe: Recipe) -> None:
         """Mark every file that a FITS step makes as kept in memory until `finish`."""
         for path in (p for s in recipe.steps for p in s.makes):
-            if path.suffix in {".fits", ".img", ".expmap", ".instmap", ".asphist", ".psfmap"}:
+            if path.suffix in MEMORY_SUFFIXES and path not in recipe.on_disk:
                 self.workspace.keep_in_memory(path)
 
     def run(self, step: Step, console: Console) -> None:
@@ -57,8 +61,7 @@ class NativeBackend:
         if step.action is not None:
             step.action(ws)
             return
-        par = bind(step.tool, step.parameters)
-        load_tool(step.tool).run(par, ws)
+        load_tool(step.tool).run(bind(step.tool, step.parameters), ws)
 
     def release(self, path: Path, product: bool) -> None:
         """A file has been used for the last time: write it if it is to stay, and let go of the memory."""

@@ -5,17 +5,21 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ciaopy.console import Console, StepConsole
 from ciaopy.engine.step import Recipe, Step, command_line
 from ciaopy.errors import OutputExistsError
+
+if TYPE_CHECKING:
+    from ciaopy.datamodel import Workspace
 
 
 class Backend(Protocol):
     """What runs the steps."""
 
     name: str
+    workspace: Workspace
 
     def prepare(self, recipe: Recipe) -> None:
         """Called once before the first step."""
@@ -81,9 +85,10 @@ def run_recipe(recipe: Recipe, backend: Backend, console: Console, cleanup: bool
     timings: list[Timing] = []
     backend.prepare(recipe)
     last = recipe.last_use()
-    for index, step in enumerate(recipe.steps):
-        for message in step.says:
+    for index, planned in enumerate(recipe.steps):
+        for message in planned.says:
             console.say(message.text, message.level)
+        step = planned.settled(backend.workspace)
         if step.action is None:
             console.say(f"Running tool {step.tool}", 2)
             console.say(f">>> {command_line(step)}", 2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,8 @@ class Step:
         Does the step inside ciaopy whatever the back end; takes the workspace.
     echo : bool
         Print the tool's own messages at verbose 0 (acis_process_events).
+    late : callable, optional
+        Returns parameters to change, from what earlier steps made; called just before the step.
     """
 
     tool: str
@@ -46,6 +48,13 @@ class Step:
     says: tuple[Message, ...] = ()
     action: Callable[[Workspace], object] | None = None
     echo: bool = False
+    late: Callable[[Workspace], Mapping[str, str]] | None = None
+
+    def settled(self, ws: Workspace) -> Step:
+        """Return the step with its late parameters."""
+        if self.late is None:
+            return self
+        return replace(self, parameters={**self.parameters, **self.late(ws)}, late=None)
 
 
 @dataclass(frozen=True)
@@ -57,10 +66,13 @@ class Recipe:
     steps : tuple of Step
     products : tuple of Path
         Files that stay; all others that steps make are intermediates.
+    on_disk : tuple of Path
+        Files that are written at once and not kept in memory.
     """
 
     steps: tuple[Step, ...]
     products: tuple[Path, ...]
+    on_disk: tuple[Path, ...] = ()
 
     @property
     def intermediates(self) -> tuple[Path, ...]:
