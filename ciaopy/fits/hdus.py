@@ -238,7 +238,7 @@ def _header_cards(source: Source, index: int, start: int, first: bytes) -> tuple
             stop = start + (count - 1) * BLOCK_BYTES + len(block)
             raise DataError(
                 f"{source.path}: HDU {index + 1}: the file ends at byte {stop} within "
-                " the header (no END card); the file is truncated or not FITS"
+                "the header (no END card); the file is truncated or not FITS"
             )
         blocks.append(block)
         if any(block[i : i + 8] == b"END     " for i in range(0, BLOCK_BYTES, 80)):

@@ -157,9 +157,19 @@ def make_card(keyword: str, value: Any, comment: str = "") -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", VerifyWarning)
-            return str(Card(keyword, value, _UNPRINTABLE.sub("?", comment) or None))
+            return _exact(Card(keyword, value, _UNPRINTABLE.sub("?", comment) or None))
     except (ValueError, TypeError, VerifyError) as problem:
         raise DataError(f"keyword {keyword}: {value!r} cannot be written in a FITS header: {problem}") from None
+
+
+def _exact(card: Any) -> str:
+    """Return the image of an astropy card; reals that need more than the 20 columns of fixed format get them."""
+    image = str(card)
+    full = len(image) == CARD_BYTES and " " not in image[10:30] and isinstance(card.value, float)
+    if full and card_value(image)[0] != card.value:
+        text = f"{image[:10]}{card.value!r}".upper() + (f" / {card.comment}" if card.comment else "")
+        image = text[:CARD_BYTES].ljust(CARD_BYTES)
+    return image
 
 
 def header_cards(header: Header) -> list[str]:
@@ -179,7 +189,7 @@ def header_cards(header: Header) -> list[str]:
         warnings.simplefilter("ignore", VerifyWarning)
         for card in header.cards:
             try:
-                image = str(card)
+                image = _exact(card)
             except (ValueError, VerifyError) as problem:
                 raise DataError(f"keyword {card.keyword}: cannot be written in a FITS header: {problem}") from None
             images += [image[i : i + CARD_BYTES] for i in range(0, len(image), CARD_BYTES)]

@@ -1,6 +1,6 @@
 """Write FITS files: blocks as big-endian rows through a small buffer, check sums on the way, atomic.
 
-Rows are encoded and summed in threads, a megabyte at a time, and written in order by the caller's thread.
+Rows are encoded and summed in threads, a few megabytes at a time, and written in order by the caller's thread.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TableWriter", "write_dataset"]
 
-WRITE_BYTES = 1 << 20
+WRITE_BYTES = 4 << 20
 HEAP_MEMORY = 64 << 20
 
 
