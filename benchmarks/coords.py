@@ -67,9 +67,7 @@ def main(n: int) -> None:
     print(f"{n} events, {len(aspect)} aspect records")
     print(f"chip -> TDET, DET, SKY with aspect look-up, 1 thread : {one:6.3f} s  ({1e9 * one / n:5.1f} ns per event)")
     print(f"chip -> TDET, DET, SKY with aspect look-up, 2 threads: {two:6.3f} s  ({1e9 * two / n:5.1f} ns per event)")
-    print(
-        f"astropy.wcs, world -> pixel of the tangent plane only : {theirs:6.3f} s  ({1e9 * theirs / n:5.1f} ns per event)"
-    )
+    print(f"astropy.wcs, world -> pixel, tangent plane only: {theirs:6.3f} s  ({1e9 * theirs / n:5.1f} ns per event)")
     print(f"ratio, 1 thread: {theirs / one:.1f}")
 
 
