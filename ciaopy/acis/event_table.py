@@ -147,21 +147,13 @@ def event_table(
 
 
 def _column(source: Table, item: DefinedColumn, data: Array) -> Column:
-    """Return a column with the description of the input's, or the archive's, or none."""
+    """Return a column with the description of the input's, completed by the archive's."""
     form = item.form
     cells = 1
     for n in data.shape[1:]:
         cells *= n
     if cells > 1 and not item.is_bits:
         form = f"{cells}{form}"
-    if item.name in source:
-        old = source.column(item.name)
-        column = Column(old.name, data, form, old.unit, old.comment, dict(old.keys))
-        same_kind = old.data.dtype.kind == data.dtype.kind
-        if not same_kind:
-            for key in ("TNULL", "TLMIN", "TLMAX", "TDISP"):
-                column.keys.pop(key, None)
-        return column
     comment, unit, low, high, null = _DESCRIPTIONS.get(item.name, ("", "", None, None, None))
     keys: dict[str, tuple[Any, str]] = {}
     if null is not None and data.dtype.kind in "iu":
@@ -172,7 +164,14 @@ def _column(source: Table, item: DefinedColumn, data: Array) -> Column:
         keys["TLMIN"] = (low, "")
     if data.ndim > 2:
         keys["TDIM"] = ("(" + ",".join(str(n) for n in reversed(data.shape[1:])) + ")", "")
-    return Column(item.name, data, form, unit, comment, keys)
+    if item.name not in source:
+        return Column(item.name, data, form, unit, comment, keys)
+    old = source.column(item.name)
+    kept = dict(old.keys)
+    if old.data.dtype.kind != data.dtype.kind:
+        for key in ("TNULL", "TLMIN", "TLMAX", "TDISP"):
+            kept.pop(key, None)
+    return Column(old.name, data, form, old.unit or unit, old.comment or comment, keys | kept)
 
 
 def _vectors(source: Table, columns: Mapping[str, Column]) -> list[Vector]:

@@ -283,16 +283,13 @@ def _messages(run: _Run, products: EventProducts, recipe: Recipe, counts: Counts
     found = []
     par = run.par
     if recipe.carried:
-        missing = [str(name) for name in ("CTI", "T_GAIN") if name in products.missing]
-        if products.gain is None or (products.gain.is_lite and not products.gain_named):
-            missing.append("DET_GAIN")
         found.append(
-            f"columns kept from {around.base_name(run.infile)}, not recalibrated, for want of the CALDB product "
-            f"{', '.join(missing)}: {', '.join(recipe.carried)}"
+            f"columns kept from {around.base_name(run.infile)}, not recalibrated: {', '.join(recipe.carried)} "
+            f"(no {', '.join(_reasons(products, recipe))} in a CALDB)"
         )
     skipped = [n for n in ("CTI", "T_GAIN", "GRDIMG") if n in products.missing]
-    if skipped and not (recipe.carried and recipe.pulse_height == "carried"):
-        found.append(f"not applied, for want of the CALDB product: {', '.join(skipped)}")
+    if skipped and "PHA" not in recipe.carried:
+        found.append(f"not applied: {', '.join(skipped)} (not in a CALDB)")
     lite = _lite_used(products, recipe)
     if lite:
         found.append(f"{', '.join(lite)} from the embedded calibration; the header says CALDBVER={_lite_version()}")
@@ -308,6 +305,12 @@ def _messages(run: _Run, products: EventProducts, recipe: Recipe, counts: Counts
     if counts.off_chip:
         found.append(f"the target is not on the chip of {counts.off_chip} of {n} events; the nearest row is taken")
     return found
+
+
+def _reasons(products: EventProducts, recipe: Recipe) -> list[str]:
+    """Return the CALDB names of the products for want of which columns are kept."""
+    found = [str(n) for n in ("CTI", "T_GAIN", "GRDIMG") if n in products.missing and "PHA" in recipe.carried]
+    return [*found, "DET_GAIN"] if "ENERGY" in recipe.carried else found
 
 
 def _lite_used(products: EventProducts, recipe: Recipe) -> list[str]:
