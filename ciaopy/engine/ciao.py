@@ -78,7 +78,7 @@ class CiaoBackend:
                 raise ExternalToolError(
                     f"{step.tool} is not in {self.root / 'bin'}, and ciaopy does not have it either"
                 )
-            console.say(f"{step.tool} is not in {self.root / 'bin'}: done by ciaopy itself", 1)
+            console.say(f"{step.tool} is not in {self.root / 'bin'}: done by ciaopy itself", 0)
             load_tool(step.tool).run(bind(step.tool, step.parameters), ws)
             return
         for path in step.makes:
@@ -117,12 +117,16 @@ class CiaoBackend:
                 f"an error occurred while running '{step.tool}' (status {done.returncode}):{indented}"
             )
         if text:
-            console.say(f"{step.tool} said:\n{text}", 0 if step.echo else 5)
+            # a step console shows at level n what the user sees at verbose n + 2
+            console.say(f"{step.tool} said:\n{text}", 0 if step.echo else 3)
 
     def release(self, path: Path, product: bool) -> None:
         """Nothing to do: intermediates are deleted at the end."""
 
-    def finish(self, recipe: Recipe) -> list[Path]:
-        """Return the intermediates that lie on disk, and give up the parameter folder."""
+    def close(self) -> None:
+        """Give up the parameter folder."""
         self._parameters.cleanup()
+
+    def finish(self, recipe: Recipe) -> list[Path]:
+        """Return the intermediates that lie on disk."""
         return [p for p in recipe.intermediates if p.exists()]

@@ -74,6 +74,9 @@ class NativeBackend:
             self._write(path)
         self.workspace.forget(path)
 
+    def close(self) -> None:
+        """Nothing to give up."""
+
     def finish(self, recipe: Recipe) -> list[Path]:
         """Write the products; return the intermediates that lie on disk."""
         for path in recipe.products:

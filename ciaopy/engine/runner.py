@@ -33,6 +33,9 @@ class Backend(Protocol):
     def finish(self, recipe: Recipe) -> list[Path]:
         """Called after the last step; returns the intermediates that lie on disk."""
 
+    def close(self) -> None:
+        """Called at the very end, also after a failure."""
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -82,6 +85,16 @@ def run_recipe(recipe: Recipe, backend: Backend, console: Console, cleanup: bool
     list of Timing
         One for each step.
     """
+    try:
+        return _run(recipe, backend, console, cleanup)
+    except BaseException:
+        _tell_what_is_left(recipe, console)
+        raise
+    finally:
+        backend.close()
+
+
+def _run(recipe: Recipe, backend: Backend, console: Console, cleanup: bool) -> list[Timing]:
     timings: list[Timing] = []
     backend.prepare(recipe)
     last = recipe.last_use()
@@ -93,11 +106,7 @@ def run_recipe(recipe: Recipe, backend: Backend, console: Console, cleanup: bool
             console.say(f"Running tool {step.tool}", 2)
             console.say(f">>> {command_line(step)}", 2)
         start = time.perf_counter()
-        try:
-            backend.run(step, StepConsole(console, step.echo))
-        except BaseException:
-            _tell_what_is_left(recipe, console)
-            raise
+        backend.run(step, StepConsole(console, step.echo))
         timings.append(Timing(step.tool, time.perf_counter() - start))
         console.say(f"{step.tool}: {timings[-1].seconds:.2f} s", 2)
         for path in (p for p, use in last.items() if use == index):
