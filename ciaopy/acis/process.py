@@ -8,7 +8,7 @@ of each other, so blocks run in any order on any number of threads with the same
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -130,14 +130,27 @@ class Options:
 
 @dataclass(frozen=True)
 class Counts:
-    """Events that deserve a warning: outside the aspect solution, CTI not settled, target not on their chip."""
+    """Events that deserve a warning.
+
+    Attributes
+    ----------
+    outside : int
+        At a time without attitude.
+    unsettled : int
+        The CTI adjustment did not settle.
+    off_chip : int
+        Continuous clocking: the target is not on the event's chip.
+    without_gain : int
+        The gain has no row for the pixel: no ENERGY.
+    """
 
     outside: int = 0
     unsettled: int = 0
     off_chip: int = 0
+    without_gain: int = 0
 
     def __add__(self, other: Counts) -> Counts:
-        return Counts(self.outside + other.outside, self.unsettled + other.unsettled, self.off_chip + other.off_chip)
+        return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Counts)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,6 +229,10 @@ class _Task:
         return np.zeros((self.nrows, *shape), column.dtype)
 
     @property
+    def _gains(self) -> bool:
+        return self.options.recipe.energy == "gain" and self.calibration.gain is not None
+
+    @property
     def _has_islands(self) -> bool:
         return self.observation.mode.islands and "phas" in self.columns
 
@@ -262,7 +279,8 @@ class _Task:
         fltgrade, pha = self._pulse_heights(events, rows, status)
         energy = self._energies(events, rows, pha)
         unsettled = int(np.count_nonzero(status & np.uint32(1 << 20))) if self.options.recipe.cti_applied else 0
-        counts = Counts(unsettled=unsettled)
+        lost = int(np.count_nonzero(np.isnan(energy))) if energy is not None and self._gains else 0
+        counts = Counts(unsettled=unsettled, without_gain=lost)
         if self.options.trail is not None:
             islands = self._column("phas")[rows]
             flag_very_faint(events, islands, self.calibration.split, self.options.trail, status)
@@ -355,7 +373,8 @@ class _Task:
         """Fill ENERGY and PI; return the energies, None where there are none."""
         recipe, options = self.options.recipe, self.options
         energy: Array | None = None
-        if recipe.energy == "gain" and self.calibration.gain is not None:
+        if self._gains:
+            assert self.calibration.gain is not None
             if pha is None:
                 raise DataError("no column pha to compute energies from; set calculate_pi=no")
             energy = energies(events, self.calibration.gain, pha, options.rand_pha)

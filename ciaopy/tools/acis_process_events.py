@@ -154,15 +154,21 @@ def _recipe(run: _Run, products: EventProducts) -> Recipe:
 
 
 def _transform(run: _Run) -> tuple[EventTransform | None, tuple[str, ...]]:
-    """Return the coordinate transformation, None if no coordinates are wanted, and the aspect files."""
+    """Return the coordinate transformation, None if no coordinates are wanted, and the aspect files.
+
+    The keywords that name the geometry's files are written into the header.
+    """
     if run.par["stop"] not in _PLACES:
         return None, ()
     from ciaopy.coords import EventTransform, FocalPlane, SkyFrame
+    from ciaopy.tools._geometry import chosen_geometry
 
-    plane = FocalPlane.from_header(run.header, None, run.infile)
-    frame = SkyFrame.from_header(run.header, None, run.infile)
-    aspect, names = around.read_aspect(run.par["acaofffile"], run.header, run.ws, run.console)
-    return EventTransform(plane, frame, aspect), names
+    geometry, names = chosen_geometry(run.par["geompar"], run.header)
+    run.header.update(names)
+    plane = FocalPlane.from_header(run.header, geometry, run.infile)
+    frame = SkyFrame.from_header(run.header, geometry, run.infile)
+    aspect, sources = around.read_aspect(run.par["acaofffile"], run.header, run.ws, run.console)
+    return EventTransform(plane, frame, aspect), sources
 
 
 def _observation(run: _Run, transform: EventTransform | None) -> Observation:
@@ -302,6 +308,8 @@ def _messages(run: _Run, products: EventProducts, recipe: Recipe, counts: Counts
         found.append(
             f"{counts.unsettled} of {n} events whose CTI adjustment did not settle in {par['max_cti_iter']} steps"
         )
+    if counts.without_gain:
+        found.append(f"{counts.without_gain} of {n} events on pixels that the gain does not cover: no ENERGY, PI 0")
     if counts.off_chip:
         found.append(f"the target is not on the chip of {counts.off_chip} of {n} events; the nearest row is taken")
     return found

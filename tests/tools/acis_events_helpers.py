@@ -113,6 +113,36 @@ def write_timeline(path: Path, **columns: NDArray[Any]) -> Path:
     return path
 
 
+def write_calibration(folder: Path) -> dict[str, Path]:
+    """Write a gain (4 eV per adu), a gain drift (1% of PHA at the start, 3% later) and a CTI model of CCDs 0 to 3."""
+    ccd = np.arange(4)
+    place = [fits.Column("CCD_ID", "J", array=ccd)]
+    for name, value in (("CHIPX_MIN", 1), ("CHIPX_MAX", 1024), ("CHIPY_MIN", 1), ("CHIPY_MAX", 1024), ("NPOINTS", 2)):
+        place.append(fits.Column(name, "J", array=np.full(4, value)))
+    pha = np.tile([10.0, 4000.0], (4, 1))
+    place.append(fits.Column("PHA", "2E", array=pha))
+    tables = {
+        "gain": ([("ENERGY", pha * 4.0)], "AXAF_DETGAIN", {}),
+        "tgain": ([("DELTPHA1", pha * 0.01), ("DELTPHA2", pha * 0.03)], "AXAF_TGAIN",
+                  {"EPOCH1": START, "EPOCH2": START + 500 * FRAME}),
+        "cti": ([("VOLUME_Y", pha**0.7), ("FRCTRLY", pha * 0 + 0.4), ("TCTIY", pha[:, :1] * 0 + 0.02)], "AXAF_CTI",
+                {"FP_TEMP": 153.5}),
+    }  # fmt: skip
+    paths = {}
+    for name, (curves, block, keys) in tables.items():
+        made = [fits.Column(n, f"{v.shape[1]}E", array=v) for n, v in curves]
+        hdu = fits.BinTableHDU.from_columns([*place, *made], name=block)
+        hdu.header.update(keys)
+        hdus = [fits.PrimaryHDU(), hdu]
+        for c in ccd if name == "cti" else ():
+            rows = np.linspace(0.0, 0.3, 1024, dtype=np.float32)
+            hdus.append(fits.ImageHDU(np.repeat(rows[:, None], 1024, axis=1), name="TRAPDENSY"))
+            hdus[-1].header["CCD_ID"] = int(c)
+        paths[name] = folder / f"{name}.fits"
+        fits.HDUList(hdus).writeto(paths[name])
+    return paths
+
+
 def status_words(table: Any) -> NDArray[np.uint32]:
     """STATUS of an event table read with astropy, as integers."""
     return np.packbits(np.asarray(table["status"]).astype(bool), axis=1).view(">u4").ravel().astype(np.uint32)

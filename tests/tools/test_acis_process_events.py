@@ -14,6 +14,7 @@ from acis_events_helpers import (
     status_words,
     write_aspect,
     write_bad_pixels,
+    write_calibration,
     write_events,
     write_timeline,
 )
@@ -142,6 +143,38 @@ def test_gain_lite_is_used_when_named(bench: Bench) -> None:
     assert np.corrcoef(forced.data["energy"], forced.data["pha"])[0, 1] > 0.99
 
 
+def test_named_calibration_files_are_applied(bench: Bench) -> None:
+    """CTI raises the pulse heights with chipy, the drift takes 1-3% off, the gain makes 4 eV of an adu."""
+    files = write_calibration(bench.folder)
+    mtl = write_timeline(bench.folder / "mtl1.fits", FP_TEMP=np.array(153.5))
+    plain = bench(apply_cti=False, apply_tgain=False, gainfile=files["gain"])
+    done = bench(ctifile=files["cti"], tgainfile=files["tgain"], gainfile=files["gain"], mtlfile=mtl, clobber=True)
+    expected = {"CTI_CORR": True, "CTI_APP": "PPPPNNNNNN", "CTIFILE": "cti.fits", "TGAINCOR": "T",
+                "GAINFILE": "gain.fits", "TGAINFIL": "tgain.fits", "RAND_PI": 1.0}  # fmt: skip
+    assert {k: done.header[k] for k in expected} == expected
+    assert "KEPTCOLS" not in done.header
+    np.testing.assert_array_equal(done.data["pha_ro"], plain.data["pha_ro"])
+    assert np.abs(done.data["energy"] / 4.0 - done.data["pha"]).max() <= 0.5001
+    phase = (done.data["time"] - START) / (500 * FRAME)
+    same = done.data["fltgrade"] == plain.data["fltgrade"]
+    adjusted = done.data["pha"] / (1 - 0.01 - 0.02 * phase)  # the drift undone, to first order
+    raised = (adjusted - done.data["pha_ro"])[same]
+    low, high = raised[done.data["chipy"][same] < 200].mean(), raised[done.data["chipy"][same] > 800].mean()
+    assert 0 < low < high / 3 < 40
+    warm = write_timeline(bench.folder / "warm.fits", FP_TEMP=np.array(163.5))
+    hotter = bench(ctifile=files["cti"], tgainfile=files["tgain"], gainfile=files["gain"], mtlfile=warm, clobber=True)
+    assert (hotter.data["pha"] - done.data["pha"]).mean() == pytest.approx(0.2 * raised.mean(), rel=0.3)
+
+
+def test_events_that_the_gain_does_not_cover(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    columns = make_columns(100)
+    columns["ccd_id"][:25] = 7
+    write_events(bench.events, columns, DETNAM="ACIS-01237")
+    done = bench(gainfile=write_calibration(bench.folder)["gain"])
+    assert np.isnan(done.data["energy"][:25]).all() and (done.data["pi"][:25] == 0).all()
+    assert "25 of 100 events on pixels that the gain does not cover" in capsys.readouterr().err
+
+
 def test_repeated_run_gives_the_same_bytes(bench: Bench) -> None:
     first, second = bench(gainfile="lite"), bench(gainfile="lite", clobber=True)
     assert first.data.tobytes() == second.data.tobytes()
@@ -168,6 +201,27 @@ def test_obsfile_overrides_the_pointing(bench: Bench) -> None:
     shift = (moved.data["x"] - plain.data["x"]).mean()
     assert shift == pytest.approx((150.2 - 150.1163) * np.cos(np.deg2rad(2.25)) * 3600 / 0.492, rel=1e-3)
     assert "OBJECT" not in moved.header
+
+
+@pytest.mark.data
+def test_geometry_that_a_parameter_file_names(bench: Bench, data: Path) -> None:
+    folder = data / "caldb/chandra/default"
+    par = bench.folder / "mygeom.par"
+    par.write_text(
+        f'instruments,s,h,"{folder / "telD1999-07-23geomN0006.fits"}",,,"x"\n'
+        f'aimpoints,s,h,"{folder / "telD1999-07-23aimptsN0002.fits"}",,,"x"\n'
+    )
+    plain, named = bench(), bench(geompar=par, clobber=True)
+    assert named.header["GEOMFILE"] == "telD1999-07-23geomN0006.fits"
+    np.testing.assert_allclose(named.data["x"], plain.data["x"], atol=1e-3)
+    wrong = write_geometry(bench.folder, "gone.fits")
+    bench.fails("gone.fits", geompar=wrong, clobber=True)
+
+
+def write_geometry(folder: Path, name: str) -> Path:
+    path = folder / "other.par"
+    path.write_text(f'instruments,s,h,"{name}",,,"x"\naimpoints,s,h,"CALDB",,,"x"\n')
+    return path
 
 
 @pytest.mark.parametrize("stop", ["chip", "none", "tdet"])
