@@ -323,7 +323,8 @@ def _reasons(products: EventProducts, recipe: Recipe) -> list[str]:
 
 def _lite_used(products: EventProducts, recipe: Recipe) -> list[str]:
     """Return the CALDB names of what came from the embedded calibration and went into the result."""
-    return [name for name in products.lite if name != "DET_GAIN" or recipe.energy == "gain"]
+    unused = {"DET_GAIN": recipe.energy != "gain", "GRADE": recipe.grades == "carried"}
+    return [name for name in products.lite if not unused.get(name, False)]
 
 
 def _lite_version() -> str:
