@@ -11,6 +11,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from ciaopy.acis import continuous_clocking as cc
+from ciaopy.acis.event_block import EventBlock
 from ciaopy.acis.event_definition import parse_event_definition
 from ciaopy.acis.event_status import BadPixelMap, BadPixelTable
 from ciaopy.acis.gain import gain_tables, time_tables
@@ -266,6 +267,41 @@ def test_754_level_1_columns_are_reproduced(data: Path) -> None:
         shift = done.columns[axis].astype(float) - columns[axis]
         assert abs(shift.mean()) < 0.001
         assert shift.std() == pytest.approx(12**-0.5, abs=0.002)
+
+
+def test_graded_events_are_adjusted_through_the_image_of_their_grade() -> None:
+    """A pulse height that the telemetry gives is scaled as the mean island of its grade is."""
+    from ciaopy.acis.cti import adjust_islands, cti_tables
+    from ciaopy.caldb.products_acis import CtiChip, CtiModel, GradeImages
+
+    pha = [0.0, 4000.0]
+    curves = whole_chip({"volume_y": [0.0, 300.0], "fraction_y": [0.4, 0.4]}, pha)[3]
+    traps = np.repeat(np.linspace(0, 0.3, 1024, dtype=np.float32)[:, None], 1024, axis=1)
+    model = CtiModel(source="test", reference_temperature=153.0,
+                     chips={3: CtiChip(None, traps, curves, np.zeros(1), np.zeros(1))})  # fmt: skip
+    image = np.zeros((256, 1, 3, 3))
+    image[:, 0, 1, 1], image[:, 0, 0, 1] = 0.75, 0.25
+    images = GradeImages(source="test", image=image, pha=np.zeros(1))
+    columns = events(200)
+    columns["ccd_id"][:] = 3
+    columns |= {"fltgrade": np.full(200, 2, np.int16), "pha": columns["phas"][:, 1, 1].astype(np.int32)}
+    del columns["phas"]
+    definition = parse_event_definition("{l:pha,l:pha_ro,s:fltgrade,s:grade,x:status}")
+    recipe = Recipe("telemetry", "adjusted", False, "absent", "absent")
+    known = Calibration(cti=cti_tables(model), grade_images=images)
+    graded = Observation(ObservingMode("GRADED", False, False))
+    done = process_events(columns, definition, known, graded, Options(recipe)).columns
+    np.testing.assert_array_equal(done["pha_ro"], columns["pha"])
+    assert (done["grade"] == 2).all()
+    raised = done["pha"] - done["pha_ro"]
+    assert raised[columns["chipy"] > 900].min() > 0
+    assert raised[columns["chipy"] < 20].max() <= 1
+    i = int(np.argmax(raised))
+    island = (image[2, 0] * columns["pha"][i]).reshape(1, 9)
+    one = {k: v[i : i + 1] for k, v in columns.items()}
+    block = EventBlock(one["time"], one["ccd_id"], one["chipx"], one["chipy"], np.zeros(1, np.uint64))
+    expected = adjust_islands(block, cti_tables(model), island, known.split)[0].sum()
+    assert done["pha"][i] == np.floor(expected + 0.5)
 
 
 CC_FAINT = ObservingMode("CC33_FAINT", True, True)
