@@ -95,7 +95,8 @@ def _grid_table(image: Image) -> Table:
 
     assert image.data is not None
     names = axis_names(image.header, image.data.ndim)
-    columns = {k: Column(k, np.zeros(0), "D") for k in names}
+    logical, physical = np.zeros(0, np.int64), np.zeros(0)
+    columns = {k: Column(k, logical if k.startswith("#") else physical) for k in names}
     vectors = [v for _, v in _vectors(image.header)]
     if not any(v.name.lower() == "sky" for v in vectors) and {"x", "y"} <= set(columns):
         vectors.append(Vector("sky", ("x", "y")))
@@ -146,7 +147,7 @@ def _pixel_mask(
         part = (min(height, shape[0] - start), *shape[1:])
         index = np.indices(part).reshape(ndim, -1)
         index[0] += start
-        logical = {i: index[ndim - i] + 1.0 for i in range(1, ndim + 1)}
+        logical = {i: index[ndim - i] + 1 for i in range(1, ndim + 1)}
         columns = {
             k: logical[i] if k.startswith("#") else axes[i - 1].from_logical(logical[i]) for k, i in names.items()
         }

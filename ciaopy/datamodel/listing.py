@@ -257,7 +257,8 @@ def _scalar(value: Any) -> str:
     if isinstance(value, np.float32):
         return f"{float(value):.8g}"
     if isinstance(value, np.floating | float):
-        return f"{float(value):.16g}"
+        short = f"{float(value):.15g}"
+        return short if float(short) == value or value != value else repr(float(value))
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 

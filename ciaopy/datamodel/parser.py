@@ -32,7 +32,7 @@ from ciaopy.datamodel.virtualfile import (
 from ciaopy.errors import VirtualFileError
 
 KEYWORD = re.compile(r"(filter|exclude|columns|column|cols|col|bin|opt|options|option|subspace)(?=[\s/@(-]|$)", re.I)
-BLOCK_NUMBER = re.compile(r"\s*\d+\s*$")
+BLOCK_NUMBER = re.compile(r"\s*\d+\s*$", re.ASCII)
 BARE_WORD = re.compile(r"\s*[A-Za-z_][\w.+-]*(?:\s+\d+)?\s*$")
 OPTION = re.compile(r"\s*([A-Za-z_]\w*)\s*(?:=\s*(.*?))?\s*$")
 BIN_TYPES = {
@@ -299,7 +299,8 @@ class _FilterReader:
         if node.data == "group":
             return self.read(node.children[0])
         terms = [self._term(t) for t in node.children if not hasattr(t, "type")]
-        return terms[0] if len(terms) == 1 else All(tuple(_joined(terms)))
+        joined = _joined(terms)
+        return joined[0] if len(joined) == 1 else All(tuple(joined))
 
     def _term(self, node: Any) -> Expression:
         first = node.children[0]

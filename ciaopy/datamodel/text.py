@@ -210,7 +210,7 @@ def text_lines(table: Table, kernel: str) -> list[str]:
         many = flat.shape[1] > 1
         for k in range(flat.shape[1]):
             names.append(f"{column.name}_{k + 1}" if many else column.name)
-            columns.append([cell_text(v) for v in flat[:, k]])
+            columns.append([cell_text(v, quote=separator == " ") for v in flat[:, k]])
     rows = [separator.join(row) for row in zip(*columns, strict=True)]
     if kernel == "text/raw":
         return rows
@@ -222,11 +222,11 @@ def text_lines(table: Table, kernel: str) -> list[str]:
     return ["#TEXT/SIMPLE", "# " + " ".join(names), *rows]
 
 
-def cell_text(value: Any) -> str:
-    """Return one value as text that reads back the same: quotes around strings with blanks."""
+def cell_text(value: Any, quote: bool = True) -> str:
+    """Return one value as text that reads back the same; with `quote`, strings with blanks stand in quotes."""
     if isinstance(value, bytes | np.bytes_):
         text = value.decode("latin-1").rstrip()
-        return f'"{text}"' if not text or re.search(r"[\s,#]", text) else text
+        return f'"{text}"' if quote and (not text or re.search(r"[\s,#]", text)) else text
     if isinstance(value, np.bool_ | bool):
         return "T" if value else "F"
     if isinstance(value, np.float32):

@@ -36,5 +36,5 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     clobber = bool(par["clobber"])
     written = copy(infile, outfile, ws, par, clobber=clobber, everything=option == "all")
     if not written:
-        ws.console.warn(f"{infile}: no rows match; {par['outfile']} has an empty table")
+        ws.console.at(max(1, ws.console.verbose)).warn(f"{infile}: no rows match; {par['outfile']} has an empty table")
     ws.console.say(f"{par['outfile']}: {written} rows or pixels", level=1)

@@ -1,0 +1,73 @@
+"""dmtcalc: new and replaced columns, types, keys, row numbers."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "datamodel"))
+from datamodel_helpers import columns, write_events, write_gti
+from image_tools_helpers import run
+
+from ciaopy.errors import DataError, UserError
+
+C = columns()
+
+
+@pytest.fixture
+def events(tmp_path: Path) -> Path:
+    write_events(tmp_path / "evt.fits")
+    return tmp_path / "evt.fits"
+
+
+def test_columns_are_computed(events: Path, tmp_path: Path) -> None:
+    text = "r2=(x-4100)^2+(y-4100)^2; (float)kev=energy/1000.; n=#row; half=pi/2; dt=time-TSTART; pi=pi+1; big=r2>100"
+    run("dmtcalc", events, tmp_path / "o.fits", f"expression={text}")
+    d = fits.getdata(tmp_path / "o.fits", 1)
+    x, y = C["x"], C["y"]
+    assert np.allclose(d["r2"], (x - 4100) ** 2 + (y - 4100) ** 2, rtol=1e-5)
+    assert d["kev"].dtype == ">f4" and np.allclose(d["kev"], C["energy"] / 1000, equal_nan=True)
+    assert np.array_equal(d["n"], np.arange(1, 501)) and np.array_equal(d["pi"], C["pi"] + 1) and d["pi"].dtype == ">i4"
+    assert np.array_equal(d["dt"], C["time"] - 990) and d["big"].dtype == bool
+    with fits.open(tmp_path / "o.fits") as f:
+        assert [b.header.get("HDUNAME") for b in f] == ["PRIMARY", "EVENTS", "GTI3", "GTI0"]
+        assert f[1].header["TLMAX6"] == 1024
+
+
+def test_expressions_in_a_file(events: Path, tmp_path: Path) -> None:
+    (tmp_path / "e.txt").write_text("# comment\na=1\nb=a+1\n")
+    run("dmtcalc", events, tmp_path / "o.fits", f"expression=@{tmp_path}/e.txt")
+    assert (fits.getdata(tmp_path / "o.fits", 1)["b"] == 2).all()
+
+
+def test_an_empty_table_gets_a_column(tmp_path: Path) -> None:
+    """The trick of chandra_repro: FILTER blocks have no columns, and a time column makes them filterable."""
+    write_gti(tmp_path / "f.fits", {3: [(1000, 1400)], 0: [(1100, 2000)]})
+    with fits.open(tmp_path / "f.fits") as f:
+        block = fits.BinTableHDU.from_columns([], name="FILTER")
+        block.header["DSTYP1"], block.header["DSTYP2"] = "time", "ccd_id"
+        block.header["DSREF1"], block.header["2DSREF1"] = ":GTI3", ":GTI0"
+        block.header["DSVAL1"], block.header["DSVAL2"], block.header["2DSVAL2"] = "TABLE", "3:3", "0:0"
+        f.insert(1, block)
+        f.writeto(tmp_path / "flt.fits")
+    run("dmtcalc", tmp_path / "flt.fits", tmp_path / "o.fits", "expression=time=0")
+    run("dmcopy", f"{tmp_path}/o.fits[time=1200.25:1300.75]", tmp_path / "p.fits")
+    with fits.open(tmp_path / "p.fits") as f:
+        assert f["FILTER"].data.names == ["time"] and len(f["FILTER"].data) == 0
+        assert [(b.data["START"][0], b.data["STOP"][0]) for b in f[2:]] == [(1200.25, 1300.75)] * 2
+
+
+def test_bad_expressions(events: Path, tmp_path: Path) -> None:
+    fits.PrimaryHDU(np.zeros((2, 2))).writeto(tmp_path / "i.fits")
+    for error, message, infile, text in (
+        (UserError, "no nosuch", events, "a=nosuch+1"), (UserError, "expected name=expression", events, "1+2"),
+        (UserError, "is an image", tmp_path / "i.fits", "a=1"), (UserError, "repeatable", events, "a=#trand"),
+        (DataError, "cannot be read", events, f"@{tmp_path}/none"),
+    ):  # fmt: skip
+        with pytest.raises(error, match=message):
+            run("dmtcalc", infile, tmp_path / "o.fits", f"expression={text}")
+    assert not (tmp_path / "o.fits").exists()
