@@ -207,7 +207,7 @@ def encode_cards(cards: Sequence[str], reserve: int = 0) -> bytes:
         Least length in bytes; the space left is blank cards before END.
     """
     text = "".join(card.ljust(-(-len(card) // CARD_BYTES) * CARD_BYTES) for card in cards)
-    if len(text) + CARD_BYTES < reserve:
+    if padded(len(text) + CARD_BYTES) < reserve:
         text = text.ljust(reserve - CARD_BYTES)
     text += "END".ljust(CARD_BYTES)
     return _UNPRINTABLE.sub("?", text.ljust(padded(len(text)))).encode("ascii")
