@@ -102,8 +102,10 @@ def wanted_product(product: str, value: str, header: Mapping[str, Any], kind: ty
     return found
 
 
-def load_products(values: Mapping[str, str], header: Mapping[str, Any]) -> EventProducts:
+def load_products(values: Mapping[str, str], header: Mapping[str, Any], keeps_cti: bool) -> EventProducts:
     """Return the products that a run needs.
+
+    The gains are looked up for the CTI adjustment of the result, not of the input.
 
     Parameters
     ----------
@@ -112,6 +114,8 @@ def load_products(values: Mapping[str, str], header: Mapping[str, Any]) -> Event
         SUBPIX. Those left out are None.
     header : mapping
         Header of the observation.
+    keeps_cti : bool
+        Without a CTI model, the pulse heights stay as the input has them.
 
     Raises
     ------
@@ -121,10 +125,12 @@ def load_products(values: Mapping[str, str], header: Mapping[str, Any]) -> Event
     """
     products = EventProducts(gain_named=not values.get("DET_GAIN", "CALDB").strip().upper().startswith("CALDB"))
 
+    keywords: dict[str, Any] = dict(header)
+
     def optional(name: str, kind: type[P]) -> P | None:
         value = values.get(name, "NONE").strip()
         try:
-            return wanted_product(name, value, header, kind)
+            return wanted_product(name, value, keywords, kind)
         except CalibrationError as error:
             if not value.upper().startswith("CALDB"):
                 raise
@@ -132,13 +138,17 @@ def load_products(values: Mapping[str, str], header: Mapping[str, Any]) -> Event
             return None
 
     def needed(name: str, kind: type[P]) -> P | None:
-        return wanted_product(name, values.get(name, "NONE"), header, kind)
+        return wanted_product(name, values.get(name, "NONE"), keywords, kind)
 
     products.split = needed("EVTSPLT", SplitThreshold)
     products.grades = needed("GRADE", GradeTable)
     products.subpixel = needed("SUBPIX", SubPixel)
-    products.gain = optional("DET_GAIN", DetGain)
     products.cti = optional("CTI", CtiModel)
     products.grade_images = optional("GRDIMG", GradeImages)
+    if products.cti is not None and (products.grade_images is not None or "GRDIMG" not in values):
+        keywords |= {"CTI_CORR": True, "CTI_APP": products.cti_application}
+    elif not keeps_cti:
+        keywords |= {"CTI_CORR": False, "CTI_APP": "N" * 10}
+    products.gain = optional("DET_GAIN", DetGain)
     products.drift = optional("T_GAIN", TimeGain)
     return products

@@ -57,10 +57,14 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     """
     definition = parse_event_definition(par["eventdef"])
     run = _open(par, ws)
-    products = load_products(_wanted_products(run), run.header)
+    temperature = around.read_temperature(par["mtlfile"], ws)
+    if temperature is not None and "FP_TEMP" not in run.header:
+        run.header["FP_TEMP"] = (float(temperature[1][0]), "[K] Focal Plane Temperature")
+    keeps_cti = not par["doevtgrade"] or (par["apply_cti"] and _flag(run.header, "CTI_CORR"))
+    products = load_products(_wanted_products(run), run.header, keeps_cti)
     recipe = _recipe(run, products)
     transform, aspect_names = _transform(run)
-    observation = _observation(run, transform)
+    observation = replace(_observation(run, transform), temperature=temperature)
     options = _options(run, recipe)
     columns = {name: column.data for name, column in run.table.columns.items()}
     done = process_events(
@@ -80,7 +84,8 @@ def _open(par: ParameterSet, ws: Workspace) -> _Run:
     """Read the events and settle the mode."""
     from ciaopy.stack import build
 
-    names = [n for n in build(par["infile"]) if n.strip()]
+    whole = str(par["infile"]).strip()
+    names = [whole] if whole and ws.exists(whole) else [n for n in build(whole) if n.strip()]
     if len(names) != 1:
         raise UserError(f"infile={par['infile']!r} names {len(names)} files; give one (dmmerge joins event files)")
     ws.check_output(par["outfile"], par["clobber"], (names[0],))
@@ -174,14 +179,12 @@ def _transform(run: _Run) -> tuple[EventTransform | None, tuple[str, ...]]:
 def _observation(run: _Run, transform: EventTransform | None) -> Observation:
     par, header, mode = run.par, run.header, run.mode
     pixels = around.read_bad_pixels(par["badpixfile"], header, run.ws)
-    temperature = around.read_temperature(par["mtlfile"], run.ws)
     seen = Observation(
         mode=mode,
         transform=transform,
         pixels=around.bad_pixel_map(pixels, run.table["time"]),
         active=around.active_chips(header),
         rows=around.read_out_rows(header, mode.continuous),
-        temperature=temperature,
     )
     if not mode.continuous or transform is None:
         return seen

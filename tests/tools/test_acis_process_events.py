@@ -340,6 +340,15 @@ def test_missing_input(bench: Bench) -> None:
     bench.fails("no.fits", infile=bench.folder / "no.fits")
 
 
+def test_input_in_a_folder_with_a_blank_and_a_filter(bench: Bench) -> None:
+    folder = bench.folder / "my data"
+    folder.mkdir()
+    events = write_events(folder / "evt1.fits", make_columns(500))
+    assert len(bench(infile=events).data) == 500
+    some = bench(infile=f"{bench.events}[EVENTS][ccd_id=1,3]", clobber=True)
+    assert set(some.data["ccd_id"]) == {1, 3}
+
+
 def test_two_inputs(bench: Bench) -> None:
     bench.fails("names 2 files; give one", infile=f"{bench.events},{bench.aspect}")
 
