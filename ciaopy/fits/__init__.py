@@ -12,6 +12,7 @@ from ciaopy.fits.blocks import Block, Column, Dataset, Image, Table, Vector
 
 if TYPE_CHECKING:
     from ciaopy.fits.atomic import AtomicFile, check_output
+    from ciaopy.fits.convert import from_astropy
     from ciaopy.fits.edit import append_blocks, edit_header
     from ciaopy.fits.hdus import ColumnInfo, HduInfo
     from ciaopy.fits.header import new_header
@@ -39,6 +40,7 @@ __all__ = [
     "check_output",
     "edit_header",
     "find_file",
+    "from_astropy",
     "new_header",
     "open_fits",
     "parse_history",
@@ -60,6 +62,7 @@ _HOMES = {
     "check_output": "atomic",
     "edit_header": "edit",
     "find_file": "source",
+    "from_astropy": "convert",
     "new_header": "header",
     "open_fits": "reader",
     "parse_history": "history",

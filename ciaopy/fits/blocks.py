@@ -19,7 +19,11 @@ from numpy.typing import NDArray
 from ciaopy.errors import DataError
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from astropy.io.fits import Header
+    from astropy.nddata import CCDData
+    from astropy.table import Table as AstropyTable
 
 Array: TypeAlias = NDArray[Any]
 
@@ -95,6 +99,18 @@ class Image:
     data: Array | None
     header: Header
     companions: list[Block] = field(default_factory=list)
+
+    def to_astropy(self) -> CCDData:
+        """Return the image as an `astropy.nddata.CCDData`; see `ciaopy.fits.convert`."""
+        from ciaopy.fits.convert import image_to_astropy
+
+        return image_to_astropy(self)
+
+    def write(self, path: str | PathLike[str], clobber: bool = False) -> None:
+        """Write the image and its companions to a FITS file, atomically; see `write_dataset`."""
+        from ciaopy.fits.writer import write_dataset
+
+        write_dataset(path, self, clobber)
 
 
 @dataclass
@@ -174,6 +190,18 @@ class Table:
         known = columns.keys() | {world for c in columns.values() for world in c.world_names}
         vectors = [v for v in self.vectors if all(c.lower() in known for c in v.components)]
         return Table(self.name, columns, self.header, vectors, self.companions)
+
+    def to_astropy(self) -> AstropyTable:
+        """Return the table as an `astropy.table.Table`; see `ciaopy.fits.convert`."""
+        from ciaopy.fits.convert import table_to_astropy
+
+        return table_to_astropy(self)
+
+    def write(self, path: str | PathLike[str], clobber: bool = False) -> None:
+        """Write the table and its companions to a FITS file, atomically; see `write_dataset`."""
+        from ciaopy.fits.writer import write_dataset
+
+        write_dataset(path, self, clobber)
 
 
 Block: TypeAlias = Table | Image

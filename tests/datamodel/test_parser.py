@@ -27,7 +27,8 @@ def test_the_first_bracket_may_be_a_block(text: str, block: object) -> None:
 
 
 def test_the_example_of_the_issue() -> None:
-    text = "evt2.fits[EVENTS][ccd_id=0:3,energy=500:7000,sky=region(src.reg)-circle(4096,4096,20)][bin sky=::2][opt type=i4]"
+    text = "evt2.fits[EVENTS][ccd_id=0:3,energy=500:7000,sky=region(src.reg)-circle(4096,4096,20)]"
+    text += "[bin sky=::2][opt type=i4]"
     vfile = parse(text)
     expression = vfile.filters[0].expression
     assert isinstance(expression, All)
@@ -72,7 +73,8 @@ def test_columns_subspace_and_rename() -> None:
     ("spec", "lo", "hi", "step", "count"),
     [
         ("8", None, None, 8, None), ("::8", None, None, 8, None), ("1:9", 1, 9, None, None), ("1:9:2", 1, 9, 2, None),
-        (":9:2", None, 9, 2, None), ("1::2", 1, None, 2, None), ("1:9:#4", 1, 9, None, 4), ("-1.5e1:2", -15, 2, None, None),
+        (":9:2", None, 9, 2, None), ("1::2", 1, None, 2, None), ("1:9:#4", 1, 9, None, 4),
+        ("-1.5e1:2", -15, 2, None, None),
     ],
 )  # fmt: skip
 def test_binning_specs(spec: str, lo: object, hi: object, step: object, count: object) -> None:

@@ -178,13 +178,13 @@ def test_missing_damaged_and_foreign_files(events: Path, tmp_path: Path) -> None
     failing(tmp_path, DataError, "no such file", tmp_path / "no.fits", tmp_path / "o.fits")
     raw = events.read_bytes()
     (tmp_path / "cut.fits").write_bytes(raw[: len(raw) // 2])
-    failing(tmp_path, DataError, "cut.fits.*truncated", f"{tmp_path}/cut.fits[ccd_id=3]", tmp_path / "o.fits")
+    failing(tmp_path, DataError, r"cut\.fits.*truncated", f"{tmp_path}/cut.fits[ccd_id=3]", tmp_path / "o.fits")
     packed = bytearray(gzip.compress(raw))
     packed[-6] ^= 0xFF
     (tmp_path / "bad.fits.gz").write_bytes(packed)
-    failing(tmp_path, DataError, "bad.fits.gz", f"{tmp_path}/bad.fits.gz[ccd_id=3]", tmp_path / "o.fits")
+    failing(tmp_path, DataError, r"bad\.fits\.gz", f"{tmp_path}/bad.fits.gz[ccd_id=3]", tmp_path / "o.fits")
     (tmp_path / "noise.fits").write_bytes(os.urandom(5000))
-    failing(tmp_path, DataError, "noise.fits", tmp_path / "noise.fits", tmp_path / "o.fits")
+    failing(tmp_path, DataError, r"noise\.fits", tmp_path / "noise.fits", tmp_path / "o.fits")
 
 
 def test_a_folder_that_is_not_there(events: Path, tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_datasets_kept_in_memory(events: Path, tmp_path: Path) -> None:
     assert isinstance(table, Table) and isinstance(want, Table)
     assert np.array_equal(table["time"], want["time"]) and table.header["DSVAL3"] == "500:7000"
     assert [b.name for b in ws.dataset(tmp_path / "m.fits")] == ["PRIMARY", "EVENTS", "GTI3"]
-    with pytest.raises(OutputExistsError, match="m.fits"):
+    with pytest.raises(OutputExistsError, match=r"m\.fits"):
         ws.write(tmp_path / "m.fits", table)
     ws.forget(tmp_path / "m.fits")
     assert not ws.exists(tmp_path / "m.fits")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,18 @@ from ciaopy.errors import NotAvailableError, RegionError, UserError
 
 C = columns()
 X, Y, T = C["x"].astype(float), C["y"].astype(float), C["time"]
-COLUMNS = "TIME_BIN TIME_MIN TIME TIME_MAX COUNTS STAT_ERR AREA EXPOSURE COUNT_RATE COUNT_RATE_ERR".split()
+COLUMNS = [
+    "TIME_BIN",
+    "TIME_MIN",
+    "TIME",
+    "TIME_MAX",
+    "COUNTS",
+    "STAT_ERR",
+    "AREA",
+    "EXPOSURE",
+    "COUNT_RATE",
+    "COUNT_RATE_ERR",
+]
 
 
 @pytest.fixture
@@ -127,7 +139,7 @@ def test_errors(events: Path, tmp_path: Path) -> None:
 def test_annuli_are_contiguous(lo: float, width: float, n: int) -> None:
     texts = expand_ranges(f"annulus(1,2,{lo}:{lo + width}:#{n})")
     radii = [[float(v) for v in t[:-1].split(",")[2:]] for t in texts]
-    assert len(texts) == n and all(a[1] == b[0] for a, b in zip(radii[:-1], radii[1:], strict=True))
+    assert len(texts) == n and all(a[1] == b[0] for a, b in pairwise(radii))
     assert radii[0][0] == pytest.approx(lo) and radii[-1][1] == pytest.approx(lo + width)
 
 
