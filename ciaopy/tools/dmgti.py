@@ -47,7 +47,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     ws.console.say(f"{len(gti)} good time intervals, {gti.duration:.3f} s in all", 1)
     if mtlfile:
         ws.write(mtlfile, _timeline(table, limits, status, par["smooth"]), par, par["clobber"])
-    ws.write(par["outfile"], _filter_block(table, gti), par, par["clobber"])
+    ws.write(par["outfile"], filter_block(table, gti), par, par["clobber"])
 
 
 def _name(text: str) -> str:
@@ -103,7 +103,7 @@ def _named(header: Header, name: str) -> Header:
     return header
 
 
-def _filter_block(table: Table, gti: Gti) -> Table:
+def filter_block(table: Table, gti: Gti) -> Table:
     """Return the FILTER block (an empty TIME column whose subspace is the GTI block), the GTI block beside it."""
     header = table.header.copy()
     subspace = Subspace()
