@@ -1,0 +1,103 @@
+"""`ciaopy simulate OUTDIR`: a made-up ACIS observation in archive layout, with its truth."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ciaopy.console import Console
+from ciaopy.errors import UsageError
+
+if TYPE_CHECKING:
+    from ciaopy.simulation import Setup, Simulated
+
+_EPILOG = """Example: ciaopy simulate obs --events 1e6 --mode VFAINT --chips 235678 --seed 3, then
+ciaopy chandra_repro obs ''. The folder gets primary/ and secondary/, as in an archive download, and truth/: truth.fits
+tells row by row of evt1 what the event is and where its charge fell, sources.txt the sources with their fluxes,
+troubles.txt afterglows, hot pixels and streaks. Charge-transfer losses are not simulated (CTI_CORR=F): energies belong
+to the embedded calibration, and so do the effective areas."""
+
+
+class _Count(click.ParamType):
+    """A whole number, `1e6` too."""
+
+    name = "number"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number."""
+        try:
+            number = float(str(value))
+        except ValueError:
+            number = 0.5
+        if number != number or number % 1:
+            self.fail(f"{value!r} is not a whole number", param, ctx)
+        return int(number)
+
+
+@click.command("simulate", context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
+@click.argument("outdir", type=click.Path(path_type=Path))
+@click.option("--events", type=_Count(), default=100_000, show_default=True, help="Events in evt1: 1e3 to 2e7.")
+@click.option("--mode", type=click.Choice(["FAINT", "VFAINT", "GRADED"], case_sensitive=False), default="FAINT")
+@click.option("--chips", default="235678", show_default=True, help="CCDs that are on, at most six, such as 0123.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Same seed and options, same bytes.")
+@click.option("--exposure", type=float, metavar="S", help="Length [s]; default: from the number of events.")
+@click.option("--date", default="2012-06-01", show_default=True, help="Start (UTC).")
+@click.option("--pointing", nargs=3, type=float, default=(150.12, 2.21, 68.8), metavar="RA DEC ROLL", show_default=True)
+@click.option("--sim", nargs=3, type=float, metavar="X Y Z", help="SIM position [mm]; default: aimpoint of the array.")
+@click.option("--subarray", nargs=2, type=int, metavar="FIRST ROWS", help="Read these rows only.")
+@click.option("--sources", type=click.Path(path_type=Path), metavar="FILE", help="Lines: ra dec flux [gamma].")
+@click.option("--psf", type=click.Choice(["king", "gauss"]), default="king", show_default=True)
+@click.option("--dither", nargs=2, type=float, default=(8.0, 8.0), show_default=True, help="Amplitudes [arcsec].")
+@click.option("--flare/--no-flare", default=True, help="A background flare that the good times do not leave out.")
+@click.option("--artifacts/--no-artifacts", default=True, help="Bad pixels, afterglows, streaks, lost frames, a gap.")
+@click.option("--obsid", type=int, default=90001, show_default=True)
+@click.option("--target", default="SIMULATED FIELD", show_default=True, help="OBJECT.")
+@click.option("--gzip/--no-gzip", "compress", default=True, help="Write .fits.gz, as in the archive.")
+@click.option("--clobber", is_flag=True, help="Replace files in a folder that is not empty.")
+def command(outdir: Path, compress: bool, clobber: bool, **options: object) -> int:
+    """Make an ACIS observation to practise on, in the folder OUTDIR.
+
+    Point sources with power-law spectra behind the embedded calibration, dither, particle background, event islands
+    with consistent grades and energies, and what goes wrong in real observations.
+    """
+    from ciaopy.simulation import simulate
+
+    console = Console()
+    setup = _setup(options)
+    started = time.perf_counter()
+    made = simulate(setup, outdir, clobber, compress)
+    for line in summary(made):
+        console.output(line)
+    console.output(f"{time.perf_counter() - started:.1f} s")
+    return 0
+
+
+def _setup(options: dict[str, object]) -> Setup:
+    from ciaopy.simulation import Setup
+    from ciaopy.simulation.setup import parse_chips, read_sources
+
+    values = dict(options)
+    values["mode"] = str(values["mode"]).upper()
+    values["chips"] = parse_chips(str(values["chips"]))
+    values["ra"], values["dec"], values["roll"] = values.pop("pointing")  # type: ignore[misc]
+    seed = values["seed"]
+    if isinstance(seed, int) and seed < 0:
+        raise UsageError(f"--seed {seed}: give 0 or more")
+    if isinstance(values["sources"], Path):
+        values["sources"] = read_sources(values["sources"])
+    return Setup(**values)  # type: ignore[arg-type]
+
+
+def summary(made: Simulated) -> list[str]:
+    """Return what `ciaopy simulate` prints."""
+    setup = made.setup
+    kinds = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in made.kinds.items() if n)
+    return [
+        f"{made.folder}: ObsID {setup.obsid}, {setup.detnam} {setup.mode}, {made.duration:.0f} s",
+        f"  {setup.events} events: {kinds}",
+        f"  {len(made.counts)} sources with {min(made.counts, default=0)} to {max(made.counts, default=0)} events",
+        f"  truth: {made.folder / 'truth'}",
+    ]
