@@ -21,25 +21,20 @@ troubles.txt afterglows, hot pixels and streaks. Charge-transfer losses are not 
 to the embedded calibration, and so do the effective areas."""
 
 
-class _Count(click.ParamType):
-    """A whole number, `1e6` too."""
-
-    name = "number"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the number."""
-        try:
-            number = float(str(value))
-        except ValueError:
-            number = 0.5
-        if number != number or number % 1:
-            self.fail(f"{value!r} is not a whole number", param, ctx)
-        return int(number)
+def _whole(ctx: click.Context, param: click.Parameter, value: str) -> int:
+    """Return a whole number, written as `1e6` too."""
+    try:
+        number = float(value)
+    except ValueError:
+        number = float("nan")
+    if not number.is_integer():
+        raise click.BadParameter(f"{value!r} is not a whole number")
+    return int(number)
 
 
 @click.command("simulate", context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
 @click.argument("outdir", type=click.Path(path_type=Path))
-@click.option("--events", type=_Count(), default=100_000, show_default=True, help="Events in evt1: 1e3 to 2e7.")
+@click.option("--events", metavar="N", default="1e5", callback=_whole, show_default=True, help="1e3 to 2e7 events.")
 @click.option("--mode", type=click.Choice(["FAINT", "VFAINT", "GRADED"], case_sensitive=False), default="FAINT")
 @click.option("--chips", default="235678", show_default=True, help="CCDs that are on, at most six, such as 0123.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed and options, same bytes.")
