@@ -90,9 +90,11 @@ def bad_pixel_table(ccd: int, rows: BadPixelRows, header: Header) -> Table:
     n = len(rows)
     point = (rows.x_lo == rows.x_hi) & (rows.y_lo == rows.y_hi)
     limits: dict[str, tuple[Any, str]] = {"TLMIN": (1, ""), "TLMAX": (1024, "")}
+    small = n <= np.iinfo(np.int16).max
+    component = np.arange(1, n + 1).astype(np.int16 if small else np.int32)
     columns = [
         Column("SHAPE", np.where(point, b"point", b"rectangle").astype("S16"), "16A", "", "region shape"),
-        Column("COMPONENT", np.arange(1, n + 1, dtype=np.int16), "1I", "", "Component number"),
+        Column("COMPONENT", component, "1I" if small else "1J", "", "Component number"),
         Column("CHIPX", _pair(rows.x_lo, rows.x_hi), "2I", "pixel", "CHIP X location", dict(limits)),
         Column("CHIPY", _pair(rows.y_lo, rows.y_hi), "2I", "pixel", "CHIP Y location", dict(limits)),
         Column("TIME", rows.time.astype(np.float64), "1D", "s", "Time pixel went bad"),

@@ -55,6 +55,45 @@ def own_keywords_removed(header: Header) -> Header:
     return kept
 
 
+def obsid(header: Header) -> str:
+    """Return OBS_ID without leading zeros; empty where it is absent or not a number."""
+    text = str(header.get("OBS_ID", "")).strip()
+    return str(int(text)) if text.isdigit() else ""
+
+
+def check_same_obsid(path: str, header: Header, own_path: str, own: Header) -> None:
+    """Refuse a file of another observation; a file without OBS_ID (bias maps, parameter blocks) passes.
+
+    Raises
+    ------
+    DataError
+        Names both files and both observations.
+    """
+    other, here = obsid(header), obsid(own)
+    if other and here and other != here:
+        raise DataError(f"{path} is of ObsID {other}, {own_path} of ObsID {here}; give files of one observation")
+
+
+def file_to_change(text: str, parameter: str, ws: Workspace) -> Path:
+    """Return the file that a tool changes in place: the name given, or that name with `.gz` where only that exists.
+
+    Raises
+    ------
+    UserError
+        The name is empty, or has brackets.
+    DataError
+        No such file.
+    """
+    from ciaopy.fits.source import find_file
+
+    name = text.strip()
+    if not name:
+        raise UserError(f"{parameter} is empty; give the event file to change")
+    if "[" in name:
+        raise UserError(f"{name}: the file is changed in place; give its plain name ({parameter})")
+    return Path(name) if ws.in_memory(name) is not None else find_file(name)
+
+
 def looks_like_fits(path: Path) -> bool:
     """True where a file begins as FITS or gzip does."""
     with path.open("rb") as f:

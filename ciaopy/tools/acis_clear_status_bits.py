@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ciaopy.acis.status_bits import CLSTBITS, clear_status
 from ciaopy.errors import DataError
-from ciaopy.fits.blocks import Table
+from ciaopy.fits import add_history
+from ciaopy.fits.blocks import Dataset, Table
+from ciaopy.tools._obsfile import file_to_change
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
@@ -14,26 +18,37 @@ if TYPE_CHECKING:
 
 
 def run(par: ParameterSet, ws: Workspace) -> None:
-    """Run acis_clear_status_bits on `evtfile`.
+    """Run acis_clear_status_bits on `evtfile`: the event block changes, all others stay as they are.
 
     Raises
     ------
+    UserError
+        The name is empty or has brackets.
     DataError
-        The file has no event table with a STATUS column.
+        The file has no event table with a STATUS column of 32 bits.
     """
-    path = par["evtfile"]
+    path = file_to_change(par["evtfile"], "evtfile", ws)
     dataset = ws.dataset(path)
     table = next((b for b in dataset.blocks if isinstance(b, Table) and "status" in b), None)
     if table is None:
         raise DataError(f"{path}: no table with a STATUS column; give an ACIS event file")
     changed = cleared(table)
-    dataset.blocks = [changed if b is table else b for b in dataset.blocks]
-    ws.write(path, dataset, par=par, clobber=True)
+    add_history(changed.header, par.tool, [(n, v) for n, v in par.items() if n != "mode"])
+    blocks = [changed if b is table else b for b in dataset.blocks]
+    ws.write(path, Dataset(blocks, path), clobber=True)
     ws.console.say(f"{path}: status bits cleared ({CLSTBITS})", 1)
 
 
 def cleared(table: Table) -> Table:
-    """Return the event table with cleared status bits and the keyword CLSTBITS; the input is not changed."""
+    """Return the event table with cleared status bits and the keyword CLSTBITS; the input is not changed.
+
+    Raises
+    ------
+    DataError
+        STATUS is not a column of 32 bits.
+    """
+    if table["status"].dtype != np.uint32 or table["status"].ndim != 1:
+        raise DataError(f"block {table.name}: STATUS is not a column of 32 bits (32X); give an ACIS event file")
     header = table.header.copy()
     header["CLSTBITS"] = (CLSTBITS, "0 means clear STATUS bit")
     columns = dict(table.columns)

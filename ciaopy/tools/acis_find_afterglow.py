@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,14 @@ from ciaopy.acis.afterglow import AfterglowSettings, Frames, find_bad_pixels
 from ciaopy.acis.bad_pixel_table import bad_pixel_table, ccd_of, rows_of
 from ciaopy.acis.bad_pixels import CHIP_SIZE, BadPixelEntries, BadPixelRows, empty_entries, expand
 from ciaopy.acis.exposures import Exposures, read_exposures
-from ciaopy.errors import DataError
-from ciaopy.fits.blocks import Dataset, Table
+from ciaopy.errors import DataError, ParameterError, UserError
+from ciaopy.fits.blocks import Block, Dataset, Table
 from ciaopy.stack import build as build_stack
-from ciaopy.tools._obsfile import own_keywords_removed
+from ciaopy.tools._obsfile import check_same_obsid, own_keywords_removed
 
 if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
     from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
@@ -33,28 +35,55 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     DataError
         Events are not TIMED, or a file lacks columns.
     """
+    if par["regwidth"] % 2 == 0:
+        raise ParameterError(f"acis_find_afterglow: regwidth={par['regwidth']} must be odd: the pixel is in the middle")
     settings = AfterglowSettings(**{f.name: par[f.name] for f in fields(AfterglowSettings)})
     ws.check_output(par["outfile"], par["clobber"], (par["badpixfile"],))
-    events = [_events(name, ws) for name in build_stack(par["infile"])]
+    names = build_stack(par["infile"]) if par["infile"].strip() else []
+    if not names:
+        raise UserError("infile is empty; give the level-1 event file")
+    events = [_events(name, ws) for name in names]
     header = events[0].header
-    known = ws.dataset(par["badpixfile"])
-    stat = ws.read(par["statfile"])
-    if not isinstance(stat, Table):
-        raise DataError(f"{par['statfile']}: not an exposure statistics file: its first block is no table")
-    exposures = read_exposures(stat)
-    windows = _windows(par["maskfile"], ws)
-    blocks = []
-    for block in known.blocks:
-        if not (isinstance(block, Table) and "STATUS" in block and "CHIPX" in block):
+    exposures = _exposures(par, ws, header)
+    windows = _windows(par, ws, header)
+    blocks: list[Block] = []
+    for block in _known(par, ws, header):
+        if not _lists_bad_pixels(block):
             blocks.append(block)
             continue
         ccd = ccd_of(block)
         rows = rows_of(block)
         found = _search(ccd, events, exposures.get(ccd), _good_map(rows, windows, ccd), settings)
         ws.console.say(f"CCD {ccd}: {len(found)} afterglows and hot pixels", 1)
-        base = own_keywords_removed(block.header if len(block.header) > 5 else header)
-        blocks.append(bad_pixel_table(ccd, _append(rows, found), base))
+        blocks.append(bad_pixel_table(ccd, _append(rows, found), own_keywords_removed(block.header)))
     ws.write(par["outfile"], Dataset(blocks), par=par, clobber=par["clobber"])
+
+
+def _lists_bad_pixels(block: Block) -> TypeGuard[Table]:
+    return isinstance(block, Table) and "STATUS" in block and "CHIPX" in block
+
+
+def _known(par: ParameterSet, ws: Workspace, header: Header) -> list[Block]:
+    """Return the blocks of the bad pixel file that the search adds to."""
+    path = par["badpixfile"]
+    blocks = ws.dataset(path).blocks
+    lists = [b for b in blocks if _lists_bad_pixels(b)]
+    if not lists:
+        raise DataError(f"{path}: no BADPIX block; give the bad pixel file of acis_build_badpix")
+    for block in lists:
+        check_same_obsid(path, block.header, par["infile"], header)
+    return blocks
+
+
+def _exposures(par: ParameterSet, ws: Workspace, header: Header) -> dict[int, Exposures]:
+    path = par["statfile"]
+    if path.strip().lower() in {"", "none"}:
+        raise UserError("statfile is empty; give the exposure statistics file (stat1) of the observation")
+    stat = ws.read(path)
+    if not isinstance(stat, Table):
+        raise DataError(f"{path}: not an exposure statistics file: its first block is no table")
+    check_same_obsid(path, stat.header, par["infile"], header)
+    return read_exposures(stat)
 
 
 def _events(name: str, ws: Workspace) -> Table:
@@ -108,22 +137,36 @@ def _is_for(gti: Table, ccd: int) -> bool:
         return True
 
 
-def _windows(path: str, ws: Workspace) -> dict[int, NDArray[np.bool_]] | None:
-    """Return the pixels that each CCD sends down, first index CHIPY, from a mask file; None without one."""
+def _windows(par: ParameterSet, ws: Workspace, header: Header) -> dict[int, NDArray[np.bool_]] | None:
+    """Return the pixels that each CCD sends down, first index CHIPY, from a mask file; None without one.
+
+    A component of the mask is its rectangles without its `!rectangle` ones; it is sent down where SAMP_CYC is not 0.
+    """
+    path = par["maskfile"]
     if path.strip().lower() in {"", "none"}:
         return None
     maps: dict[int, NDArray[np.bool_]] = {}
     for table in ws.dataset(path).tables("MASK"):
-        ccd = ccd_of(table)
-        active = maps.setdefault(ccd, np.zeros((CHIP_SIZE, CHIP_SIZE), bool))
-        rate = table["SAMP_CYC"] if "SAMP_CYC" in table else np.ones(table.nrows)
-        # later components are tested first on board: SAMP_CYC=0 windows switch pixels off
-        for (x0, x1), (y0, y1), shape, cycle in zip(table["CHIPX"], table["CHIPY"], table["SHAPE"], rate, strict=True):
-            if not shape.decode().strip().startswith("!") and cycle > 0:
-                active[max(y0 - 1, 0) : y1, max(x0 - 1, 0) : x1] = True
+        check_same_obsid(path, table.header, par["infile"], header)
+        active = maps.setdefault(ccd_of(table), np.zeros((CHIP_SIZE, CHIP_SIZE), bool))
+        rate = table["SAMP_CYC"] if "SAMP_CYC" in table else np.ones(table.nrows, np.int16)
+        component = table["COMPONENT"] if "COMPONENT" in table else np.arange(table.nrows)
+        without = np.array([shape.decode().strip().startswith("!") for shape in table["SHAPE"]], bool)
+        for number in np.unique(component[rate > 0]):
+            rows = component == number
+            inside = _rectangles(table, rows & ~without & (rate > 0))
+            active |= inside & ~_rectangles(table, rows & without)
     if not maps:
         raise DataError(f"{path}: no MASK block; give the msk1 file of the observation")
     return maps
+
+
+def _rectangles(table: Table, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the pixels in any rectangle of the rows chosen; limits are inclusive."""
+    inside = np.zeros((CHIP_SIZE, CHIP_SIZE), bool)
+    for (x0, x1), (y0, y1) in zip(table["CHIPX"][rows], table["CHIPY"][rows], strict=True):
+        inside[max(y0 - 1, 0) : y1, max(x0 - 1, 0) : x1] = True
+    return inside
 
 
 def _good_map(rows: BadPixelRows, windows: dict[int, NDArray[np.bool_]] | None, ccd: int) -> NDArray[np.bool_]:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ciaopy.param import ParameterSet
 
 
+_REPORTS = ("countfile", "fracfile", "timefile")
+
+
 def run(par: ParameterSet, ws: Workspace) -> None:
     """Run destreak.
 
@@ -35,6 +38,9 @@ def run(par: ParameterSet, ws: Workspace) -> None:
         `max` or `ccd_id` cannot be read.
     """
     ws.check_output(par["outfile"], par["clobber"], (par["infile"],))
+    for name in _REPORTS:
+        if par[name].strip():
+            ws.check_output(par[name], par["clobber"], (par["infile"], par["outfile"]))
     chips = _numbers(par, "ccd_id")
     table = ws.read(par["infile"])
     if not isinstance(table, Table):
@@ -57,8 +63,9 @@ def run(par: ParameterSet, ws: Workspace) -> None:
         )
         reports.append((chip, cells, streaks, nframes))
     ws.console.say(f"{int(flagged.sum())} of {table.nrows} events are in streaks", 1)
+    result = _result(table, flagged, par["filter"])
     _write_reports(par, ws, table, reports)
-    ws.write(par["outfile"], _result(table, flagged, par["filter"]), par=par, clobber=par["clobber"])
+    ws.write(par["outfile"], result, par=par, clobber=par["clobber"])
 
 
 def _numbers(par: ParameterSet, name: str) -> list[int]:
@@ -140,7 +147,7 @@ def _write_reports(par: ParameterSet, ws: Workspace, table: Table, reports: list
     exptime = par["exptime"]
     if exptime is None or exptime < 0:
         exptime = float(table.header.get("EXPTIME", table.header.get("TIMEDEL", 0.0)))
-    for name in ("countfile", "fracfile", "timefile"):
+    for name in _REPORTS:
         if not par[name].strip():
             continue
         columns = [_report_columns(name, report, exptime) for report in reports]

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ciaopy.acis.exposures import align, read_exposures
+from ciaopy.acis.exposures import Exposures, align, read_exposures
 from ciaopy.datamodel.gti import Gti
+from ciaopy.datamodel.livetime import update_livetime
 from ciaopy.datamodel.subspace import Descriptor, Ranges, Subspace, TimeTable
 from ciaopy.datamodel.timefilter import TimeSet, read_time_filter
-from ciaopy.errors import DataError, NoDataError
+from ciaopy.errors import DataError, NoDataError, UserError
 from ciaopy.fits.blocks import Column, Dataset, Image, Table
-from ciaopy.tools._obsfile import own_keywords_removed
+from ciaopy.tools._obsfile import check_same_obsid, own_keywords_removed
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -27,39 +28,64 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     Raises
     ------
     DataError
-        The good time file has no intervals, or the observation is not in TIMED mode.
+        The good time file has no intervals, the files are of two observations, or not of a TIMED one.
+    NoDataError
+        No CCD has both exposures and an entry in the good time file.
     """
     ws.check_output(par["outfile"], par["clobber"], (par["times"], par["statfile"]))
-    sets = read_time_filter(par["times"], ws)
-    if not isinstance(sets, tuple) or not sets:
-        raise DataError(f"{par['times']}: no good time intervals; give a flt1 file or another file with a GTI block")
-    stat = ws.read(par["statfile"])
-    if not isinstance(stat, Table):
-        raise DataError(f"{par['statfile']}: not an exposure statistics file: its first block is no table")
-    if str(stat.header.get("READMODE", "TIMED")).strip().upper().startswith("CONTINUOUS"):
-        raise DataError(f"{par['statfile']}: continuous clocking has no exposures to align with")
-    exposures = read_exposures(stat)
-    order = _order(sets, sorted(exposures))
+    sets = _good_times(par["times"], ws)
+    header = own_keywords_removed(_header(par["times"], ws))
+    exposures = _exposures(par, ws, header)
     subspace = Subspace([Descriptor("time", "D", "s"), Descriptor("ccd_id", "I")])
-    for ccd in order:
-        times, own = _times_of(ccd, sets)
-        if not own and any(s.chips is not None for s in sets):
-            ws.console.say(f"WARNING: CCD {ccd} has no intervals of its own in {par['times']}", 0)
-        if ccd not in exposures:
+    for ccd in _order(par["evtfile"], sets, sorted(exposures), ws):
+        own = [s.gti for s in sets if s.chips is None or ccd in _members(s.chips)]
+        if not own:
+            ws.console.say(f"WARNING: CCD {ccd} has no good times in {par['times']}; it is left out", 0)
             continue
+        if ccd not in exposures:
+            ws.console.say(f"WARNING: CCD {ccd} has no exposures in {par['statfile']}; it is left out", 0)
+            continue
+        times = Gti.union(own)
         start, stop = align(times.start, times.stop, exposures[ccd])
         table = TimeTable(f"GTI{ccd}", Gti(start, stop), None)
         subspace.components.append({"time": table, "ccd_id": Ranges(((ccd, ccd),))})
-        ws.console.say(f"CCD {ccd}: {len(table.gti)} intervals, {(stop - start).sum():.3f} s", 2)
+        ws.console.say(f"CCD {ccd}: {len(table.gti)} intervals, {table.gti.duration:.3f} s", 2)
     if not subspace.components:
         raise NoDataError(f"{par['statfile']}: none of its CCDs has good times in {par['times']}")
-    header = own_keywords_removed(stat.header)
     ws.write(par["outfile"], _filter_dataset(header, subspace), par=par, clobber=par["clobber"])
 
 
-def _order(sets: tuple[TimeSet, ...], ccds: list[int]) -> list[int]:
-    """Return the CCDs in the order of the good time file, those that it does not name last."""
-    named = [lo for s in sets if s.chips is not None for lo in _members(s.chips)]
+def _good_times(path: str, ws: Workspace) -> tuple[TimeSet, ...]:
+    if not path.strip():
+        raise UserError("times is empty; give the good time file (flt1)")
+    sets = read_time_filter(path, ws)
+    if not isinstance(sets, tuple) or not sets:
+        raise DataError(f"{path}: no good time intervals; give a flt1 file or another file with a GTI block")
+    return sets
+
+
+def _header(path: str, ws: Workspace) -> Header:
+    """Return the header of the first table of a file: that of the good times, of the exposures or of the events."""
+    return next(b.header for b in ws.dataset(path).blocks if isinstance(b, Table))
+
+
+def _exposures(par: ParameterSet, ws: Workspace, header: Header) -> dict[int, Exposures]:
+    path = par["statfile"]
+    if not path.strip():
+        raise UserError("statfile is empty; give the exposure statistics file (stat1)")
+    stat = ws.read(path)
+    if not isinstance(stat, Table):
+        raise DataError(f"{path}: not an exposure statistics file: its first block is no table")
+    if str(stat.header.get("READMODE", "TIMED")).strip().upper().startswith("CONTINUOUS"):
+        raise DataError(f"{path}: continuous clocking has no exposures to align with")
+    check_same_obsid(path, stat.header, par["times"], header)
+    return read_exposures(stat)
+
+
+def _order(events: str, sets: tuple[TimeSet, ...], ccds: list[int], ws: Workspace) -> list[int]:
+    """Return the CCDs in the order of the event file, of the good time file, else ascending."""
+    chosen = _good_times(events, ws) if events.strip().lower() not in {"", "none"} else ()
+    named = [c for s in (*chosen, *sets) if s.chips is not None for c in _members(s.chips)]
     return list(dict.fromkeys([*named, *ccds]))
 
 
@@ -67,20 +93,14 @@ def _members(chips: Ranges) -> list[int]:
     return [c for lo, hi in chips.spans for c in range(int(lo or 0), int(9 if hi is None else hi) + 1)]
 
 
-def _times_of(ccd: int, sets: tuple[TimeSet, ...]) -> tuple[Gti, bool]:
-    """Return the good times of a CCD, and whether the file has any for it (else: those of all CCDs together)."""
-    own = [s.gti for s in sets if s.chips is None or ccd in _members(s.chips)]
-    if own:
-        return Gti.union(own), True
-    return Gti.union(s.gti for s in sets), False
-
-
 def _filter_dataset(header: Header, subspace: Subspace) -> Dataset:
     """Return an empty FILTER block whose data subspace holds the good times of each CCD, with its GTI blocks."""
     block = header.copy()
     block["EXTNAME"], block["HDUNAME"], block["CONTENT"] = "FILTER", "FILTER", "FILTER"
+    update_livetime(block, Subspace(), subspace)
     gtis = subspace.to_header(block)
     for gti in gtis:
+        gti.header["EXTVER"] = gti.header["CCD_ID"]
         for key in ("TELESCOP", "INSTRUME", "MJDREF", "TIMESYS", "TIMEUNIT", "TSTART", "TSTOP", "OBS_ID"):
             if key in header:
                 gti.header[key] = header[key]

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from astropy.io.fits import Header
 
 from ciaopy.errors import DataError
+from ciaopy.fits import add_history
 from ciaopy.fits.blocks import Table
 from ciaopy.stack import build as build_stack
+from ciaopy.tools._headers import change_header
+from ciaopy.tools._obsfile import check_same_obsid, file_to_change
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
@@ -22,35 +24,39 @@ _FEPS = 6
 
 
 def run(par: ParameterSet, ws: Workspace) -> None:
-    """Run r4_header_update on `infile`.
+    """Run r4_header_update on `infile`: the header of the event block gains keywords, nothing else changes.
 
     Raises
     ------
+    UserError
+        The name is empty or has brackets.
     DataError
-        The file has no event table.
+        The file has no event table, or an auxiliary file is not what its parameter asks for or of another observation.
     """
-    path = par["infile"]
+    path = file_to_change(par["infile"], "infile", ws)
     dataset = ws.dataset(path)
     events = next((b for b in dataset.blocks if isinstance(b, Table) and "time" in b), None)
     if events is None:
         raise DataError(f"{path}: no table with a TIME column; give an event file")
-    header = events.header.copy()
-    before = header.copy()
-    instrument = str(header.get("INSTRUME", "")).strip().upper()
-    if instrument == "ACIS":
-        _add_parameter_block(header, par["pbkfile"], ws)
-    _add_aspect_offsets(header, par["asolfile"], ws)
-    added = [k for k in header if k not in before]
-    if not added:
+    new = Header()
+    if str(events.header.get("INSTRUME", "")).strip().upper() == "ACIS":
+        _add_parameter_block(events.header, new, par, ws)
+    _add_aspect_offsets(events.header, new, par, ws)
+    if not new:
         ws.console.say(f"{path}: nothing to add", 1)
         return
-    changed = Table(events.name, events.columns, header, events.vectors, events.companions)
-    dataset.blocks = [changed if b is events else b for b in dataset.blocks]
-    ws.write(path, dataset, par=par, clobber=True)
-    ws.console.say(f"{path}: added {', '.join(added)}", 1)
+
+    def change(header: Header) -> None:
+        header.update(new)
+        add_history(header, par.tool, [(n, v) for n, v in par.items() if n != "mode"])
+
+    number = next(i for i, b in enumerate(dataset.blocks, 1) if b is events)
+    change_header(f"{path}[{number}]", ws, change)
+    ws.console.say(f"{path}: added {', '.join(new)}", 1)
 
 
-def _add_parameter_block(header: Header, pbkfile: str, ws: Workspace) -> None:
+def _add_parameter_block(header: Header, new: Header, par: ParameterSet, ws: Workspace) -> None:
+    pbkfile = par["pbkfile"]
     if all(k in header for k in (*_PBK_KEYS, "FEP_CCD")):
         return
     if not pbkfile.strip() or pbkfile.strip().lower() == "none":
@@ -59,16 +65,17 @@ def _add_parameter_block(header: Header, pbkfile: str, ws: Workspace) -> None:
     block = ws.read(pbkfile)
     if not isinstance(block, Table):
         raise DataError(f"{pbkfile}: not a parameter block file: its first block is no table")
+    check_same_obsid(pbkfile, block.header, par["infile"], header)
     continuous = str(header.get("READMODE", "")).strip().upper().startswith("CONTINUOUS")
     for key in _PBK_KEYS:
         if key in header:
             continue
         if key == "SUM_2X2" and continuous:
-            header[key] = (0, "On-chip summing")
+            new[key] = (0, "On-chip summing")
         elif key in block.header:
-            header[key] = (block.header[key], block.header.comments[key])
+            new[key] = (block.header[key], block.header.comments[key])
     if "FEP_CCD" not in header:
-        header["FEP_CCD"] = (fep_ccd(block), "CCD of each FEP, FEP 0 first")
+        new["FEP_CCD"] = (fep_ccd(block), "CCD of each FEP, FEP 0 first")
 
 
 def fep_ccd(block: Table) -> str:
@@ -80,7 +87,8 @@ def fep_ccd(block: Table) -> str:
     return "".join(text)
 
 
-def _add_aspect_offsets(header: Header, asolfile: str, ws: Workspace) -> None:
+def _add_aspect_offsets(header: Header, new: Header, par: ParameterSet, ws: Workspace) -> None:
+    asolfile = par["asolfile"]
     missing = [o for o in _OFFSETS if o[0] not in header]
     if not missing:
         return
@@ -92,9 +100,10 @@ def _add_aspect_offsets(header: Header, asolfile: str, ws: Workspace) -> None:
         table = ws.read(name)
         if not isinstance(table, Table):
             raise DataError(f"{name}: not an aspect solution: its first block is no table")
+        check_same_obsid(name, table.header, par["infile"], header)
         for column in values:
             values[column].append(np.asarray(table[column], np.float64))
     for key, column, unit in missing:
         every = np.concatenate(values[column]) if values[column] else np.zeros(0)
         every = every[np.isfinite(every)]
-        header[key] = (float(every.mean()) if len(every) else 0.0, f"[{unit}] Mean {column} of the aspect solution")
+        new[key] = (float(every.mean()) if len(every) else 0.0, f"[{unit}] Mean {column} of the aspect solution")
