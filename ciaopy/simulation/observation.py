@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ciaopy.coords import AspectSolution, EventPositions, FocalPlane, SkyFrame
+from ciaopy.coords import AspectSolution, Attitude, EventPositions, FocalPlane, SkyFrame
 from ciaopy.errors import OutputExistsError, UserError
 from ciaopy.fits.blocks import Dataset
 from ciaopy.simulation import companions
@@ -24,7 +24,7 @@ from ciaopy.simulation.troubles import Trouble, background, living, troubles
 if TYPE_CHECKING:
     from ciaopy.fits.blocks import Table
 
-__all__ = ["Simulated", "simulate"]
+__all__ = ["Simulated", "make_view", "simulate"]
 
 # Streams of random numbers, one for each part of the work.
 _TIMELINE, _CHIPS, _PLACES, _SOURCES, _TROUBLES, _BACKGROUND, _ORDER, _ISLANDS, _ASPECT = range(9)
@@ -134,13 +134,19 @@ def _make_folders(folder: Path, clobber: bool) -> None:
 def _make_world(setup: Setup) -> _World:
     timeline = make_timeline(setup, _generator(setup, _TIMELINE))
     aspect = make_aspect(setup, timeline, _generator(setup, _ASPECT))
-    plane = FocalPlane.of("ACIS", setup.sim_position)
-    frame = SkyFrame.of(setup.ra % 360.0, setup.dec, setup.roll % 360.0, "ACIS")
     middle = timeline.time(np.arange(timeline.nframes), np.zeros(timeline.nframes, np.int64))
-    view = View(plane, frame, aspect.at(middle))
+    view = make_view(setup, aspect.at(middle))
     rng = _generator(setup, _CHIPS)
     chips = {c: make_chip(setup, timeline, c, rng) for c in setup.chips}
     return _World(setup, timeline, aspect, view, chips)
+
+
+def make_view(setup: Setup, attitudes: Attitude | None = None) -> View:
+    """Return the way from the sky to the chips; without attitudes of the frames, for the nominal pointing."""
+    plane = FocalPlane.of("ACIS", setup.sim_position)
+    frame = SkyFrame.of(setup.ra % 360.0, setup.dec, setup.roll % 360.0, "ACIS")
+    nominal = Attitude.of(setup.ra, setup.dec, setup.roll)
+    return View(plane, frame, nominal if attitudes is None else attitudes)
 
 
 def _all_charges(world: _World, sources: tuple[Source, ...]) -> tuple[Charges, list[Trouble]]:

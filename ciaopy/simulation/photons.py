@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import cast
 
 import numpy as np
@@ -164,8 +165,7 @@ class _Spectrum:
         low, high = SPECTRUM
         self._edges = np.geomspace(low, high, 1500)
         middle = np.sqrt(self._edges[1:] * self._edges[:-1])
-        pairs = zip(self._edges[:-1], self._edges[1:], strict=True)
-        photons = np.array([source.band_flux(float(a), float(b)) for a, b in pairs])
+        photons = np.array([source.band_flux(float(a), float(b)) for a, b in pairwise(self._edges)])
         counts = photons * mirror.at(middle)
         self._cumulated = np.concatenate([[0.0], np.cumsum(counts)])
         self.rate = float(self._cumulated[-1])
