@@ -25,6 +25,9 @@ AFTERGLOW_BIT = 15
 #: Bits whose time range is the pixel's own; the range of all others ends with the parameter block (ObsID 1230).
 TRANSIENT_BITS = np.uint32(1 << HOT_PIXEL_BIT | 1 << AFTERGLOW_BIT)
 
+#: Bits of the calibration list: bad pixels and columns, node boundaries, frame-store shadow.
+CALIBRATION_BITS = np.uint32(0b111 | 1 << 11 | 1 << 12 | 1 << 17)
+
 _OFFSETS = tuple((dx, dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1) if dx or dy)
 
 

@@ -25,7 +25,11 @@ VFAINT_TRAIL = "0.027"
 
 @dataclass(frozen=True)
 class Wishes:
-    """The user's choices for one dataset (parameters of chandra_repro)."""
+    """The user's choices for one dataset (parameters of chandra_repro).
+
+    `caldb` is False where ciaopy itself does the work and the user has no CALDB: the calibration rows of the archive's
+    bad pixel file then stand for the CALDB's list.
+    """
 
     badpixel: bool
     process_events: bool
@@ -36,6 +40,7 @@ class Wishes:
     asol_update: bool
     cleanup: bool
     clobber: bool
+    caldb: bool = True
     recorded: tuple[tuple[str, str], ...] = ()
     program: str = ""
 
@@ -202,9 +207,20 @@ def _bad_pixels(job: Job) -> list[Step]:
     events, par = job.file("reset_evt1.fits"), job.file("obs.par")
     abb, glow, final = (job.file(f"{n}_bpix1.fits") for n in ("abb1", "aglow", "repro"))
     block, bias = str(job.obs["pbk0"]), job.file("bias0.lis")
+    listed = job.file("calib_bpix1.fits")
+    calibration = "CALDB" if job.wishes.caldb else str(listed)
     common = {"pbkfile": block, "berrfile": "none"}
     rest = {"evt0file": "none", "obsfile": str(par), "clobber": job.clobber}
+    archive = job.obs["bpix1"]
+    own_list = Step(
+        "calibration list",
+        {"infile": str(archive), "outfile": str(listed)},
+        makes=(listed,),
+        says=_says(f"No CALDB: calibration rows are taken from the archive's {plain_name(archive)}."),
+        action=lambda ws: files.write_calibration_list(ws, archive, listed),
+    )
     return [
+        *([] if job.wishes.caldb else [own_list]),
         Step(
             "dmmakepar",
             {"input": f"{events}[EVENTS]", "output": str(par), "clobber": "yes"},
@@ -216,13 +232,13 @@ def _bad_pixels(job: Job) -> list[Step]:
             "acis_build_badpix",
             {
                 **common,
-                "calibfile": "CALDB",
+                "calibfile": calibration,
                 "biasfile": f"@{bias}",
                 "outfile": str(abb),
                 "bitflag": FIRST_BITFLAG,
                 **rest,
             },
-            (par, bias),
+            (par, bias, *(() if job.wishes.caldb else (listed,))),
             (abb,),
         ),
         Step(

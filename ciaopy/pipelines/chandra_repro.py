@@ -152,12 +152,19 @@ def _job(dataset: Dataset, par: ParameterSet, set_ardlib: bool) -> Job:
         asol_update=par["asol_update"],
         cleanup=par["cleanup"],
         clobber=par["clobber"],
+        caldb=par["tools"] == "ciao" or _has_caldb(),
         recorded=_recorded(par, dataset, root, badpixel, set_ardlib, events),
         program=PROGRAM,
     )
     if dataset.out in {obs.primary, obs.secondary}:
         raise UserError(f"{dataset.out}: outdir is an input folder; inputs are never changed, give another outdir")
     return Job(obs, dataset.out, root, wishes, choose(obs.aspect))
+
+
+def _has_caldb() -> bool:
+    from ciaopy.caldb import Caldb
+
+    return Caldb.open() is not None
 
 
 def _refuse_what_is_not_done(events: Events, dataset: Dataset) -> None:
@@ -286,9 +293,9 @@ def _introduce(job: Job, console: Console) -> None:
 
 def calibration_notice(events: Events) -> list[str]:
     """Return what the user should know before a run without a CALDB; nothing where there is one."""
-    from ciaopy.caldb import Caldb, caldb_version
+    from ciaopy.caldb import caldb_version
 
-    if Caldb.open() is not None:
+    if _has_caldb():
         return []
     corrected = events.header.get("CTI_CORR") in {True, "T"}
     kept = "FLTGRADE, GRADE, PHA and ENERGY" if corrected else "ENERGY"
@@ -296,7 +303,7 @@ def calibration_notice(events: Events) -> list[str]:
     return [
         f"No CALDB: the embedded calibration ({caldb_version()}) is used.",
         f"  computed anew: {made}positions (CHIP to SKY), sub-pixel offsets, status bits, filters",
-        f"  carried over from the archive's own processing: {kept}",
+        f"  carried over from the archive's own processing: {kept}, calibration rows of the bad pixel file",
         "  for the full calibration: 'ciaopy caldb fetch' and set CALDB",
     ]
 

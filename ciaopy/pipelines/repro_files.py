@@ -225,6 +225,23 @@ def write_limits(ws: Workspace, mtl: Path, target: Path) -> None:
     ws.write(target, block.take(np.array([not _OBC_LIMIT.search(t) for t in text], bool)), clobber=True)
 
 
+def write_calibration_list(ws: Workspace, archive: Path, target: Path) -> None:
+    """Write the calibration rows of an archived bad pixel file, without what the observation itself added."""
+    from ciaopy.acis.bad_pixel_table import bad_pixel_table, ccd_of, rows_of
+    from ciaopy.acis.bad_pixels import CALIBRATION_BITS, expand, merge, to_rows
+
+    dataset = ws.dataset(archive)
+    blocks: list[Any] = []
+    for block in dataset.blocks:
+        if isinstance(block, Table) and "STATUS" in block and "CHIPX" in block:
+            entries = expand(rows_of(block))
+            listed = merge(entries.with_status(entries.status & CALIBRATION_BITS))
+            blocks.append(bad_pixel_table(ccd_of(block), to_rows(listed), block.header))
+        else:
+            blocks.append(block)
+    ws.write(target, Dataset(blocks), clobber=True)
+
+
 def calibration_version() -> str:
     """Return the version of the calibration in use: the user's CALDB, else the embedded one."""
     from ciaopy.caldb import caldb_version

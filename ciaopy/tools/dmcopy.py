@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ciaopy.datamodel.api import copy
+from ciaopy.datamodel.opened import Opened
+from ciaopy.datamodel.parser import parse
 from ciaopy.errors import NotAvailableError
 
 if TYPE_CHECKING:
@@ -35,6 +37,14 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     infile = str(par["infile"])
     clobber = bool(par["clobber"])
     written = copy(infile, outfile, ws, par, clobber=clobber, everything=option == "all")
-    if not written:
-        ws.console.at(max(1, ws.console.verbose)).warn(f"{infile}: no rows match; {par['outfile']} has an empty table")
+    if not written and _has_rows(infile, ws):
+        ws.console.warn(f"{infile}: no rows match; {par['outfile']} has an empty table", level=0)
     ws.console.say(f"{par['outfile']}: {written} rows or pixels", level=1)
+
+
+def _has_rows(infile: str, ws: Workspace) -> bool:
+    """Return True where the input block has rows or pixels before any filter; only its header is read."""
+    vfile = parse(infile)
+    with Opened(vfile, ws) as opened:
+        info = opened.find(vfile.block)
+    return info.nrows > 0 or info.kind == "image"
