@@ -13,7 +13,7 @@ from ciaopy.acis.pulse_height import DEFAULT_SPLIT, grade_islands, split_array
 from ciaopy.caldb.lite import product
 from ciaopy.caldb.products_acis import DetGain
 from ciaopy.caldb.products_base import interpolate
-from ciaopy.simulation.charges import Charges
+from ciaopy.simulation.charges import KINDS, Charges
 from ciaopy.simulation.setup import BACK_ILLUMINATED
 
 FloatArray = NDArray[np.float64]
@@ -23,6 +23,10 @@ CLOUD = {False: 0.03, True: 0.05}
 
 #: Noise of a pixel, adu, and the Fano factor of silicon with its energy per electron, keV.
 NOISE, FANO, PAIR = 1.8, 0.115, 0.00368
+
+#: Share of background events with charge in an outer pixel of the 5x5 island, as tracks of particles leave it, and
+#: its range, adu.
+TRACK, TRACK_ADU = 0.3, (20.0, 300.0)
 
 #: Least pulse height of the centre, adu: the event thresholds of front- and back-illuminated chips.
 THRESHOLD = {False: 38, True: 20}
@@ -97,6 +101,8 @@ def _block(
     parts = [_shares(v - centre, width, side) for v, centre in ((charges.y, y), (charges.x, x))]
     total = adu[:, None, None] * parts[0][:, :, None] * parts[1][:, None, :]
     noise = NOISE * rng.standard_normal((n, side, side), dtype=np.float32)
+    if side == 5:
+        _add_tracks(total, charges, rng)
     middle = side // 2
     centre = total[:, middle, middle].copy()
     islands = np.rint(total + noise)
@@ -107,6 +113,14 @@ def _block(
     highest = np.maximum(islands.reshape(n, -1).max(axis=1), least)
     islands[:, middle, middle] = np.maximum(islands[:, middle, middle], highest)
     return np.clip(islands, -4096, 4095).astype(np.int16)
+
+
+def _add_tracks(total: FloatArray, charges: Charges, rng: np.random.Generator) -> None:
+    """Put charge into one outer pixel of some background events, in place."""
+    ring = np.array([k for k in range(25) if k // 5 in (0, 4) or k % 5 in (0, 4)])
+    hit = np.flatnonzero((charges.kind == KINDS["background"]) & (rng.random(len(charges)) < TRACK))
+    place = rng.choice(ring, len(hit))
+    total[hit, place // 5, place % 5] += rng.uniform(*TRACK_ADU, len(hit))
 
 
 def _shares(offset: FloatArray, width: FloatArray, side: int) -> FloatArray:
