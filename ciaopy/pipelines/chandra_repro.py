@@ -93,6 +93,11 @@ def run(par: ParameterSet, ws: Workspace, options: RunOptions | None = None) -> 
             show_plan(one, console)
         else:
             check_products(one, par["clobber"])
+    if par["report"] and par["process_events"] and not options.plan:
+        from ciaopy.pipelines.report import check_report
+
+        for job in jobs:
+            check_report(job)
     return Result() if options.plan else _run_all(par, ws, options, list(zip(jobs, recipes, strict=True)))
 
 
