@@ -58,11 +58,14 @@ class Console:
         """Print what the user asked for (`dmlist`, `pget`): at every verbosity."""
         self.out.write(text + "\n")
 
-    def warn(self, text: str) -> None:
-        """Record a warning and, unless verbose=0, print it on the error stream; the same text is printed once."""
+    def warn(self, text: str, level: int = 1) -> None:
+        """Record a warning and print it, once, on the error stream if `level` is at most the verbosity.
+
+        Level 0 is for tools that are silent by default (`dmcopy verbose=0`) and must warn all the same.
+        """
         repeated = text in self.warnings
         self.warnings.append(text)
-        if self.verbose > 0 and not repeated:
+        if level <= self.verbose and not repeated:
             self.err.write(f"WARNING: {text}\n")
             self.err.flush()
 
@@ -84,6 +87,6 @@ class StepConsole(Console):
         self.warnings = parent.warnings
         self._parent = parent
 
-    def warn(self, text: str) -> None:
+    def warn(self, text: str, level: int = 1) -> None:
         """Warn through the pipeline's console."""
-        self._parent.warn(text)
+        self._parent.warn(text, level)

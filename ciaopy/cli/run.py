@@ -114,13 +114,13 @@ def run_words(name: str, words: Sequence[str]) -> int:
 def _run_tool(name: str, request: Request) -> int:
     """Bind the parameters and run the tool."""
     from ciaopy.engine.options import RunOptions
-    from ciaopy.engine.run import run_tool
+    from ciaopy.engine.run import run_tool, unasked
     from ciaopy.param import open_parameters
 
     words = request.arguments
     if request.ciao is not None and not any(word.startswith("tools=") for word in words):
         words = [*words, "tools=ciao"]
-    par = open_parameters(name, words)
+    par = open_parameters(name, words, unasked=unasked)
     run_tool(par, Console(), options=RunOptions(plan=request.plan, ciao=request.ciao))
     return 0
 

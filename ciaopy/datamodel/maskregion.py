@@ -1,15 +1,22 @@
-"""`mask(image)`: a region whose inside is where an image, in its physical coordinates, is not zero."""
+"""`mask(image)`: a region whose inside is where an image, in its physical coordinates, is not zero.
+
+Masks and shapes combine with the operators of regions: `mask(a.img)*circle(10,10,5)-mask(b.img)`.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ciaopy.datamodel.regions import Bounds, Region, parse_region
+from ciaopy.datamodel.regions.parser import OPERATORS, closing_parenthesis
+from ciaopy.datamodel.regions.shapes import EVERYWHERE, NOWHERE
 from ciaopy.datamodel.wcs import SkyTransform, physical_axis
 from ciaopy.errors import DataError, RegionError
 
@@ -17,7 +24,8 @@ if TYPE_CHECKING:
     from ciaopy.datamodel.workspace import Workspace
     from ciaopy.fits.blocks import Image
 
-MASK = re.compile(r"\s*(!?)\s*mask\s*\(([^()]*)\)\s*$", re.I)
+MASK = re.compile(r"mask\s*\(([^()]*)\)$", re.I)
+HAS_MASK = re.compile(r"\bmask\s*\(", re.I)
 
 
 class Shape2D(Protocol):
@@ -79,23 +87,109 @@ class MaskRegion:
         return f"{'!' if self.negate else ''}MASK({self.image.name})"
 
 
-def resolve_region(text: str, wcs: SkyTransform | None, ws: Workspace) -> Region | MaskRegion:
-    """Return the region that a filter names: shapes, `region(file)`, or `mask(image)`.
+@dataclass(frozen=True, eq=False)
+class Combination:
+    """Masks and regions combined: a point is inside if it satisfies every part of at least one group.
+
+    Attributes
+    ----------
+    groups : tuple of tuples of (bool, MaskRegion or Region or Combination)
+        The flag is true for a part that must not hold.
+    """
+
+    groups: tuple[tuple[tuple[bool, Shape2D], ...], ...]
+
+    def inside(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.bool_]:
+        """Tell which points are inside."""
+        found = np.zeros(np.broadcast(x, y).shape, dtype=bool)
+        for group in self.groups:
+            both = np.ones(found.shape, dtype=bool)
+            for negated, part in group:
+                both &= part.inside(x, y) ^ negated
+            found |= both
+        return found
+
+    @property
+    def bounds(self) -> Bounds:
+        """Hull over the groups of the common box of the parts that each includes."""
+        boxes = (reduce(Bounds.intersect, (p.bounds for n, p in g if not n), EVERYWHERE) for g in self.groups)
+        return reduce(Bounds.hull, boxes, NOWHERE)
+
+    def __str__(self) -> str:
+        return "|".join("&".join(_shown(n, p) for n, p in group) for group in self.groups)
+
+
+def _shown(negated: bool, part: Shape2D) -> str:
+    text = str(part)
+    return ("!" if negated else "") + (f"({text})" if re.search(r"[|&]", text) else text)
+
+
+def complement_text(region: MaskRegion | Combination) -> str:
+    """Return the text of what is outside a region."""
+    text = str(region)
+    if isinstance(region, MaskRegion):
+        return text.removeprefix("!") if region.negate else f"!{text}"
+    return f"!({text})"
+
+
+def resolve_region(text: str, wcs: SkyTransform | None, ws: Workspace) -> Region | MaskRegion | Combination:
+    """Return the region that a filter names: shapes, `region(file)`, `mask(image)`, or a combination of them.
 
     Raises
     ------
     RegionError
         It cannot be parsed; or the mask is not an image of two dimensions.
     """
-    match = MASK.match(text)
-    if match is None:
+    if not HAS_MASK.search(text):
         return parse_region(text, wcs)
-    name = match[2].strip().strip("\"'")
+    groups: list[list[tuple[bool, Shape2D]]] = []
+    for operator, negated, term in _terms(text.strip()):
+        found = MASK.match(term)
+        part: Shape2D
+        if found is not None:
+            part = _read_mask(found[1].strip().strip("\"'"), ws)
+        elif HAS_MASK.search(term):
+            part = resolve_region(term[1:-1], wcs, ws)  # a group in parentheses
+        else:
+            part = parse_region(term, wcs)
+        if operator == "|":
+            groups.append([])
+        groups[-1].append((negated ^ (operator == "-"), part))
+    if len(groups) == 1 and len(groups[0]) == 1:
+        negated, alone = groups[0][0]
+        if isinstance(alone, MaskRegion):
+            return MaskRegion(alone.image, negated ^ alone.negate)
+    return Combination(tuple(map(tuple, groups)))
+
+
+def _terms(text: str) -> Iterator[tuple[str, bool, str]]:
+    """Yield (operator `|` `&` `-`, negated, text of the shape or of the group in parentheses)."""
+    position, operator = 0, "|"
+    if text[:1] in ("-", "*", "&"):
+        raise RegionError("region: it begins with an exclusion; begin with field(), as in field()-mask(file)")
+    while position < len(text):
+        marks = re.compile(r"[\s!]*").match(text, position)
+        assert marks is not None
+        start = marks.end()
+        opening = re.compile(r"\w*\s*\(").match(text, start)
+        if opening is None:
+            raise RegionError(f"region: expected a shape at {text[start : start + 40]!r}")
+        end = closing_parenthesis(text, opening.end() - 1) + 1
+        yield operator, marks[0].count("!") % 2 == 1, text[start:end]
+        after = re.compile(r"\s*(\|\||&&|[-+|*&])?\s*").match(text, end)
+        assert after is not None
+        operator, position = OPERATORS.get(after[1] or "", "|"), after.end()
+        if after[1] and position >= len(text):
+            raise RegionError(f"region: a shape is missing after {after[1]!r}")
+
+
+def _read_mask(name: str, ws: Workspace) -> MaskRegion:
+    from ciaopy.fits.blocks import Image
+
     try:
         image = ws.read(name)
     except DataError as e:
         raise RegionError(f"mask({name}): {e}") from None
-    data = getattr(image, "data", None)
-    if data is None or data.ndim != 2:
+    if not isinstance(image, Image) or image.data is None or image.data.ndim != 2:
         raise RegionError(f"mask({name}): not an image of two dimensions")
-    return MaskRegion(image, match[1] == "!")  # type: ignore[arg-type]
+    return MaskRegion(image)

@@ -67,7 +67,12 @@ class Opened:
         self._dataset = ws.in_memory(self.path)
         if self._dataset is None:
             self._open_disk()
-        self.infos = self._list()
+        try:
+            self.infos = self._list()
+        except BaseException:
+            if self._file is not None:
+                self._file.close()
+            raise
 
     def _open_disk(self) -> None:
         from ciaopy.datamodel.text import is_text_table, read_text
@@ -206,7 +211,7 @@ class Opened:
         file, layout = self._file, hdu
 
         def run(part: slice) -> T:
-            rows = raw_rows(file, layout, part)
+            rows = file.read_raw(layout, part)
             view = rows.reshape(-1).view(dtype)
             data = {}
             for k, (name, column) in enumerate(wanted):
@@ -216,9 +221,9 @@ class Opened:
 
         size = min(BLOCK_ROWS, max(1, SCAN_BYTES // hdu.row_bytes))
         parts = [slice(a, min(a + size, hdu.nrows)) for a in range(0, hdu.nrows, size)]
-        file._source.prefetch()
+        file.begin_rows()
         yield from ordered(run, parts, self.ws.nproc)
-        file._source.verify()
+        file.end_rows()
 
     def _scan_decoded(
         self, info: BlockInfo, columns: Sequence[str], task: Callable[[Rows, Array | None], T]
@@ -235,12 +240,6 @@ class Opened:
             count = piece.nrows if piece.columns else min(BLOCK_ROWS, info.nrows - first)
             yield task(Rows({k: c.data for k, c in piece.columns.items()}, first, count), None)
             first += count
-
-
-def raw_rows(file: FitsFile, hdu: HduInfo, part: slice) -> Array:
-    """Return the bytes of some rows: uint8, shape (n, row_bytes)."""
-    count = part.stop - part.start
-    return file._read_span(hdu, part.start, count, 0, hdu.row_bytes).reshape(count, hdu.row_bytes)
 
 
 def ordered(run: Callable[[slice], T], parts: Sequence[slice], nproc: int) -> Iterator[T]:

@@ -35,6 +35,7 @@ KEYWORD = re.compile(r"(filter|exclude|columns|column|cols|col|bin|opt|options|o
 BLOCK_NUMBER = re.compile(r"\s*\d+\s*$", re.ASCII)
 BARE_WORD = re.compile(r"\s*[A-Za-z_][\w.+-]*(?:\s+\d+)?\s*$")
 OPTION = re.compile(r"\s*([A-Za-z_]\w*)\s*(?:=\s*(.*?))?\s*$")
+SIGNED_SHAPE = re.compile(r"=\s*([-+])\s*[A-Za-z]+\s*\(")
 BIN_TYPES = {
     "f": "r4", "r": "r4", "d": "r8", "i": "i4", "s": "i2", "l": "i4",
     "i2": "i2", "i4": "i4", "r4": "r4", "r8": "r8", "f4": "r4", "f8": "r8",
@@ -184,6 +185,10 @@ class _Builder:
             token = getattr(e, "token", None)
             what = "unexpected end" if token is not None and token.type == "$END" else "cannot be understood here"
             at = len(body.rstrip()) if what == "unexpected end" else at
+            shape = next((m for m in SIGNED_SHAPE.finditer(body) if m.start() <= at <= m.end()), None)
+            if shape is not None:
+                hint = "a region cannot begin with + or -; begin with field(), as in field()-circle(x,y,r)"
+                raise VirtualFileError(hint, self.text, position + shape.start(1)) from None
             kind = {"filter": "filter", "columns": "column list", "binning": "binning"}[start]
             raise VirtualFileError(f"{kind}: {what}", self.text, position + at) from None
 

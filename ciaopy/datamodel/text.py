@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from astropy.io.fits import Header
 
 KERNELS = ("text", "text/simple", "text/raw", "text/tsv", "text/dtf", "text/dtf-fixed")
+FITS_NAME = re.compile(r"\.(fits?|fts)(\.gz)?$", re.I)
 FITS_STARTS = (b"SIMPLE  =", b"\x1f\x8b")
 SNIFF_BYTES = 4096
 NAMES_LINE = re.compile(r"#\s*([A-Za-z_]\w*(?:\([^)]*\))?(?:[\s,]+[A-Za-z_]\w*(?:\([^)]*\))?)*)\s*$")
@@ -28,8 +29,8 @@ TOKEN = re.compile(r"\"([^\"]*)\"|'([^']*)'|([^\s,]+)")
 
 
 def is_text_table(path: Path) -> bool:
-    """Tell whether a file exists, is not FITS, and begins with printable text."""
-    if not path.is_file():
+    """Tell whether a file exists, is not FITS (nor named so), and begins with printable text."""
+    if not path.is_file() or FITS_NAME.search(path.name):
         return False
     with path.open("rb") as f:
         start = f.read(SNIFF_BYTES)

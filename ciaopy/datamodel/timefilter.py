@@ -82,7 +82,8 @@ def _text_filter(path: Path) -> Filter:
 
 def _from_subspaces(dataset: Dataset) -> tuple[TimeSet, ...]:
     """Return the chip and time sets of the first block whose subspace has time tables."""
-    tables = [b for b in dataset.blocks if isinstance(b, Table)]
+    every = [*dataset.blocks, *(c for b in dataset.blocks for c in b.companions)]
+    tables = [b for b in every if isinstance(b, Table)]
     for block in dataset.blocks:
         subspace = Subspace.from_header(block.header, tables)
         sets = []

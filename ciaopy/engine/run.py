@@ -44,6 +44,16 @@ def load_tool(tool: str) -> ModuleType:
     return module
 
 
+def unasked(par: ParameterSet, name: str) -> str | None:
+    """Return what a tool takes for a parameter that its others make unnecessary; None if it must be asked for.
+
+    A tool says so by a function of this name and signature in its module.
+    """
+    rule = getattr(load_tool(par.tool), "unasked", None)
+    text: str | None = rule(par, name) if rule is not None else None
+    return text
+
+
 def run_tool(par: ParameterSet, console: Console, options: RunOptions | None = None) -> object:
     """Run a tool with bound parameters.
 

@@ -147,6 +147,29 @@ class FitsFile:
             yield self._table(empty, wanted, self._read_rows(info, wanted, start, stop, threads=False))
         self._source.verify()
 
+    def read_raw(self, hdu: HduKey, rows: slice) -> Array:
+        """Return rows of a table as they stand on disk: uint8, shape (n, row_bytes).
+
+        `begin_rows` before the first and `end_rows` after the last of several calls, which may come from threads.
+
+        Raises
+        ------
+        DataError
+            The data are cut short or damaged.
+        """
+        info = self.hdu(hdu)
+        start, stop, _ = rows.indices(info.nrows)
+        count = max(stop - start, 0)
+        return self._read_span(info, start, count, 0, info.row_bytes).reshape(count, info.row_bytes)
+
+    def begin_rows(self) -> None:
+        """Let a compressed file be inflated ahead of the reads that follow."""
+        self._source.prefetch()
+
+    def end_rows(self) -> None:
+        """Raise a `DataError` if a compressed file read to its end has a wrong checksum."""
+        self._source.verify()
+
     def _empty_table(self, info: HduInfo) -> Table:
         return Table(info.name, {}, block_header(info), _vectors(info))
 

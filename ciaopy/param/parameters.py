@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,6 +18,8 @@ from ciaopy.param.values import to_text
 
 #: (parameter, field) to text: what is to be changed in a file.
 Changes = dict[tuple[str, str], str | None]
+#: Says which parameters need not be asked for, given others: text to use, or None to ask.
+Unasked = Callable[["ParameterSet", str], "str | None"]
 
 
 class ParameterSet:
@@ -145,11 +147,28 @@ class ParameterSet:
         parameter = self.file[self._known(name)]
         return self.evaluator.check_new(parameter, to_text(parameter, value, f"{self.tool}.{name}"))
 
-    def ask_missing(self, prompter: Prompter) -> None:
-        """Ask, in file order, for every query parameter without a value from the command line."""
+    def ask_missing(self, prompter: Prompter, unasked: Unasked | None = None) -> list[str]:
+        """Ask, in file order, for every query parameter without a value from the command line.
+
+        Parameters
+        ----------
+        prompter : Prompter
+        unasked : callable, optional
+            Takes these parameters and a name; returns the text to use instead of asking, or None to ask.
+
+        Returns
+        -------
+        list of str
+            Names of those that got their value without being asked for.
+        """
+        filled = []
         for name in self.file.names:
             if not self.given(name) and asks(self.file, name, self.run_mode):
-                self._values[name] = prompter.ask(self.evaluator, name)
+                text = unasked(self, name) if unasked is not None else None
+                if text is not None:
+                    filled.append(name)
+                self._values[name] = prompter.ask(self.evaluator, name) if text is None else text
+        return filled
 
     @property
     def values(self) -> dict[str, str]:
@@ -210,6 +229,7 @@ def open_parameters(
     mode: str = "rw",
     query: bool = True,
     prompter: Prompter | None = None,
+    unasked: Unasked | None = None,
 ) -> ParameterSet:
     """Read the parameters of a tool, bind a command line to them, and ask for what is missing.
 
@@ -225,6 +245,8 @@ def open_parameters(
         False is the same as `H`.
     prompter : Prompter, optional
         Who asks.
+    unasked : callable, optional
+        See `ParameterSet.ask_missing`; what it fills in is not remembered.
 
     Raises
     ------
@@ -244,9 +266,10 @@ def open_parameters(
     given = list(values)
     par = ParameterSet(file, name, values, given, location if "w" in mode else None)
     par.run_mode = run_mode
+    filled = ["mode"]
     if query and "H" not in mode:
-        par.ask_missing(prompter or Prompter())
-    remembered = [n for n in par._values if n != "mode" and ("L" in mode or _learns(file, n, run_mode))]
+        filled += par.ask_missing(prompter or Prompter(), unasked)
+    remembered = [n for n in par._values if n not in filled and ("L" in mode or _learns(file, n, run_mode))]
     par.will_learn(remembered)
     return par
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ciaopy.datamodel.workspace import Workspace
     from ciaopy.param import ParameterSet
 
+DELETE = ("delete", "del")
 TEXT_KEYS = ("COMMENT", "HISTORY")
 _NAME = re.compile(r"^[A-Za-z0-9_-]+$")
 _LINE = re.compile(r"^\s*([^\s=]+)\s*(?:=\s*(.*))?$", re.DOTALL)
@@ -35,6 +36,21 @@ class Edit:
     comment: str = ""
 
 
+def unasked(par: ParameterSet, name: str) -> str | None:
+    """Ask for no single edit where there is a file of them, no file where `key` is given, no value to delete."""
+    if name == "filelist":
+        return "none" if par.given("key") else None
+    if name in ("operation", "key", "value") and _has_file(par):
+        return ""
+    if name == "operation":
+        return "add" if par.given("key") and par.given("value") else None
+    return "" if name == "value" and str(par["operation"]).strip().lower() in DELETE else None
+
+
+def _has_file(par: ParameterSet) -> bool:
+    return str(par["filelist"] or "").strip().lower() not in ("", "none")
+
+
 def run(par: ParameterSet, ws: Workspace) -> None:
     """Apply the edits of `filelist`, or the one of `operation`, `key`, `value`, to the header; add HISTORY.
 
@@ -45,8 +61,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     DataError
         No such file or block.
     """
-    filelist = str(par["filelist"] or "").strip()
-    edits = _edits_of_file(filelist) if filelist.lower() not in ("", "none") else [_edit_of_parameters(par)]
+    edits = _edits_of_file(str(par["filelist"]).strip()) if _has_file(par) else [_edit_of_parameters(par)]
 
     def change(header: Header) -> None:
         from ciaopy.fits import add_history
@@ -65,7 +80,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
 def _edit_of_parameters(par: ParameterSet) -> Edit:
     operation, key = str(par["operation"] or "").strip().lower(), str(par["key"] or "").strip()
     comment, unit = str(par["comment"] or ""), str(par["unit"] or "").strip()
-    if operation in ("delete", "del"):
+    if operation in DELETE:
         return Edit(_checked(key))
     if operation != "add":
         raise UserError(f"operation={operation or '(empty)'}: give add or delete")

@@ -40,11 +40,11 @@ def run(par: ParameterSet, ws: Workspace) -> None:
             raise UserError(f"{name}: block {block.name} is an image; use dmimgcalc or reproject_image")
         tables.append(block)
     merged, report = merge_tables(tables, str(par["columnList"] or ""), lookup_rules(str(par["lookupTab"] or "")))
-    console = ws.console.at(max(1, ws.console.verbose))  # warnings are shown even with verbose=0, as in CIAO
     if report.kept_first:
-        console.warn(f"these keywords differ, the value of the first file is kept: {', '.join(report.kept_first)}")
+        text = f"these keywords differ, the value of the first file is kept: {', '.join(report.kept_first)}"
+        ws.console.warn(text, level=0)
     if report.omitted:
-        console.warn(f"these keywords differ and are left out: {', '.join(report.omitted)}")
+        ws.console.warn(f"these keywords differ and are left out: {', '.join(report.omitted)}", level=0)
     block_name = str(par["outBlock"] or "").strip()
     result: Block = renamed(merged, block_name) if block_name else merged
     ws.write(outfile, result, par, clobber)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ciaopy.datamodel import Workspace, read
 from ciaopy.errors import DataError, RegionError, UserError, VirtualFileError
-from ciaopy.fits import Table
+from ciaopy.fits import Image, Table
 from ciaopy.kernels.filters import in_spans
 
 C = columns()
@@ -160,6 +160,31 @@ def test_a_mask_image_is_a_region(events: Path, tmp_path: Path) -> None:
         table = read(f"{events}[{text.replace('M', str(tmp_path / 'mask.fits'))}]")
         assert isinstance(table, Table) and np.array_equal(table["time"], T[mask])
 
+    circle = (X - 4050.0) ** 2 + (Y - 4050.0) ** 2 <= 900
+    for text, mask in (
+        ("sky=mask(M)*circle(4050,4050,30)", inside & circle),
+        ("sky=mask(M)-circle(4050,4050,30)", inside & ~circle),
+        ("sky=circle(4050,4050,30)-mask(M)", circle & ~inside),
+        ("sky=circle(4050,4050,30)+mask(M)", circle | inside),
+        ("sky=circle(4050,4050,30)*!mask(M)", circle & ~inside),
+        ("exclude sky=mask(M)*circle(4050,4050,30)", ~(inside & circle)),
+        ("sky=mask(M)*circle(4050,4050,30),energy=500:7000", inside & circle & (E >= 500) & (E < 7000)),
+    ):
+        table = read(f"{events}[{text.replace('M', str(tmp_path / 'mask.fits'))}]")
+        assert isinstance(table, Table) and np.array_equal(table["time"], T[mask]), text
+    image = read(f"{events}[sky=mask({tmp_path}/mask.fits)*circle(4050,4050,30)][bin sky=1]")
+    assert isinstance(image, Image) and image.data is not None
+    assert (image.header["CRVAL1P"], image.header["CRVAL2P"]) == (4050, 4030)
+    assert "MASK(" in str([v for k, v in image.header.items() if "DSVAL" in k])
+
+
+def test_good_times_of_a_filtered_event_file(events: Path) -> None:
+    table = read(f"{events}[@{events}[ccd_id=3]]")
+    own = read(f"{events}[@{events}]")
+    assert isinstance(table, Table) and isinstance(own, Table)
+    assert np.array_equal(table["time"], own["time"][own["ccd_id"] == 3])
+    assert [b.name for b in table.companions] == ["GTI3"]
+
 
 @pytest.mark.parametrize(
     ("text", "error", "message"),
@@ -181,6 +206,11 @@ def test_a_mask_image_is_a_region(events: Path, tmp_path: Path) -> None:
         ("[(x,name)=circle(1,2,3)]", VirtualFileError, "not a column of numbers"),
         ("[sky=mask(no.img)]", RegionError, "no.img"),
         ("[@no.gti]", UserError, "no.gti: no such file"),
+        ("[sky=-circle(1,2,3)]", VirtualFileError, "begin with field"),
+        ("[exclude sky= +box(1,2,3,4)]", VirtualFileError, "begin with field"),
+        ("[sky=-mask(no.img)]", VirtualFileError, "begin with field"),
+        ("[sky=circle(1,2,3)*mask(no.img)]", RegionError, "no.img"),
+        ("[sky=mask(no.img)*cirkle(1,2,3)]", RegionError, "no.img"),
         ("[cols nosuch]", VirtualFileError, "no column nosuch"),
         ("[cols #99]", VirtualFileError, "no column #99"),
         ("[cols new=sky]", VirtualFileError, "rename its components"),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from ciaopy.cli.run import run_command
 from ciaopy.console import Console
 from ciaopy.datamodel.workspace import Workspace
 from ciaopy.engine.run import load_tool
@@ -188,3 +189,37 @@ def test_dmhistory(evt: Path) -> None:
     assert (evt.parent / "hist.txt").read_text() == text
     call("dmhistory", "evt.fits", "dmstat", action="put")
     assert parse_history(fits.getheader(evt, 1))[-1].tool == "dmstat"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["filelist=edits.txt"], {"OBJECT": "M31"}),
+        (["filelist=none", "op=add", "key=OBJECT", "value=M33"], {"OBJECT": "M33"}),
+        (["key=OBJECT", "value=M33"], {"OBJECT": "M33"}),
+        (["none", "delete", "OBJECT"], {"OBJECT": None}),
+        (["op=del", "key=OBJECT"], {"OBJECT": None}),
+    ],
+)
+def test_dmhedit_asks_for_nothing_unnecessary(
+    evt: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], expected: dict[str, str | None]
+) -> None:
+    (evt.parent / "edits.txt").write_text("#add\nOBJECT = 'M31'\n")
+    monkeypatch.setenv("PFILES", f"{evt.parent}")
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert run_command("dmhedit", ["evt.fits", *words]) == 0
+    header = fits.getheader(evt, "EVENTS")
+    assert {k: header.get(k) for k in expected} == expected
+
+
+def test_dmhedit_without_a_key_is_an_error_and_what_was_not_asked_is_not_remembered(
+    evt: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (evt.parent / "edits.txt").write_text("#add\nOBJECT = 'M31'\n")
+    monkeypatch.setenv("PFILES", f"{evt.parent}")
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert run_command("dmhedit", ["evt.fits", "edits.txt"]) == 0
+    assert run_command("dmhedit", ["evt.fits", "key=OBJECT", "value=M33"]) == 0
+    assert ParFile.read(evt.parent / "dmhedit.par")["filelist"].value == "edits.txt"
+    assert run_command("dmhedit", ["evt.fits", "none"]) == 1
+    assert "no value for operation" in capsys.readouterr().err

@@ -11,7 +11,7 @@ from ciaopy.datamodel.regions.region import Region
 from ciaopy.datamodel.regions.shapes import KINDS, Shape
 from ciaopy.errors import RegionError
 
-__all__ = ["parse_region", "parse_region_lines"]
+__all__ = ["OPERATORS", "closing_parenthesis", "parse_region", "parse_region_lines"]
 
 # Shape names; capitals are the letters that may not be left out.
 _NAMES = (
@@ -37,7 +37,7 @@ _FOREIGN_SYSTEMS = ("amplifier", "detector", "linear", *(f"wcs{c}" for c in "abc
 _DIRECTIVE = re.compile(r"(?:global|tile)\b", re.IGNORECASE)
 _QUOTED = re.compile(r"(?<=[,(\s])\"[^\"]*\"|\{[^{}]*\}")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
-_OPERATORS = {"+": "|", "|": "|", "||": "|", "*": "&", "&": "&", "&&": "&", "-": "-"}
+OPERATORS = {"+": "|", "|": "|", "||": "|", "*": "&", "&": "&", "&&": "&", "-": "-"}
 _MAX_DEPTH = 30
 
 Include = Callable[[str], Region]
@@ -108,7 +108,7 @@ def _statement_terms(statement: str, frame: Frame, include: Include, *, is_first
     """Return the terms of one statement; the operator of the first joins it to the statement before."""
     operator = "|"
     if statement[0] in "+-*&|":
-        operator, statement = _OPERATORS[statement[0]], statement[1:].lstrip()
+        operator, statement = OPERATORS[statement[0]], statement[1:].lstrip()
         if is_first and operator != "|":
             raise RegionError(_EXCLUSION_FIRST)
     elif statement[0] == "!":
@@ -169,11 +169,11 @@ class _Expression:
         found = [("|", self._term())]
         while self._skip_blanks():
             symbol = self.text[self.position]
-            if symbol in _OPERATORS:
+            if symbol in OPERATORS:
                 double = self.text[self.position : self.position + 2]
                 self.position += 2 if double in ("||", "&&") else 1
                 self._skip_blanks()
-            found.append((_OPERATORS.get(symbol, "|"), self._term()))
+            found.append((OPERATORS.get(symbol, "|"), self._term()))
         return found
 
     def _skip_blanks(self) -> bool:
@@ -214,7 +214,7 @@ class _Expression:
         if name == "bounds":
             return _rectangle_around(self._nested(content))
         if name == "mask":
-            raise RegionError("region: mask() cannot be combined with shapes; filter with [sky=mask(file)] on its own")
+            raise RegionError("region: mask(file) has a meaning only in a filter, as in [sky=mask(file)]")
         if kind is None:
             raise RegionError(_unknown_shape(name))
         return _make(kind, _arguments(content), self.frame)
@@ -225,13 +225,26 @@ class _Expression:
 
     def _parenthesised(self) -> str:
         """Return what stands between the parenthesis here and its partner, and move behind it."""
-        level, start = 0, self.position
-        for i in range(start, len(self.text)):
-            level += {"(": 1, ")": -1}.get(self.text[i], 0)
-            if level == 0:
-                self.position = i + 1
-                return self.text[start + 1 : i]
-        raise self._fail("a parenthesis that is not closed")
+        start = self.position
+        end = closing_parenthesis(self.text, start)
+        self.position = end + 1
+        return self.text[start + 1 : end]
+
+
+def closing_parenthesis(text: str, start: int) -> int:
+    """Return where the parenthesis that opens at `start` closes.
+
+    Raises
+    ------
+    RegionError
+        Nowhere.
+    """
+    level = 0
+    for i in range(start, len(text)):
+        level += {"(": 1, ")": -1}.get(text[i], 0)
+        if level == 0:
+            return i
+    raise RegionError(f"region: a parenthesis that is not closed at {text[start : start + 40]!r}")
 
 
 def _shape_name(name: str) -> str | None:
