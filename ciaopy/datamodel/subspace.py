@@ -219,6 +219,8 @@ class Subspace:
     def update(self, descriptor: Descriptor, change: Callable[[Component], Value | None]) -> None:
         """Set the value of one descriptor in every component; components that become empty are dropped.
 
+        Where no time at all is left, the components stay with empty time tables: a file without good time says so.
+
         Parameters
         ----------
         descriptor : Descriptor
@@ -226,14 +228,16 @@ class Subspace:
             Takes a component, returns the new value, or None to leave the component as it is.
         """
         self.components = self.components or [{}]
-        kept = []
+        kept, emptied = [], []
         for component in self.components:
             value = change(component)
             if value is None:
                 kept.append(component)
             elif not value.empty:
                 kept.append({**component, descriptor.key: value})
-        self.components = kept
+            elif isinstance(value, TimeTable):
+                emptied.append({**component, descriptor.key: value})
+        self.components = kept = kept or emptied
         if any(descriptor.key in c for c in kept) or not kept:
             self.declare(descriptor)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +124,11 @@ def _products(job: Job) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(made))
 
 
+def _stacked(path: Path) -> str:
+    """Return a path for a parameter that takes a stack: separators in it are escaped."""
+    return re.sub(r"([ ,;])", r"\\\1", str(path))
+
+
 def _says(*texts: str, level: int = 1) -> tuple[Message, ...]:
     return tuple(Message(level, t) for t in texts)
 
@@ -156,7 +162,11 @@ def _aspect(job: Job) -> list[Step]:
     return [
         Step(
             "dmmerge",
-            {"infile": ",".join(f"{p}{span}" for p in job.aspect.paths), "outfile": str(new), "clobber": job.clobber},
+            {
+                "infile": ",".join(f"{_stacked(p)}{span}" for p in job.aspect.paths),
+                "outfile": str(new),
+                "clobber": job.clobber,
+            },
             makes=(new,),
             says=_says("Bringing the boresight of the aspect solution up to date."),
         ),
@@ -233,7 +243,7 @@ def _bad_pixels(job: Job) -> list[Step]:
             {
                 **common,
                 "calibfile": calibration,
-                "biasfile": f"@{bias}",
+                "biasfile": f"@{_stacked(bias)}",
                 "outfile": str(abb),
                 "bitflag": FIRST_BITFLAG,
                 **rest,
@@ -244,7 +254,7 @@ def _bad_pixels(job: Job) -> list[Step]:
         Step(
             "acis_find_afterglow",
             {
-                "infile": str(events),
+                "infile": _stacked(events),
                 "outfile": str(glow),
                 "badpixfile": str(abb),
                 "maskfile": str(job.obs["msk1"]),
@@ -305,11 +315,11 @@ def _process(job: Job) -> list[Step]:
     header = job.obs.events
     mode = header.key("DATAMODE")
     parameters = {
-        "infile": str(events),
+        "infile": _stacked(events),
         "outfile": str(made),
-        "acaofffile": f"@{job.aspect_list}",
+        "acaofffile": f"@{_stacked(job.aspect_list)}",
         "badpixfile": str(job.bad_pixels),
-        "mtlfile": str(job.obs["mtl1"]),
+        "mtlfile": _stacked(job.obs["mtl1"]),
         "eventdef": event_definition(header.key("READMODE"), mode),
         "apply_tgain": "yes",
         "apply_cti": "yes",
@@ -325,7 +335,11 @@ def _process(job: Job) -> list[Step]:
     says = ["Running acis_process_events to reprocess the event file."]
     if header.continuous:
         says.insert(0, "Continuous clocking: sky positions rest on RA_TARG and DEC_TARG; check them in the header.")
-    update = {"infile": str(made), "pbkfile": str(job.obs.files.get("pbk0", "")), "asolfile": f"@{job.aspect_list}"}
+    update = {
+        "infile": str(made),
+        "pbkfile": str(job.obs.files.get("pbk0", "")),
+        "asolfile": f"@{_stacked(job.aspect_list)}",
+    }
     return [
         Step("acis_process_events", parameters, tuple(reads), (made,), _says(*says), echo=True),
         Step("r4_header_update", update, (made, job.aspect_list), (made,)),
@@ -426,7 +440,7 @@ def _records(job: Job) -> list[Step]:
 
 def _field_of_view(job: Job) -> list[Step]:
     final, fov = job.file("repro_evt2.fits"), job.file("repro_fov1.fits")
-    aspect = f"@{job.aspect_list}"
+    aspect = f"@{_stacked(job.aspect_list)}"
     parameters = {
         "infile": str(final),
         "outfile": str(fov),

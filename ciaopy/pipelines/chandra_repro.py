@@ -106,8 +106,9 @@ def _datasets(par: ParameterSet, console: Console, make: bool) -> list[Dataset]:
     indir, outdir = par["indir"].strip(), par["outdir"].strip()
     if not indir:
         raise UserError("indir is empty; give the folder of an observation")
-    folders = [Path(p) for p in build_stack(indir)]
-    outs: list[Path | None] = [Path(p) if p else None for p in build_stack(outdir)] if outdir else [None]
+    folders = _folders(indir, Path(indir).is_dir())
+    one_name = len(folders) == 1 and "," not in outdir and not outdir.startswith("@")
+    outs: list[Path | None] = [*_folders(outdir, one_name)] if outdir else [None]
     if len(outs) not in (1, len(folders)):
         raise UserError(f"indir has {len(folders)} folders and outdir {len(outs)}; give one outdir, or one for each")
     if len(outs) == 1:
@@ -129,6 +130,11 @@ def _datasets(par: ParameterSet, console: Console, make: bool) -> list[Dataset]:
             _make_folder(target)
         datasets += [Dataset(folder.absolute(), target, path.absolute(), cycle) for path, cycle in found]
     return datasets
+
+
+def _folders(text: str, one_name: bool) -> list[Path]:
+    """Return the folders of a stack; a single name may have blanks in it."""
+    return [Path(text).expanduser()] if one_name else [Path(p) for p in build_stack(text)]
 
 
 def _make_folder(folder: Path) -> None:
