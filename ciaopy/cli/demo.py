@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -209,7 +210,8 @@ def _report(console: Console, folder: Path, checks: list[Check], fluxes: list[Fl
     rows += [("picture", p) for p in pictures]
     for name, path in rows:
         console.output(f"{name:<13}{path}")
-    console.output(f"try:         ciaopy dmlist {_one(folder / 'repro', '*_repro_evt2.fits')} blocks")
+    events = quote(str(_one(folder / "repro", "*_repro_evt2.fits")))
+    console.output(f"try:         ciaopy dmlist {events} blocks")
 
 
 def flux_table(fluxes: list[FluxRow]) -> list[str]:
