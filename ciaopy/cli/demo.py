@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 #: Energies (keV) at which fluximage makes the exposure maps of the Chandra Source Catalog's bands.
 CSC_BANDS = {"soft": 0.92, "medium": 1.56, "hard": 3.8}
 
+#: fluximage and the tools that it runs.
+FLUX_TOOLS = ("fluximage", "asphist", "mkinstmap", "mkexpmap")
+
 # Side of a pixel of the demo's images, sky pixels.
 BINSIZE = 4
 
@@ -114,7 +117,7 @@ def _repro_words(source: Path, out: Path, clobber: bool, verbose: int) -> list[s
 def _has_fluximage() -> bool:
     from ciaopy.engine.run import is_available
 
-    return is_available("fluximage")
+    return all(is_available(tool) for tool in FLUX_TOOLS)
 
 
 def _table(path: Path, block: str) -> Table:
