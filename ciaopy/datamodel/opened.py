@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -151,6 +151,10 @@ class Opened:
             if columns is not None:
                 block = Table(block.name, {c.lower(): block.column(c) for c in columns}, block.header, block.vectors)
         return block
+
+    def keyword(self, info: BlockInfo, name: str) -> tuple[Any, str] | None:
+        """Return (value, comment) of a keyword of a FITS file on disk; None where its header has to be asked."""
+        return self._file.hdu(info.index).keyword(name) if self._file is not None else None
 
     def template(self, info: BlockInfo) -> Table:
         """Return a table without rows: names, types, keys, vectors, header."""

@@ -129,6 +129,19 @@ class HduInfo:
         """The whole header as it stands in the file, structural keywords included."""
         return make_header(self.cards)
 
+    def keyword(self, name: str) -> tuple[Any, str] | None:
+        """Return (value, comment) of a keyword that stands once on one ordinary card, without making a `Header`.
+
+        None where it is missing, repeated, undefined, continued, or of a form that only `header` understands.
+        """
+        wanted = name.strip().upper()
+        found = [c for c in self.cards if card_keyword(c) == wanted and c[8:10] == "= "]
+        value, comment = card_value(found[0]) if len(found) == 1 else (None, "")
+        quoted = bool(found) and found[0][10:].lstrip().startswith("'")
+        if value is None or (isinstance(value, str) and (not quoted or value.endswith("&"))):
+            return None
+        return value, comment
+
     def describe(self) -> str:
         """Return `HDU 2 (EVENTS)`, with the 1-based number that the Data Model uses."""
         return f"HDU {self.index + 1} ({self.name})"

@@ -48,11 +48,18 @@ def run(par: ParameterSet, ws: Workspace) -> Any:
 
 
 def _look_up(infile: str, keyword: str, ws: Workspace) -> tuple[Any, str] | None:
+    from ciaopy.datamodel.opened import Opened
     from ciaopy.datamodel.parser import parse
 
     if not keyword:
         return None
-    filtered = not parse(infile).is_plain
+    vfile = parse(infile)
+    filtered = not vfile.is_plain
+    if not filtered:
+        with Opened(vfile, ws) as opened:
+            found = opened.keyword(opened.find(vfile.block), keyword)
+        if found is not None:
+            return found
     header = full_header(infile, ws)
     if not filtered and keyword in header:
         return header[keyword], str(header.comments[keyword])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -223,3 +225,25 @@ def test_dmhedit_without_a_key_is_an_error_and_what_was_not_asked_is_not_remembe
     assert ParFile.read(evt.parent / "dmhedit.par")["filelist"].value == "edits.txt"
     assert run_command("dmhedit", ["evt.fits", "none"]) == 1
     assert "no value for operation" in capsys.readouterr().err
+
+
+def test_dmkeypar_reads_plain_keywords_as_the_header_does(evt: Path) -> None:
+    with fits.open(evt, mode="update") as file:
+        header = file[1].header
+        header["NEG"], header["EXPO"], header["BIG"], header["SLASH"] = -0.5, 1.5e-300, 2**60, "a/b's"
+        header["LONG"], header["NONE"], header["LOGIC"] = "x" * 100, None, True
+        header["WITH"] = (3, "a / comment")
+    header = fits.getheader(evt, 1)
+    for key in ("NEG", "EXPO", "BIG", "SLASH", "LONG", "LOGIC", "WITH", "XTENSION", "OBJECT"):
+        par, _, _ = call("dmkeypar", "evt.fits[EVENTS]", key.lower())
+        assert par["value"] == value_text(header[key]), key
+        assert par["comment"] == header.comments[key].strip(), key
+
+
+def test_dmkeypar_needs_no_astropy(evt: Path) -> None:
+    code = (
+        "import sys; from ciaopy.cli.run import run_command; "
+        "run_command('dmkeypar', ['evt.fits', 'DETNAM', 'echo+']); print('astropy' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=evt.parent, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["ACIS-012379", "False"]
