@@ -180,6 +180,6 @@ def _binned(
             f"more than max_bin={max_bin:g}; raise max_bin or res_xy"
         )
     _, place = np.unique((index[2] * counts[1] + index[1]) * counts[0] + index[0], return_inverse=True)
-    time = np.bincount(place, duration)
+    time = np.asarray(np.bincount(place, duration), np.float64)
     x, y, roll = (np.bincount(place, duration * v) / time for v in offsets)
     return AspectHistogram(x, y, roll, time)

@@ -1,8 +1,8 @@
 """Kernels of exposure maps: chip maps summed over the aspect, and laid on the sky.
 
 Maps of a chip are float32 arrays [y, x]; continuous map positions (q, r) count pixel edges: pixel (i, j) of a map
-covers j <= q < j + 1, i <= r < i + 1. A map is constant within a pixel and 0 outside. `matrix` (3, 3) takes homogeneous sky
-pixels (X, Y, 1) to (q w, r w, w). Wrappers that check shapes and types are in `ciaopy.exposure`.
+covers j <= q < j + 1, i <= r < i + 1. A map is constant within a pixel and 0 outside. `matrix` (3, 3) takes
+homogeneous sky pixels (X, Y, 1) to (q w, r w, w). Wrappers that check shapes and types are in `ciaopy.exposure`.
 """
 
 from __future__ import annotations

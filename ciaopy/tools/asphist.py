@@ -1,0 +1,164 @@
+"""Bin the aspect solution into a histogram of offsets and time, for exposure maps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ciaopy.errors import DataError, NoDataError, UserError
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+    from ciaopy.datamodel import Gti
+    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.exposure import AspectHistogram, LiveFraction
+    from ciaopy.fits.blocks import Table
+    from ciaopy.param import ParameterSet
+
+
+def run(par: ParameterSet, ws: Workspace) -> None:
+    """Run the tool.
+
+    `evtfile` gives the good times (those of one chip with `[ccd_id=7]`) and the nominal pointing. The durations are
+    live times: times DTCOR of the header, or the fractions of `dtffile`. They sum up to LIVETIME of the chip.
+    """
+    from ciaopy.coords import AspectSolution, SkyFrame
+    from ciaopy.exposure import aspect_histogram
+    from ciaopy.tools._geometry import chosen_geometry
+
+    outfile, events = par["outfile"].strip(), _stack(par["evtfile"], "evtfile")
+    ws.check_output(outfile, par["clobber"], (*_stack(par["infile"], "infile"), *events))
+    header, gti, chip, blocks = _observation(events, ws)
+    geometry, _ = chosen_geometry(par["geompar"], header)
+    frame = SkyFrame.from_header(header, geometry, events[0])
+    solution = AspectSolution.read(par["infile"], ws)
+    live = _live_fraction(par["dtffile"], header, events[0], ws)
+    resolution = (float(par["res_xy"] or 0.0), float(par["res_roll"] or 0.0))
+    histogram = aspect_histogram(solution, gti, frame, live, resolution, float(par["max_bin"] or 0.0))
+    covered = float(gti.overlap(solution.time, solution.until).sum())
+    if covered < 0.99 * gti.duration:
+        ws.console.warn(
+            f"{solution.name}: the aspect solution covers {covered:.1f} s of {gti.duration:.1f} s of good time; "
+            "the exposure is that of the covered part"
+        )
+    ws.console.say(f"{len(histogram)} bins, {histogram.total:.3f} s", 1)
+    table = histogram_table(histogram, header, chip)
+    table.header["ONTIME"] = (covered, "[s] Sum of GTIs")
+    table.companions.extend(blocks)
+    ws.write(outfile, table, par, par["clobber"])
+
+
+def _stack(text: str, parameter: str) -> list[str]:
+    from ciaopy import stack as stacks
+
+    names = [str(n) for n in stacks.build(text)] if text.strip() else []
+    if not names or names[0].lower() == "none":
+        raise UserError(f"{parameter}: no file given")
+    return names
+
+
+def _observation(events: list[str], ws: Workspace) -> tuple[Header, Gti, int | None, list[Table]]:
+    """Return header, good times, chip (None: not one) and GTI blocks of the event files.
+
+    Raises
+    ------
+    NoDataError
+        No good time.
+    """
+    from ciaopy.datamodel import Gti
+    from ciaopy.datamodel.livetime import chip_times
+    from ciaopy.datamodel.subspace import Subspace
+    from ciaopy.fits.blocks import Table
+    from ciaopy.tools._block_header import block_without_rows
+    from ciaopy.tools._obsfile import own_keywords_removed
+
+    gti, chips, blocks, headers = Gti(), set(), [], []
+    for name in events:
+        block = block_without_rows(name, ws, "evtfile")
+        tables = [b for b in block.companions if isinstance(b, Table)]
+        times = chip_times(Subspace.from_header(block.header, tables))
+        if len(times) > 1:
+            ws.console.warn(f"{name}: good times of {len(times)} chips are joined; choose one with [ccd_id=...]")
+        found = Gti.union(times.values())
+        if not len(found):
+            raise NoDataError(f"{name}: no good time intervals (GTI) for these chips; check the file and its filters")
+        gti |= found
+        chips |= set(times)
+        blocks += [b for b in tables if "start" in b and "stop" in b]
+        headers.append(own_keywords_removed(block.header))
+    return headers[0], gti, chips.pop() if len(chips) == 1 else None, blocks[:1] if len(events) == 1 else []
+
+
+def _live_fraction(dtffile: str, header: Header, where: str, ws: Workspace) -> LiveFraction:
+    """Return the live-time fraction of the dead-time files, or DTCOR of the header.
+
+    Raises
+    ------
+    DataError
+        A table without TIME and DTF, or a DTCOR that is no fraction.
+    """
+    from ciaopy.exposure import LiveFraction
+    from ciaopy.fits.blocks import Table
+
+    if dtffile.strip().lower() not in ("", "none"):
+        times, factors = [], []
+        for name in _stack(dtffile, "dtffile"):
+            table = ws.read(name)
+            if not isinstance(table, Table) or "TIME" not in table or "DTF" not in table:
+                raise DataError(f"{name}: no columns TIME and DTF; give the dtf1 file or leave dtffile empty")
+            time, factor = (np.asarray(table[c], np.float64) for c in ("TIME", "DTF"))
+            good = np.isfinite(time) & np.isfinite(factor)
+            # TIME is the start of a row's interval.
+            width = float(np.median(np.diff(time[good]))) if good.sum() > 1 else 0.0
+            times.append(time[good] + width / 2)
+            factors.append(factor[good])
+        when, what = np.concatenate(times), np.concatenate(factors)
+        if not when.size:
+            raise NoDataError(f"{dtffile}: no dead-time factor in it")
+        order = np.argsort(when, kind="stable")
+        return LiveFraction(when[order], what[order])
+    value = header.get("DTCOR")
+    if value is None:
+        ontime, livetime = header.get("ONTIME"), header.get("LIVETIME")
+        known = isinstance(ontime, (int, float)) and isinstance(livetime, (int, float)) and ontime > 0
+        value = float(livetime) / float(ontime) if known else None
+    if value is None:
+        ws.console.warn(f"{where}: no DTCOR; no dead time is taken off")
+        return LiveFraction.constant(1.0)
+    if not isinstance(value, (int, float)) or not 0 < value <= 1.0 + 1e-9:
+        raise DataError(f"{where}: DTCOR is {value!r}, not a live-time fraction between 0 and 1; set it with dmhedit")
+    return LiveFraction.constant(float(value))
+
+
+def histogram_table(histogram: AspectHistogram, header: Header, chip: int | None) -> Table:
+    """Return the ASPHIST block: X_OFFSET, Y_OFFSET (pixel), ROLL_OFFSET (deg), DURATION (s), and the event header.
+
+    Parameters
+    ----------
+    histogram : AspectHistogram
+    header : Header
+        Observation keywords; copied.
+    chip : int or None
+        CCD_ID that the good times belong to.
+    """
+    from ciaopy.fits.blocks import Column, Table
+
+    new = header.copy()
+    new["EXTNAME"] = ("ASPHIST", "name of this binary table extension")
+    new["HDUNAME"] = ("ASPHIST", "ASCDM block name")
+    new["CONTENT"] = ("ASPHIST", "aspect histogram")
+    for key in ("LIVETIME", "EXPOSURE"):
+        new[key] = (histogram.total, "[s] sum of DURATION")
+    if chip is not None and str(header.get("INSTRUME", "")).strip().upper() == "ACIS":
+        new["DETNAM"] = f"ACIS-{chip}"
+        new["CCD_ID"] = (chip, "chip of the good times")
+    parts = (
+        ("X_OFFSET", histogram.x_off, "pixel", "offset of the optical axis, west"),
+        ("Y_OFFSET", histogram.y_off, "pixel", "offset of the optical axis, north"),
+        ("ROLL_OFFSET", histogram.roll_off, "deg", "ROLL - ROLL_NOM"),
+        ("DURATION", histogram.duration, "s", "live time"),
+    )
+    columns = {n.lower(): Column(n, np.asarray(d, np.float64), "1D", u, c) for n, d, u, c in parts}
+    return Table("ASPHIST", columns, new)

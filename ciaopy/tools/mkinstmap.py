@@ -1,0 +1,102 @@
+"""Make an instrument map: the effective area over a chip, at one energy or for a spectrum."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ciaopy.errors import ParameterError
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+    from ciaopy.coords.geometry import Detector
+    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.exposure import InstrumentMap, Spectrum
+    from ciaopy.fits.blocks import Image
+    from ciaopy.param import ParameterSet
+
+
+def run(par: ParameterSet, ws: Workspace) -> None:
+    """Run the tool.
+
+    `pbkfile` is accepted and not needed: what it would tell about the dead area is in the header.
+    """
+    from ciaopy.caldb.ardlib import Ardlib, parse_detector, parse_mirror
+    from ciaopy.coords import Attitude, FocalPlane
+    from ciaopy.exposure import instrument_map, parse_pixelgrid
+    from ciaopy.tools._exposure_headers import obsfile_header
+    from ciaopy.tools._geometry import chosen_geometry
+    from ciaopy.tools._instrument import chip_response, pixel_factor
+
+    outfile, obsfile = par["outfile"].strip(), par["obsfile"].strip()
+    ws.check_output(outfile, par["clobber"], (obsfile,))
+    detector, mirror = parse_detector(par["detsubsys"]), parse_mirror(par["mirror"])
+    grid, spectrum = parse_pixelgrid(par["pixelgrid"]), _spectrum(par, ws)
+    header = obsfile_header(obsfile, ws, "obsfile")
+    geometry, _ = chosen_geometry(par["geompar"], header)
+    plane, attitude = FocalPlane.from_header(header, geometry, obsfile), Attitude.from_header(header, obsfile)
+    ardlib = Ardlib.read(par["ardlibparfile"])
+    response = chip_response(detector, mirror, par["grating"], par["dafile"], header, ardlib)
+    factor = pixel_factor(detector, par["maskfile"], header, grid, ardlib, ws)
+    result = instrument_map(response, spectrum, plane, attitude, grid, factor)
+    image = instmap_image(result, spectrum, header, plane.detector, par["grating"])
+    image.header["DETNAM"] = (detector.element, "chip of this map")
+    if response.is_lite:
+        from ciaopy.caldb.lite import CALDBVER
+
+        image.header["CALDBVER"] = CALDBVER
+        ws.console.warn(
+            f"{detector.element}: embedded approximate calibration; the header says CALDBVER={CALDBVER}; "
+            "for more exact areas set $CALDB to a Chandra CALDB"
+        )
+    for product in response.products:
+        ws.console.say(f"{type(product).__name__}: {getattr(product, 'source', '')}", 3)
+    peak = float(result.data.max())
+    ws.console.say(f"{detector.element}: largest value {peak:.2f}", 1)
+    ws.write(outfile, image, par, par["clobber"])
+
+
+def _spectrum(par: ParameterSet, ws: Workspace) -> Spectrum:
+    """Return the weights of `spectrumfile`, or the energy of `monoenergy`."""
+    from ciaopy.exposure import Spectrum
+
+    name = par["spectrumfile"].strip()
+    if name.lower() not in ("", "none"):
+        spectrum = Spectrum.read(name)
+        if abs(spectrum.total - 1.0) > 1e-3:
+            ws.console.warn(f"{name}: the weights sum up to {spectrum.total:g}, not 1; they are used as they are")
+        return spectrum
+    if par["monoenergy"] is None:
+        raise ParameterError("monoenergy is undefined and spectrumfile is NONE; give one of them")
+    return Spectrum.mono(float(par["monoenergy"]))
+
+
+def instmap_image(
+    result: InstrumentMap, spectrum: Spectrum, header: Header, detector: Detector, grating: str = "NONE"
+) -> Image:
+    """Return the INSTMAP block of an instrument map.
+
+    Parameters
+    ----------
+    result : InstrumentMap
+    spectrum : Spectrum
+    header : Header
+        Observation keywords; copied.
+    detector : Detector
+    grating : str
+        For GRATING.
+    """
+    from ciaopy.coords import SkyFrame
+    from ciaopy.fits.blocks import Image
+    from ciaopy.tools._exposure_headers import write_axes, write_spectrum
+
+    new = header.copy()
+    new["HDUNAME"] = ("INSTMAP", "ASCDM block name")
+    new["CONTENT"] = ("INSTMAP", "instrument map")
+    new["BUNIT"] = ("cm**2", "effective area, counts per photon")
+    new["GRATING"] = grating.strip().upper() or "NONE"
+    new["CCD_ID" if detector.name == "ACIS" else "CHIP_ID"] = (result.chip, "chip of this map")
+    write_spectrum(new, spectrum)
+    frame = SkyFrame(float(new.get("RA_NOM", 0.0)), float(new.get("DEC_NOM", 0.0)), 0.0, detector)
+    write_axes(new, result.grid, ("chipx", "chipy"), "chip", frame.column_keywords())
+    return Image("INSTMAP", result.data, new)
