@@ -173,7 +173,7 @@ def parse_detector(text: str) -> ArdlibSpec:
     found = re.fullmatch(r"ACIS-([IS]?)(\d)|(HRC-I)|HRC-S([1-3])", name)
     if found is None or (found[1] == "I" and int(found[2]) > 3) or (found[1] == "S" and int(found[2]) > 5):
         raise ParameterError(
-            f"{text}: no detector {name or 'is named'}; there are ACIS-0..9, ACIS-I0..3, ACIS-S0..5, HRC-I and HRC-S1..3"
+            f"{text}: no detector {name or 'is named'}; there are ACIS-0..9, ACIS-I0..3, ACIS-S0..5, HRC-I, HRC-S1..3"
         )
     if found[2] is not None:
         chip = int(found[2]) + (4 if found[1] == "S" else 0)

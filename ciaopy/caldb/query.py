@@ -122,10 +122,12 @@ class Caldb:
     def indexes(self, telescope: str = "CHANDRA", instrument: str = "") -> list[tuple[ConfigEntry, CalIndex]]:
         """Return the indexes for an instrument (default: all), its own and DEFAULT, as far as they are there.
 
+        A partial database may have none for the instrument.
+
         Raises
         ------
         CalibrationError
-            None of them is there, or one is damaged.
+            The database has no index at all, or one is damaged.
         """
         wanted = [
             e
@@ -133,9 +135,9 @@ class Caldb:
             if e.telescope == telescope and e.is_used and (not instrument or e.instrument in (instrument, "DEFAULT"))
         ]
         there = list(dict.fromkeys(e for e in wanted if e.index.is_file()))
-        if not there:
-            missing = ", ".join(str(e.index) for e in wanted) or f"none for {telescope} {instrument} in {self.config}"
-            raise CalibrationError(f"{self.root}: no calibration index ({missing}); install the CALDB again")
+        if not there and not any(e.index.is_file() for e in self.entries):
+            listed = ", ".join(dict.fromkeys(str(e.index) for e in self.entries if e.is_used))
+            raise CalibrationError(f"{self.root}: no calibration index ({listed}); install the CALDB again")
         return [(e, read_index(e.index)) for e in there]
 
     def products(self, header: Mapping[str, Any]) -> tuple[str, ...]:
@@ -206,8 +208,10 @@ class Caldb:
 
     def why_not(self, product: str, header: Mapping[str, Any], **constraints: Any) -> str:
         """Return one sentence on why nothing serves."""
-        chosen, request, _ = self._select(product, header, constraints)
+        chosen, request, roots = self._select(product, header, constraints)
         where = f"{self.root}: no {request.product} for {request.describe()}"
+        if not roots:
+            return f"{where}: there is no index for that"
         if not chosen.reasons:
             return f"{where}: the index has no such product"
         return f"{where}: " + "; ".join(f"{n} rows {text}" for text, n in chosen.reasons.items())

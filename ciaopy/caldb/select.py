@@ -243,7 +243,7 @@ def _detector_suits(row: CalRow, request: Request) -> bool:
     if name in _ANY or not asked or name == asked:
         return True
     if acis_chips(name):
-        return asked.startswith("ACIS")
+        return bool(acis_chips(asked)) or asked in ("ACIS", "ACIS-I", "ACIS-S")
     if name in _GRATINGS:
         return request.one("GRATING") in (name, "")
     if re.fullmatch(r"HRC-S[123]", name):
