@@ -151,7 +151,7 @@ def exposure_map(
         nothing = tuple(np.zeros((0, 0), np.float32) for _ in maps)
         return ExposureMaps(grid, 0, 0, nothing, "none", histogram.total)
     if method == "auto":
-        positions = target.xs.size * target.ys.size
+        positions = target.xs.size * target.ys.size * len(histogram)
         lattice = plan.cells * (4 if target.sub == 1 else 1)
         cheap = positions * GATHER_COST < lattice * SHIFT_COST
         method = "gather" if cheap or plan.tile < LEAST_TILE else "shift"
