@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ciaopy.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
     from astropy.io.fits import Header
+
+    from ciaopy.fits.hdus import HduInfo
+    from ciaopy.fits.reader import FitsFile
 
 __all__ = ["event_files", "observation_header", "observation_products"]
 
@@ -82,11 +86,17 @@ def observation_header(path: str) -> Header:
     from ciaopy.fits.reader import open_fits
 
     with open_fits(path.partition("[")[0].strip()) as fits:
-        hdus = sorted(fits.hdus, key=lambda info: info.name.upper() != "EVENTS")
-        for info in hdus:
+        # Looked for first: to list all blocks, a compressed file must be inflated to its end.
+        for info in _events_first(fits):
             if info.header.get("INSTRUME"):
                 return info.header
     raise DataError(f"{path}: no block names an instrument (INSTRUME); give an event file")
+
+
+def _events_first(fits: FitsFile) -> Iterator[HduInfo]:
+    with suppress(DataError):
+        yield fits.hdu("EVENTS")
+    yield from fits.hdus
 
 
 def event_files(folder: Path) -> list[Path]:

@@ -9,6 +9,7 @@ from typing import Any
 from ciaopy.caldb import lite
 from ciaopy.caldb.observation import observation_products
 from ciaopy.caldb.query import Caldb, CalFile
+from ciaopy.errors import CalibrationError
 
 __all__ = ["ProductStatus", "product_status"]
 
@@ -49,10 +50,19 @@ def _status(caldb: Caldb | None, name: str, use: str, header: Mapping[str, Any])
     if found:
         there = all(file.exists for file in found)
         return ProductStatus(name, use, "CALDB" if there else "missing", _files(found))
-    if lite.has(name):
+    if _has_lite(name, header):
         return ProductStatus(name, use, "lite", lite.PRODUCTS[name])
     reason = "the embedded calibration has none" if caldb is None else "nothing in the index fits"
     return ProductStatus(name, use, "none", reason)
+
+
+def _has_lite(name: str, header: Mapping[str, Any]) -> bool:
+    """Return whether the embedded calibration has a product for this observation (none of the HRC's bad pixels)."""
+    try:
+        lite.product(name, header)
+    except CalibrationError:
+        return False
+    return True
 
 
 def _files(found: list[CalFile]) -> str:

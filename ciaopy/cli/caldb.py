@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 _HELP = {"help_option_names": ["-h", "--help"]}
 
 
-@click.group("caldb", context_settings=_HELP)
-def command() -> None:
+@click.group("caldb", context_settings=_HELP, invoke_without_command=True)
+@click.pass_context
+def command(context: click.Context) -> int:
     """Find, check and fetch calibration files of the Chandra CALDB."""
+    if context.invoked_subcommand is None:
+        Console().output(context.get_help())
+    return 0
 
 
 @command.command("status", context_settings=_HELP)

@@ -158,7 +158,7 @@ def check_caldb() -> Iterator[Finding]:
         yield Finding(OK, "caldb.config", str(config))
     else:
         yield Finding(WRONG, "caldb.config", f"{config} does not exist", "set CALDBCONFIG, or unpack the CALDB again")
-    index = folder / "data" / "chandra" / "caldb.indx"
+    index = folder / "data" / "chandra" / "acis" / "caldb.indx"
     if index.is_file():
         yield Finding(OK, "Chandra index", str(index))
     else:

@@ -22,6 +22,8 @@ def test_products_of_an_observation():
 def test_without_a_caldb():
     rows = {r.product: r for r in product_status(None, header())}
     assert rows["CONTAM"].source == "lite" and rows["CONTAM"].detail == PRODUCTS["CONTAM"]
+    hrc = {r.product: r for r in product_status(None, header(INSTRUME="HRC", DETNAM="HRC-I"))}
+    assert (hrc["GMAP"].source, hrc["BADPIX"].source) == ("lite", "none")
     assert (rows["CTI"].source, rows["CTI"].detail) == ("none", "the embedded calibration has none")
 
 

@@ -25,6 +25,13 @@ def events(tmp_path):
     return write_events(tmp_path / "obs/secondary/acisf11843_evt1.fits")
 
 
+def test_without_a_subcommand_the_help_is_shown(ciaopy):
+    r = ciaopy("caldb")
+    assert r.returncode == 0 and "status  Show which" in r.stdout
+    r = ciaopy("caldb", "stats")
+    assert r.returncode == 2 and "stats" in r.stderr
+
+
 def test_find(ciaopy, root, events):
     r = ciaopy("caldb", "find", "T_GAIN", events, CALDB=str(root))
     assert (r.returncode, r.stderr) == (0, "")

@@ -50,7 +50,7 @@ def test_caldb(tmp_path, monkeypatch):
     monkeypatch.setenv("CALDB", str(tmp_path))
     found = findings(doctor.check_caldb)
     assert found["caldb.config"].state == found["Chandra index"].state == doctor.WRONG
-    for name in ("software/tools/caldb.config", "data/chandra/caldb.indx"):
+    for name in ("software/tools/caldb.config", "data/chandra/acis/caldb.indx"):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text("")
     assert {f.state for f in doctor.check_caldb()} == {doctor.OK}
