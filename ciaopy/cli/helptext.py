@@ -20,6 +20,9 @@ GRAMMAR = (
     "Write name=value, or --name value; name+ and name- for yes and no. Names may be cut short while they are unique. "
     "Values without a name go to the parameters of the first list, in order. @@file.par takes the values of a file."
 )
+NOT_YET = "Not yet done by ciaopy: the parameters can be set and read, the tool cannot be run."
+# Stands for `[name=value ...]`, which is as long and must not be broken, while lines are wrapped.
+LAST_WORD = "[name=value_...]"
 TYPE_WORDS = {"b": "yes or no", "i": "integer", "r": "real", "s": "text", "f": "file"}
 
 
@@ -60,9 +63,11 @@ def tool_help(tool: Tool, parameters: ParFile, width: int | None = None) -> str:
         Columns; default: the terminal's, at most 120.
     """
     width = width or min(shutil.get_terminal_size((100, 24)).columns, 120)
-    lines = [f"Usage: {usage_line(parameters)}", "", f"  {tool.summary}."]
+    usage = f"Usage: {usage_line(parameters)}".replace("[name=value ...]", LAST_WORD)
+    lines = [line.replace(LAST_WORD, "[name=value ...]") for line in _wrapped(usage, width, "", "    ")]
+    lines += ["", *_wrapped(f"{tool.summary}.", width, "  ", "  ")]
     if not tool.implemented:
-        lines += ["", "  Not yet done by ciaopy: the parameters can be set and read, the tool cannot be run."]
+        lines += ["", *_wrapped(NOT_YET, width, "  ", "  ")]
     shown = [p for p in parameters if p.name != "mode"]
     positional = [p for p in shown if not p.hidden]
     hidden = [p for p in shown if p.hidden]
@@ -71,8 +76,15 @@ def tool_help(tool: Tool, parameters: ParFile, width: int | None = None) -> str:
             lines += ["", f"{title}:", *_table(group, width)]
     lines += ["", *textwrap.wrap(GRAMMAR, width), "", "Flags:"]
     flags = FLAGS + (PIPELINE_FLAGS if tool.kind == "pipeline" else ())
-    lines += [f"  {flag:<12} {text}" for flag, text in flags]
+    for flag, text in flags:
+        lines += _wrapped(text, width, f"  {flag:<12} ", " " * 15)
     return "\n".join(lines)
+
+
+def _wrapped(text: str, width: int, first: str, rest: str) -> list[str]:
+    return textwrap.wrap(
+        text, width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _table(parameters: list[Parameter], width: int) -> list[str]:

@@ -11,7 +11,10 @@ import pytest
 from ciaopy import __version__
 from ciaopy.cli import catalog, run
 from ciaopy.cli.arguments import split_flags
+from ciaopy.cli.helptext import tool_help
 from ciaopy.errors import NotAvailableError, UsageError
+from ciaopy.param import ParFile
+from ciaopy.param.search import system_par_dir
 
 
 def one_line(result):
@@ -239,3 +242,15 @@ def test_a_closed_pipe_is_quiet(tmp_path):
     finally:
         os.close(write)
     assert result.returncode == 141 and result.stderr == ""
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_help_of_every_tool_fits_the_terminal(width: int) -> None:
+    for name in run.tool_names():
+        parameters = ParFile.read(system_par_dir() / f"{name}.par")
+        text = tool_help(catalog.find_tool(name), parameters, width)
+        assert max(map(len, text.splitlines())) <= width, name
+        assert all(f"{p.name} =" in text for p in parameters if p.name != "mode"), name
+        words = text.partition("\n\n")[0].split()
+        positional = [p.name for p in parameters if not p.hidden]
+        assert words == ["Usage:", name, *positional, "[name=value", "...]"], name
