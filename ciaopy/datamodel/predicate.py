@@ -191,8 +191,8 @@ class InTimes(Predicate):
 
 
 @dataclass(frozen=True, eq=False)
-class AllOf(Predicate):
-    """Every part holds; costly parts see only the rows that the cheap ones left."""
+class Compound(Predicate):
+    """Several predicates taken together."""
 
     parts: tuple[Predicate, ...]
 
@@ -205,6 +205,11 @@ class AllOf(Predicate):
     def numbered(self) -> bool:  # type: ignore[override]
         """True where a part needs row numbers."""
         return any(p.numbered for p in self.parts)
+
+
+@dataclass(frozen=True, eq=False)
+class AllOf(Compound):
+    """Every part holds; costly parts see only the rows that the cheap ones left."""
 
     def mask(self, rows: Rows) -> Mask:
         """Return the rows that every part keeps."""
@@ -224,20 +229,8 @@ class AllOf(Predicate):
 
 
 @dataclass(frozen=True, eq=False)
-class Either(Predicate):
+class Either(Compound):
     """At least one part holds."""
-
-    parts: tuple[Predicate, ...]
-
-    @property
-    def columns(self) -> frozenset[str]:  # type: ignore[override]
-        """Names of the columns read by any part."""
-        return frozenset().union(*(p.columns for p in self.parts))
-
-    @property
-    def numbered(self) -> bool:  # type: ignore[override]
-        """True where a part needs row numbers."""
-        return any(p.numbered for p in self.parts)
 
     def mask(self, rows: Rows) -> Mask:
         """Return the rows that any part keeps."""
