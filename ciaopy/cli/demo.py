@@ -29,7 +29,7 @@ CSC_BANDS = {"soft": 0.92, "medium": 1.56, "hard": 3.8}
 FLUX_TOOLS = ("fluximage", "asphist", "mkinstmap", "mkexpmap")
 
 # Side of a pixel of the demo's images, sky pixels.
-BINSIZE = 4
+BINSIZE = 8
 
 
 @dataclass(frozen=True)

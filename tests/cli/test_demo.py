@@ -19,7 +19,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 def test_the_demo_from_end_to_end(tmp_path, monkeypatch, capsys, private_home):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CALDB", "/nowhere")
-    assert run_application(["demo", "--events", "40000"]) == 0
+    assert run_application(["demo", "--events", "20000"]) == 0
     text = capsys.readouterr()
     folder = tmp_path / "ciaopy-demo"
     assert "all ok" in text.out and "SHORT" not in text.out and "embedded calibration" in text.out
@@ -31,7 +31,7 @@ def test_the_demo_from_end_to_end(tmp_path, monkeypatch, capsys, private_home):
     assert str(pictures[0].relative_to(tmp_path)) in text.out
     assert not list(private_home.rglob("*.par")), "the demo leaves the user's parameter files alone"
     assert list((folder).rglob("*_flux.img")) or not demo._has_fluximage()
-    assert run_application(["demo", "--events", "40000"]) == 1
+    assert run_application(["demo", "--events", "20000"]) == 1
     assert "--clobber" in capsys.readouterr().err
 
 
