@@ -54,7 +54,7 @@ def mask_windows(table: Table, where: str = "mask file") -> list[MaskWindow]:
     n = table.nrows
     shapes = [s.decode("ascii", "replace").strip().lower() for s in np.asarray(table["SHAPE"], "S")]
     components = np.asarray(table["COMPONENT"]) if "COMPONENT" in table else np.arange(n)
-    x, y = (np.asarray(table[c], np.float64).reshape(n, -1) for c in ("CHIPX", "CHIPY"))
+    x, y = (np.asarray(table[c], np.float64).reshape(n, -1 if n else 2) for c in ("CHIPX", "CHIPY"))
     groups: dict[int, list[int]] = {}
     for row in range(n):
         if shapes[row] not in ("rectangle", "!rectangle"):

@@ -184,18 +184,13 @@ def _first(is_first: bool, text: str) -> tuple[Message, ...]:
 
 
 def _prepare(job: FluxJob) -> list[Step]:
-    steps = [
-        Step(
-            "write rules", {"file": str(job.rules)}, (), (job.rules,), action=lambda ws: headers.write_rules(job.rules)
-        )
-    ]
+    steps = [Step("write rules", {"file": str(job.rules)}, action=lambda ws: headers.write_rules(job.rules))]
     if job.aspect.startswith("@"):
         lines = "".join(f"{Path(p).absolute()}\n" for p in job.companions.aspect)
         steps.append(
             Step(
                 "write list",
                 {"file": str(job.aspect_list)},
-                makes=(job.aspect_list,),
                 action=lambda ws: job.aspect_list.write_text(lines),
             )
         )
@@ -204,7 +199,6 @@ def _prepare(job: FluxJob) -> list[Step]:
         Step(
             "write ardlib",
             {"file": str(job.ardlib), **values},
-            makes=(job.ardlib,),
             action=lambda ws: write_ardlib(job.ardlib, values),
         )
     )
@@ -250,12 +244,8 @@ def _aspect(job: FluxJob) -> list[Step]:
             **job.common,
         }
         says = _first(chip == job.chips[0], text)
-        steps.append(Step("asphist", parameters, _lists(job), (made,), says))
+        steps.append(Step("asphist", parameters, (), (made,), says))
     return steps
-
-
-def _lists(job: FluxJob) -> tuple[Path, ...]:
-    return (job.aspect_list,) if job.aspect.startswith("@") else ()
 
 
 def field_of_view_parameters(job: FluxJob) -> dict[str, str]:
@@ -273,7 +263,7 @@ def field_of_view_parameters(job: FluxJob) -> dict[str, str]:
 def _field_of_view(job: FluxJob) -> Step:
     made = job.names.fov
     parameters = {**field_of_view_parameters(job), "outfile": str(made), **job.common, "clobber": "yes"}
-    return Step("skyfov", parameters, _lists(job), (made,))
+    return Step("skyfov", parameters, (), (made,))
 
 
 def _counts(job: FluxJob, band: Band) -> list[Step]:
@@ -341,7 +331,7 @@ def _instrument_maps(job: FluxJob) -> list[Step]:
                 **job.common,
             }
             says = _first(chip == job.chips[0] and band is job.bands[0], text)
-            steps.append(Step("mkinstmap", parameters, (job.ardlib,), (made,), says))
+            steps.append(Step("mkinstmap", parameters, (), (made,), says))
             if job.units == "time":
                 steps.append(_unit(made, ""))
     return steps
@@ -417,7 +407,7 @@ def _combine(job: FluxJob, band: Band, is_first: bool) -> list[Step]:
         headers.set_keys(ws, made, {"DETNAM": detector, "BUNIT": unit})
 
     return [
-        Step("dmimgcalc", parameters, (*parts, job.rules), (made,), says),
+        Step("dmimgcalc", parameters, tuple(parts), (made,), says),
         Step("write detector", {"file": str(made), "DETNAM": detector}, (made, parts[0]), (made,), action=restore),
     ]
 
@@ -442,7 +432,7 @@ def _finish(job: FluxJob, band: Band) -> list[Step]:
     }
     says = _first(first, "Exposure-correcting " + tasks(job, len(job.bands), "image"))
     steps += [
-        Step("dmimgcalc", parameters, (counts, exposure, job.rules), (flux,), says),
+        Step("dmimgcalc", parameters, (counts, exposure), (flux,), says),
         Step(
             "write unit",
             {"file": str(flux)},

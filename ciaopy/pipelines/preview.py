@@ -133,7 +133,7 @@ def mono_picture(image: Image, title: str) -> Figure:
     drawn = axes.imshow(
         shown, origin="lower", cmap="inferno", norm=norm, interpolation="nearest", extent=_extent(data, k)
     )
-    bar = figure.colorbar(drawn, ax=axes, fraction=0.045, pad=0.02)
+    bar = figure.colorbar(drawn, ax=axes, shrink=0.85)
     bar.set_label(str(image.header.get("BUNIT", "")).strip() or "counts")
     _finish(axes, image, title)
     return figure

@@ -173,6 +173,8 @@ def _bad_boxes(detector: ArdlibSpec, chip: int, header: Mapping[str, Any], ardli
 def _limits(data: Any) -> FloatArray:
     """Return (n, 2) sorted limits from a scalar column or a pair; a pair (v, 0) of a point repeats its value."""
     pair = np.asarray(data, np.float64)
+    if not len(pair):
+        return np.zeros((0, 2))
     pair = pair.reshape(len(pair), -1)
     high = np.where(pair[:, -1] > 0, pair[:, -1], pair[:, 0])
     return np.sort(np.stack([pair[:, 0], high], axis=1), axis=1)
