@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -69,7 +70,8 @@ class FluxRow:
     def passed(self) -> bool:
         """True within four errors, at the counts that are found or expected, and what the comparison cannot tell."""
         more = max(self.truth / self.flux, 1.0) if self.flux > 0 else 1.0
-        return abs(self.flux - self.truth) <= 4.0 * self.error * more**0.5 + FLUX_SYSTEMATIC * self.truth
+        allowed = 4.0 * self.error * math.sqrt(more) + FLUX_SYSTEMATIC * self.truth
+        return abs(self.flux - self.truth) <= allowed
 
 
 def listed_sources(folder: Path) -> tuple[ListedSource, ...]:
