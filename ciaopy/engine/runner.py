@@ -105,9 +105,13 @@ def _run(recipe: Recipe, backend: Backend, console: Console, cleanup: bool) -> l
         if step.action is None:
             console.say(f"Running tool {step.tool}", 2)
             console.say(f">>> {command_line(step)}", 2)
+        for name, value in step.parameters.items():
+            console.say(f"    {name} = {value}", 4)
+        console.say(f"started {_now()}", 4)
         start = time.perf_counter()
         backend.run(step, StepConsole(console, step.echo))
         timings.append(Timing(step.tool, time.perf_counter() - start))
+        console.say(f"ended {_now()}, status 0", 4)
         console.say(f"{step.tool}: {timings[-1].seconds:.2f} s", 2)
         for path in (p for p, use in last.items() if use == index):
             backend.release(path, path in recipe.products)
@@ -115,11 +119,18 @@ def _run(recipe: Recipe, backend: Backend, console: Console, cleanup: bool) -> l
     left = backend.finish(recipe)
     timings.append(Timing("writing products", time.perf_counter() - start))
     console.say(f"writing products: {timings[-1].seconds:.2f} s", 2)
+    for path in recipe.products:
+        console.say(f"created {path}", 2)
     if cleanup:
+        console.say("Cleaning up intermediate files.", 1)
         for path in left:
             path.unlink(missing_ok=True)
             console.say(f"deleted {path}", 2)
     return timings
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _tell_what_is_left(recipe: Recipe, console: Console) -> None:

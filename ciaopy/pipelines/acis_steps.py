@@ -22,6 +22,8 @@ FIRST_BITFLAG = "00000000000000120021100020022222"
 SECOND_BITFLAG = "00000000000000122221100020022222"
 STATFILT = "0" * 32
 VFAINT_TRAIL = "0.027"
+#: Stands in a plan for the times of the aspect solution, which are read when the step runs.
+_ASPECT_SPAN = "[time=TMIN:TMAX]"
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,11 @@ class Job:
     def aspect_list(self) -> Path:
         """The list of aspect solutions."""
         return self.file("asol1.lis")
+
+    @property
+    def aspect_copies(self) -> tuple[Path, ...]:
+        """The copies of the aspect solutions that are used."""
+        return tuple(self.copy_of(p) for p in self.aspect.paths)
 
     @property
     def updates_aspect(self) -> bool:
@@ -143,7 +150,7 @@ def _gather(job: Job) -> list[Step]:
             makes=targets,
             action=lambda ws: files.copy_all(copied, targets),
         ),
-        files.list_step(job.aspect_list, job.aspect.paths),
+        files.list_step(job.aspect_list, job.aspect_copies),
     ]
     if job.make_bad_pixels:
         steps.append(files.list_step(job.file("bias0.lis"), job.obs.bias))
@@ -163,7 +170,7 @@ def _aspect(job: Job) -> list[Step]:
         Step(
             "dmmerge",
             {
-                "infile": ",".join(f"{_stacked(p)}{span}" for p in job.aspect.paths),
+                "infile": ",".join(f"{_stacked(p)}{span}" for p in job.aspect_copies),
                 "outfile": str(new),
                 "clobber": job.clobber,
             },
@@ -216,7 +223,7 @@ def _reset(job: Job) -> list[Step]:
 def _bad_pixels(job: Job) -> list[Step]:
     events, par = job.file("reset_evt1.fits"), job.file("obs.par")
     abb, glow, final = (job.file(f"{n}_bpix1.fits") for n in ("abb1", "aglow", "repro"))
-    block, bias = str(job.obs["pbk0"]), job.file("bias0.lis")
+    block, bias = str(job.copy_of(job.obs["pbk0"])), job.file("bias0.lis")
     listed = job.file("calib_bpix1.fits")
     calibration = "CALDB" if job.wishes.caldb else str(listed)
     common = {"pbkfile": block, "berrfile": "none"}
@@ -257,8 +264,8 @@ def _bad_pixels(job: Job) -> list[Step]:
                 "infile": _stacked(events),
                 "outfile": str(glow),
                 "badpixfile": str(abb),
-                "maskfile": str(job.obs["msk1"]),
-                "statfile": str(job.obs["stat1"]),
+                "maskfile": str(job.copy_of(job.obs["msk1"])),
+                "statfile": str(job.copy_of(job.obs["stat1"])),
                 "clobber": job.clobber,
             },
             (events, abb),
@@ -303,10 +310,15 @@ def event_definition(readmode: str, datamode: str) -> str:
     )
 
 
-def position_parameter(pix_adj: str, continuous: bool) -> dict[str, str]:
-    """Return what `pix_adj` of chandra_repro sets for acis_process_events: nothing where the tool's default serves."""
+def position_parameter(pix_adj: str, continuous: bool, graded: bool = False) -> dict[str, str]:
+    """Return what `pix_adj` of chandra_repro sets for acis_process_events: nothing where the tool's default serves.
+
+    Graded events have no island to take a centroid of: CENTROID becomes NONE.
+    """
     if pix_adj == "default":
         return {"pix_adj": "NONE"} if continuous else {}
+    if pix_adj == "centroid" and graded:
+        return {"pix_adj": "NONE"}
     return {"pix_adj": pix_adj.upper()}
 
 
@@ -319,12 +331,12 @@ def _process(job: Job) -> list[Step]:
         "outfile": str(made),
         "acaofffile": f"@{_stacked(job.aspect_list)}",
         "badpixfile": str(job.bad_pixels),
-        "mtlfile": _stacked(job.obs["mtl1"]),
+        "mtlfile": _stacked(job.copy_of(job.obs["mtl1"])),
         "eventdef": event_definition(header.key("READMODE"), mode),
         "apply_tgain": "yes",
         "apply_cti": "yes",
         "clobber": job.clobber,
-        **position_parameter(job.wishes.pix_adj, header.continuous),
+        **position_parameter(job.wishes.pix_adj, header.continuous, mode.endswith("GRADED")),
     }
     if mode == "VFAINT" and job.wishes.check_vf_pha:
         parameters |= {"check_vf_pha": "yes", "trail": VFAINT_TRAIL}
@@ -333,6 +345,8 @@ def _process(job: Job) -> list[Step]:
         parameters["obsfile"] = str(job.pointing)
         reads += [job.pointing, job.new_aspect]
     says = ["Running acis_process_events to reprocess the event file."]
+    if job.wishes.pix_adj == "centroid" and mode.endswith("GRADED"):
+        says.insert(0, "WARNING: graded events have no centroid: pix_adj=none is used.")
     if header.continuous:
         says.insert(0, "Continuous clocking: sky positions rest on RA_TARG and DEC_TARG; check them in the header.")
     update = {
@@ -347,39 +361,52 @@ def _process(job: Job) -> list[Step]:
 
 
 def _good_times(job: Job) -> list[Step]:
-    low, high = files.aspect_range(job.aspect.paths)
-    span = f"[time={low!r}:{high!r}]"
     filled, cut, aligned = job.file("addcol_flt1.fits"), job.file("repro_flt1.fits"), job.file("repro_flt2.fits")
     if job.obs.events.kalman:
         flt = str(job.obs["flt1"])
         steps = [
             Step("dmtcalc", _io(flt, filled, expression="time=0", clobber="yes"), (), (filled,)),
-            Step("dmcopy", _io(f"{filled}{span}", cut, clobber="yes"), (filled,), (cut,)),
+            Step(
+                "dmcopy",
+                _io(f"{filled}{_ASPECT_SPAN}", cut, clobber="yes"),
+                (filled,),
+                (cut,),
+                late=_during_aspect(job, "infile", str(filled)),
+            ),
         ]
     else:
-        limits = job.file("obc_lim1.fits")
-        mtl = job.obs["mtl1"]
-        steps = [
-            Step(
-                "write limits",
-                {"infile": f"{mtl}[LIMITS]", "outfile": str(limits)},
-                (),
-                (limits,),
-                action=lambda ws: files.write_limits(ws, mtl, limits),
-            ),
-            Step(
-                "dmgti",
-                _io(str(mtl), cut, mtlfile="", userlimit="", lkupfile=str(limits), clobber="yes"),
-                (limits,),
-                (cut,),
-            ),
-        ]
+        steps = _recovered_times(job, cut)
     if job.obs.events.continuous:
         steps.append(Step("dmcopy", _io(str(cut), aligned, clobber=job.clobber), (cut,), (aligned,)))
         return steps
-    times = {"times": str(cut), "statfile": f"{job.obs['stat1']}{span}", "outfile": str(aligned)}
-    steps.append(Step("gti_align", {**times, "clobber": job.clobber}, (cut,), (aligned,)))
+    stat = str(job.copy_of(job.obs["stat1"]))
+    times = {"times": str(cut), "statfile": f"{stat}{_ASPECT_SPAN}", "outfile": str(aligned), "clobber": job.clobber}
+    late = _during_aspect(job, "statfile", stat)
+    steps.append(Step("gti_align", times, (cut,), (aligned,), late=late))
     return steps
+
+
+def _during_aspect(job: Job, parameter: str, path: str) -> Callable[[Workspace], Mapping[str, str]]:
+    """Return what cuts a file to the times of the aspect solution, known when its copy has been made."""
+
+    def late(ws: Workspace) -> Mapping[str, str]:
+        low, high = files.aspect_range(ws, (job.new_aspect,) if job.updates_aspect else job.aspect_copies)
+        return {parameter: f"{path}[time={low!r}:{high!r}]"}
+
+    return late
+
+
+def _recovered_times(job: Job, cut: Path) -> list[Step]:
+    """Return the steps that make good times without guide stars, from the mission time line."""
+    limits = job.file("obc_lim1.fits")
+    mtl = job.copy_of(job.obs["mtl1"])
+    limited = {"infile": f"{mtl}[LIMITS]", "outfile": str(limits)}
+    found = _io(str(mtl), cut, mtlfile="", userlimit="", lkupfile=str(limits), clobber="yes")
+    return [
+        Step("write limits", limited, (), (limits,), action=lambda ws: files.write_limits(ws, mtl, limits)),
+        Step("dmgti", found, (limits,), (cut,)),
+        Step("good time", {"file": str(cut)}, (cut,), echo=True, action=lambda ws: files.report_good_time(ws, cut)),
+    ]
 
 
 def _io(infile: str, outfile: Path, **more: str) -> dict[str, str]:
@@ -444,7 +471,7 @@ def _field_of_view(job: Job) -> list[Step]:
     parameters = {
         "infile": str(final),
         "outfile": str(fov),
-        "mskfile": str(job.obs["msk1"]),
+        "mskfile": str(job.copy_of(job.obs["msk1"])),
         "aspect": f"{aspect}[@{final}]",
         "method": "convexhull" if job.updates_aspect else job.aspect.method,
         "clobber": job.clobber,

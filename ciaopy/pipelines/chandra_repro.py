@@ -79,29 +79,66 @@ def run(par: ParameterSet, ws: Workspace, options: RunOptions | None = None) -> 
     options = options or RunOptions()
     console = ws.console
     console.say(f"Running {PROGRAM}")
-    datasets = _datasets(par, console, make=not options.plan)
+    result = Result()
+    datasets = _datasets(par, console, result, make=not options.plan)
+    total = len(datasets) + len(result.failed)
     shared = len({(d.folder, d.out) for d in datasets}) > 1
     if shared and par["set_ardlib"]:
         console.say("WARNING: several observations: ardlib.par is not set (set_ardlib=no)", 1)
-    if not datasets:
+    if not total:
         console.say("Nothing to process.", 1)
-        return Result()
-    jobs = [_job(d, par, set_ardlib=par["set_ardlib"] and not shared) for d in datasets]
-    recipes = [recipe(job) for job in jobs]
-    for one in recipes:
+        return result
+    work = _planned(datasets, par, console, result, set_ardlib=par["set_ardlib"] and not shared)
+    for _, one in work:
         if options.plan:
             show_plan(one, console)
         else:
             check_products(one, par["clobber"])
-    if par["report"] and par["process_events"] and not options.plan:
-        from ciaopy.pipelines.report import check_report
+    if not options.plan:
+        _run_all(_Run(par, options, result), ws, work)
+    if result.failed:
+        listed = "".join(f"\n  {name}: {error}" for name, error in result.failed.items())
+        raise DataError(f"{len(result.failed)} of {total} datasets could not be processed:{listed}")
+    return result
 
-        for job in jobs:
-            check_report(job)
-    return Result() if options.plan else _run_all(par, ws, options, list(zip(jobs, recipes, strict=True)))
+
+def _planned(
+    datasets: list[Dataset], par: ParameterSet, console: Console, result: Result, set_ardlib: bool
+) -> list[tuple[Job, Recipe]]:
+    """Return the step lists of all datasets; one that cannot be processed is kept for the end, if there are others.
+
+    Raises
+    ------
+    UserError
+        Two datasets would have the same products.
+    """
+    work: list[tuple[Job, Recipe]] = []
+    names: dict[tuple[Path, str], Dataset] = {}
+    for dataset in datasets:
+        try:
+            job = _job(dataset, par, set_ardlib)
+        except CiaopyError as e:
+            if len(datasets) == 1 and not result.failed:
+                raise
+            _keep(e, str(dataset.events), console, result)
+            continue
+        other = names.setdefault((job.out, job.root), dataset)
+        if other is not dataset:
+            raise UserError(
+                f"{other.events} and {dataset.events} would both make {job.file('repro_evt2.fits')};"
+                " give each an outdir of its own, or leave root empty"
+            )
+        work.append((job, recipe(job)))
+    return work
 
 
-def _datasets(par: ParameterSet, console: Console, make: bool) -> list[Dataset]:
+def _keep(error: CiaopyError, name: str, console: Console, result: Result) -> None:
+    """Say what is wrong with a dataset and keep it for the end: the others are processed."""
+    console.say(f"ERROR {name}: {error}", 0)
+    result.failed[name] = error
+
+
+def _datasets(par: ParameterSet, console: Console, result: Result, make: bool) -> list[Dataset]:
     """Return all datasets of the input stack; output folders are made."""
     indir, outdir = par["indir"].strip(), par["outdir"].strip()
     if not indir:
@@ -115,21 +152,33 @@ def _datasets(par: ParameterSet, console: Console, make: bool) -> list[Dataset]:
         outs *= len(folders)
     datasets: list[Dataset] = []
     for folder, out in zip(folders, outs, strict=True):
-        if not folder.is_dir():
+        try:
+            found = _events_of(folder, console, alone=len(folders) == 1)
+        except CiaopyError as e:
             if len(folders) == 1:
-                raise UserError(f"{folder}: no such folder (parameter indir)")
-            console.say(f"Skipping {folder}: it is not a folder", 1)
+                raise
+            _keep(e, str(folder), console, result)
             continue
-        found = find_events(folder)
-        if not found:
-            if len(folders) == 1:
-                raise DataError(f"{folder}: cannot find a level-1 event file (*evt1.fits*), also not in secondary/")
-            console.say(f"Skipping {folder}: cannot find a level-1 event file (*evt1.fits*)", 1)
         target = (out or folder / "repro").absolute()
         if found and make:
             _make_folder(target)
         datasets += [Dataset(folder.absolute(), target, path.absolute(), cycle) for path, cycle in found]
     return datasets
+
+
+def _events_of(folder: Path, console: Console, alone: bool) -> list[tuple[Path, str]]:
+    """Return the event files of a folder and their cycles; nothing, with a message, where others can be processed."""
+    if not folder.is_dir():
+        if alone:
+            raise UserError(f"{folder}: no such folder (parameter indir)")
+        console.say(f"Skipping {folder}: it is not a folder", 1)
+        return []
+    found = find_events(folder)
+    if not found:
+        if alone:
+            raise DataError(f"{folder}: cannot find a level-1 event file (*evt1.fits*), also not in secondary/")
+        console.say(f"Skipping {folder}: cannot find a level-1 event file (*evt1.fits*)", 1)
+    return found
 
 
 def _folders(text: str, one_name: bool) -> list[Path]:
@@ -207,69 +256,60 @@ def _yes(value: bool) -> str:
     return "yes" if value else "no"
 
 
-def _run_all(par: ParameterSet, ws: Workspace, options: RunOptions, work: list[tuple[Job, Recipe]]) -> Result:
-    """Run every dataset; several go in parallel, their messages printed in order."""
-    result = Result()
+@dataclass(frozen=True)
+class _Run:
+    """What all datasets of one run share."""
+
+    par: ParameterSet
+    options: RunOptions
+    result: Result
+
+
+def _run_all(shared: _Run, ws: Workspace, work: list[tuple[Job, Recipe]]) -> None:
+    """Run every dataset; those with folders of their own go in parallel, their messages printed in order."""
+    par = shared.par
     nproc = par["nproc"] or default_nproc()
-    workers = min(len(work), nproc) if par["tools"] == "native" else 1
+    folders = list(dict.fromkeys(job.out for job, _ in work))
+    groups = [[(job, one) for job, one in work if job.out == folder] for folder in folders]
+    workers = min(len(groups), nproc) if par["tools"] == "native" else 1
     if workers <= 1:
         for job, one in work:
-            _run_guarded(par, ws.console, nproc, options, job, one, result, alone=len(work) == 1)
+            _run_guarded(shared, ws.console, nproc, job, one, alone=len(work) == 1 and not shared.result.failed)
     else:
-        _run_parallel(par, ws.console, nproc, workers, options, work, result)
-    if result.failed:
-        listed = "".join(f"\n  {name}: {error}" for name, error in result.failed.items())
-        raise DataError(f"{len(result.failed)} of {len(work)} datasets could not be processed:{listed}")
-    return result
+        _run_parallel(shared, ws.console, nproc, workers, groups)
 
 
 def _run_parallel(
-    par: ParameterSet,
-    console: Console,
-    nproc: int,
-    workers: int,
-    options: RunOptions,
-    work: list[tuple[Job, Recipe]],
-    result: Result,
+    shared: _Run, console: Console, nproc: int, workers: int, groups: list[list[tuple[Job, Recipe]]]
 ) -> None:
-    def one(job: Job, steps: Recipe) -> StringIO:
+    def one_folder(group: list[tuple[Job, Recipe]]) -> StringIO:
         text = StringIO()
-        _run_guarded(par, Console(console.verbose, text, text), max(nproc // workers, 1), options, job, steps, result)
+        for job, steps in group:
+            _run_guarded(shared, Console(console.verbose, text, text), max(nproc // workers, 1), job, steps)
         return text
 
     with ThreadPoolExecutor(workers) as pool:
-        for done in [pool.submit(one, job, steps) for job, steps in work]:
+        for done in [pool.submit(one_folder, group) for group in groups]:
             for line in done.result().getvalue().splitlines():
                 console.say(line, 0)
 
 
-def _run_guarded(
-    par: ParameterSet,
-    console: Console,
-    nproc: int,
-    options: RunOptions,
-    job: Job,
-    steps: Recipe,
-    result: Result,
-    alone: bool = False,
-) -> None:
+def _run_guarded(shared: _Run, console: Console, nproc: int, job: Job, steps: Recipe, alone: bool = False) -> None:
     """Run one dataset; its error is kept for the end unless it is the only one."""
     try:
-        _run_one(par, console, nproc, options, job, steps, result)
+        _run_one(shared, console, nproc, job, steps)
     except CiaopyError as e:
         if alone:
             raise
-        console.say(f"ERROR {job.obs.folder}: {e}", 0)
-        result.failed[str(job.obs.folder)] = e
+        _keep(e, str(job.obs.events.path), console, shared.result)
 
 
-def _run_one(
-    par: ParameterSet, console: Console, nproc: int, options: RunOptions, job: Job, steps: Recipe, result: Result
-) -> None:
+def _run_one(shared: _Run, console: Console, nproc: int, job: Job, steps: Recipe) -> None:
+    par, result = shared.par, shared.result
     workspace = Workspace(console, nproc)
     _introduce(job, console)
     backend: Backend = (
-        CiaoBackend(find_ciao(options.ciao), workspace)
+        CiaoBackend(find_ciao(shared.options.ciao), workspace)
         if par["tools"] == "ciao"
         else NativeBackend(workspace, keep=not par["cleanup"])
     )
@@ -287,6 +327,8 @@ def _introduce(job: Job, console: Console) -> None:
     """Say what is about to be done, and what for want of calibration will not be."""
     console.say(f"\nProcessing input directory '{job.obs.folder}'")
     events = job.obs.events
+    console.say(f"using products found in primary {job.obs.primary}", 2)
+    console.say(f"using products found in secondary {job.obs.secondary}", 2)
     if not events.kalman:
         console.say("NOTE: no guide stars (ASPTYPE is not KALMAN): the on-board computer's aspect is used.", 0)
     if not job.wishes.process_events:
@@ -295,8 +337,11 @@ def _introduce(job: Job, console: Console) -> None:
         console.say(f"The archive's bad pixel file is used: {job.copy_of(job.obs['bpix1']).name}")
     if job.obs.objects:
         console.say("WARNING: solar-system object: sso_freeze is not available yet; the events are not frozen.", 0)
-    for name, path in sorted(job.obs.files.items()):
-        console.say(f"  {name.upper()}: {path}", 3)
+    listed: dict[str, tuple[Path, ...]] = {k.upper(): (p,) for k, p in job.obs.files.items()}
+    listed |= {"EVT1": (events.path,), "ASOL1": job.aspect.paths, "BIAS0": job.obs.bias, "FOV1": job.obs.fov}
+    for name, paths in sorted(listed.items()):
+        console.say(f"  {name}: {', '.join(str(p) for p in paths)}", 3)
+    console.say(f"  cleanup={_yes(job.wishes.cleanup)} clobber={job.clobber} root={job.root}", 3)
     if job.wishes.process_events:
         for line in calibration_notice(events):
             console.say(line)

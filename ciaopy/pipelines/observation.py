@@ -156,7 +156,7 @@ def find_events(folder: Path) -> list[tuple[Path, str]]:
     found = [p for place in places for p in listing(place) if re.search(r"evt1\.fit", p.name)]
     if len(found) <= 1:
         return [(p, "") for p in found]
-    first, second = found[0].name, found[1].name
+    first, second = plain_name(found[0]), plain_name(found[1])
     interleaved = len(found) == 2 and "_e1_" in first and second == first.replace("_e1_", "_e2_")
     if interleaved:
         return [(found[0], "e1_"), (found[1], "e2_")]

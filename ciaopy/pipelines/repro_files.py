@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -52,13 +51,27 @@ def copied(obs: Observation, process_events: bool) -> tuple[Path, ...]:
 
 @contextlib.contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `target` that takes its place at the end, or vanishes on an error."""
-    part = target.with_name(f".{target.name}.part")
-    try:
-        yield part
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    """Yield a temporary name beside `target` that takes its place at the end, or vanishes on an error.
+
+    Raises
+    ------
+    UserError
+        The folder cannot be written to, or the disk is full.
+    """
+    from ciaopy.fits.atomic import AtomicFile, write_error
+
+    with AtomicFile(target, clobber=True, sync=False) as file:
+        try:
+            yield file.temporary
+        except OSError as e:
+            raise write_error(target, e) from e
+
+
+def copy_bytes(source: Path, target: Path) -> None:
+    """Copy a file as it is; the source is not changed. An existing target is replaced."""
+    with replacing(target) as part, part.open("wb") as file:
+        for piece in _pieces(source, packed=False):
+            file.write(piece)
 
 
 def copy_plain(source: Path, target: Path) -> None:
@@ -67,21 +80,26 @@ def copy_plain(source: Path, target: Path) -> None:
     Raises
     ------
     DataError
-        The compressed file is damaged.
+        The source cannot be read, or the compressed file is damaged.
     """
     if source.resolve() == target.resolve():
         return
-    with replacing(target) as part:
-        if source.suffix != ".gz":
-            shutil.copyfile(source, part)
-            return
-        from isal import igzip
+    with replacing(target) as part, part.open("wb") as plain:
+        for piece in _pieces(source, packed=source.suffix == ".gz"):
+            plain.write(piece)
 
-        try:
-            with igzip.open(source, "rb") as packed, part.open("wb") as plain:
-                shutil.copyfileobj(packed, plain, 1 << 20)
-        except (EOFError, OSError, igzip.BadGzipFile) as e:
-            raise DataError(f"{source}: cannot be inflated ({e}); take the file from the archive again") from e
+
+def _pieces(source: Path, packed: bool) -> Iterator[bytes]:
+    """Yield the bytes of a file, inflated where it is packed."""
+    from isal import igzip
+
+    try:
+        with igzip.open(source, "rb") if packed else source.open("rb") as file:
+            while piece := file.read(1 << 20):
+                yield piece
+    except (EOFError, OSError, igzip.BadGzipFile) as e:
+        what = "be inflated" if packed and not getattr(e, "strerror", None) else "be read"
+        raise DataError(f"{source}: cannot {what} ({e}); take the file from the archive again") from e
 
 
 def copy_all(sources: Sequence[Path], targets: Sequence[Path]) -> None:
@@ -99,21 +117,26 @@ def copy_events(ws: Workspace, source: Path, target: Path) -> None:
 
 
 def list_step(target: Path, paths: Sequence[Path]) -> Step:
-    """Return the step that writes a list file; an older list is kept under a name with its date."""
-    lines = "".join(f"{p.absolute()}\n" for p in paths)
+    """Return the step that writes a list file; an older list is kept under a name with its date.
+
+    Files beside the list stand in it by their bare names, which stacks take relative to the list: the folder of
+    products can be moved.
+    """
+    lines = "".join(f"{p.name if p.parent == target.parent else p.absolute()}\n" for p in paths)
     return Step(
         "write list",
         {"file": str(target), "entries": str(len(paths))},
         makes=(target,),
-        action=lambda ws: write_list(target, lines),
+        action=lambda ws: write_list(ws, target, lines),
     )
 
 
-def write_list(target: Path, text: str) -> None:
+def write_list(ws: Workspace, target: Path, text: str) -> None:
     """Write a list file; an older one with other content is renamed `<name>_YYYYMMDDTHHMMSS`."""
     if target.exists() and target.read_text() != text:
         stamp = time.strftime("%Y%m%dT%H%M%S", time.localtime(target.stat().st_mtime))
-        target.rename(target.with_name(f"{target.name}_{stamp}"))
+        older = target.rename(target.with_name(f"{target.name}_{stamp}"))
+        ws.console.say(f"An older list is kept as {older.name}", 0)
     with replacing(target) as part:
         part.write_text(text)
 
@@ -134,7 +157,7 @@ def time_range(path: Path) -> tuple[float, float]:
     return float(header["TSTART"]), float(header["TSTOP"])
 
 
-def aspect_range(paths: Sequence[Path]) -> tuple[float, float]:
+def aspect_range(ws: Workspace, paths: Sequence[Path]) -> tuple[float, float]:
     """Return the first and the last TIME of all aspect solutions [s, mission time].
 
     Raises
@@ -142,12 +165,9 @@ def aspect_range(paths: Sequence[Path]) -> tuple[float, float]:
     DataError
         They hold no times.
     """
-    from ciaopy.fits import open_fits
-
     low, high = np.inf, -np.inf
     for path in paths:
-        with open_fits(path) as file:
-            table = file.read(1, columns=["time"])
+        table = ws.read(f"{path}[cols time]")
         times = table["time"] if isinstance(table, Table) else np.zeros(0)
         times = times[np.isfinite(times)]
         if len(times):
@@ -240,6 +260,14 @@ def write_calibration_list(ws: Workspace, archive: Path, target: Path) -> None:
         else:
             blocks.append(block)
     ws.write(target, Dataset(blocks), clobber=True)
+
+
+def report_good_time(ws: Workspace, path: Path) -> None:
+    """Say how much good time the limits of the mission time line leave."""
+    times = [b for b in ws.dataset(path).blocks if isinstance(b, Table) and "start" in b and "stop" in b]
+    total = sum(float((b["stop"] - b["start"]).sum()) for b in times)
+    count = sum(b.nrows for b in times)
+    ws.console.say(f"Recovered {total / 1000:.3f} ks of good time in {count} intervals.", 1)
 
 
 def calibration_version() -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ciaopy.errors import DataError, OutputExistsError, UserError
 from ciaopy.pipelines.observation import Events, layout, listing, plain_name, read_events
-from ciaopy.pipelines.repro_files import replacing
+from ciaopy.pipelines.repro_files import copy_bytes
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
@@ -132,8 +131,7 @@ def copy_part(folder: Path, part: Part, target: Path) -> int:
         copies += [(p, target / _place(p, place, folder, part) / p.name) for p in chosen]
     for source, goal in copies:
         goal.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(goal) as new:
-            shutil.copyfile(source, new)
+        copy_bytes(source, goal)
     return len(copies)
 
 
