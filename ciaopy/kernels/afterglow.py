@@ -76,8 +76,19 @@ def reference_mean(frame, first, good, p, low, high, half):
 
 
 @njit(cache=True, nogil=True)
-def third_burst(frame, first, good, p, window, half):
-    """Return the third largest burst (events within `window` frames, any time) among the pixels around `p`.
+def bursts(frame, first, window, out):
+    """Fill `out`, shape (1024 * 1024,), with the largest number of events within `window` frames of each pixel."""
+    for p in range(SIZE * SIZE):
+        i = first[p]
+        for j in range(first[p], first[p + 1]):
+            while frame[j] - frame[i] >= window:
+                i += 1
+            out[p] = max(out[p], j - i + 1)
+
+
+@njit(cache=True, nogil=True)
+def third_burst(burst, good, p, half):
+    """Return the third largest burst (events within a window, any time) among the pixels around `p`.
 
     A source that dithers across the square makes bursts in many of its pixels; a cosmic ray in one or two.
     """
@@ -88,18 +99,13 @@ def third_burst(frame, first, good, p, window, half):
             q = y * SIZE + x
             if q == p or not good[q]:
                 continue
-            i = first[q]
-            burst = 0
-            for j in range(first[q], first[q + 1]):
-                while frame[j] - frame[i] >= window:
-                    i += 1
-                burst = max(burst, j - i + 1)
-            if burst > top0:
-                top0, top1, top2 = burst, top0, top1
-            elif burst > top1:
-                top1, top2 = burst, top1
-            elif burst > top2:
-                top2 = burst
+            here = burst[q]
+            if here > top0:
+                top0, top1, top2 = here, top0, top1
+            elif here > top1:
+                top1, top2 = here, top1
+            elif here > top2:
+                top2 = here
     return top2
 
 
@@ -129,9 +135,16 @@ def find_afterglows(frame, first, good, nominal, settings, out):
     """
     window, threshold, half, log_limit, tolerance = settings
     found = 0
+    burst = np.zeros(SIZE * SIZE, np.int64)
+    bursts(frame, first, window, burst)
     for p in range(SIZE * SIZE):
         a, b = first[p], first[p + 1]
-        if b - a < threshold or not good[p]:
+        if burst[p] < threshold or not good[p]:
+            continue
+        around = third_burst(burst, good, p, half)
+        expected = max(nominal[p] * window, float(around) if around >= 2 else 0.0)
+        chance = poisson_tail(burst[p], expected, tolerance)
+        if chance > 0.0 and math.log(chance) > log_limit:
             continue
         open_low, open_high = -1, -1
         i = a
@@ -142,16 +155,12 @@ def find_afterglows(frame, first, good, nominal, settings, out):
             if n < threshold:
                 continue
             low = frame[i]
-            mu = nominal[p] * window
-            chance = poisson_tail(n, mu, tolerance)
+            chance = poisson_tail(n, expected, tolerance)
             if chance > 0.0 and math.log(chance) > log_limit:
                 continue
             centre = (low + frame[j]) // 2
             begin = centre - window // 2
-            mu = max(mu, reference_mean(frame, first, good, p, begin, begin + window - 1, half))
-            burst = third_burst(frame, first, good, p, window, half)
-            if burst >= 2:
-                mu = max(mu, float(burst))
+            mu = max(expected, reference_mean(frame, first, good, p, begin, begin + window - 1, half))
             chance = poisson_tail(n, mu, tolerance)
             if chance > 0.0 and math.log(chance) > log_limit:
                 continue
