@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -246,3 +248,36 @@ def test_layout_of_a_real_image(data: Path) -> None:
     assert part.header["CRVAL1P"] == pytest.approx(h["CRVAL1P"] + round(part.header["CRVAL1P"] - h["CRVAL1P"]))
     again = image_wcs(part)
     assert again is not None and again.crpix == pytest.approx((4096.5, 4096.5))
+
+
+def test_few_rows_and_many_are_counted_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(11)
+    values = [rng.uniform(-5, 25, 5000).astype(t) for t in ("f4", "f8", "i2")]
+    values[0][::97], values[1][::89], values[1][5] = np.nan, np.inf, 1e300
+    values[0][:4] = [0, 20, np.nextafter(np.float32(20), np.float32(0)), -1e-30]
+    weights, mask = rng.normal(size=5000), rng.random(5000) < 0.7
+    results = []
+    for few in (0, 10**6):
+        monkeypatch.setattr("ciaopy.kernels.binning.FEW_ROWS", few)
+        index = new_index(5000, mask)
+        for axis, (lo, step, count, stride) in zip(
+            values, [(0, 0.1, 200, 1), (-1, 3, 7, 200), (-4.5, 2, 5, 1400)], strict=True
+        ):
+            axis_index(axis, lo, step, count, stride, index)
+        counts, sums = np.zeros(7000, np.int32), np.zeros(7000)
+        add_counts(counts, index)
+        add_weights(sums, index, weights)
+        results.append((index, counts, sums))
+    assert counts.sum() > 300
+    for few, many in zip(*results, strict=True):
+        assert np.array_equal(few, many)
+
+
+def test_binning_a_small_file_needs_no_numba(events: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; from ciaopy.cli.run import run_command; "
+        f"run_command('dmcopy', ['{events}[energy=500:7000][bin sky=64]', '{tmp_path}/i.fits']); "
+        "print('numba' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False"] and (tmp_path / "i.fits").is_file()
