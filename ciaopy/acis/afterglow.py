@@ -94,7 +94,8 @@ class _Sorted:
 
 def _sort(pixel: NDArray[np.int64], frame: NDArray[np.int64], nframes: int) -> _Sorted:
     key = np.sort(pixel * np.int64(nframes) + frame)
-    first = np.searchsorted(key, np.arange(_PIXELS + 1, dtype=np.int64) * nframes)
+    first = np.zeros(_PIXELS + 1, np.int64)
+    np.cumsum(np.bincount(pixel, minlength=_PIXELS), out=first[1:])
     return _Sorted(key % nframes if len(key) else key, first)
 
 

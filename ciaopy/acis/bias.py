@@ -37,15 +37,21 @@ def bias_status(bias: NDArray[Any], threshold: float) -> NDArray[np.uint32]:
     status[level == BIAS_BAD] = 1 << BIAS_BAD_BIT
     status[level == BIAS_PARITY] = 1 << BIAS_PARITY_BIT
     valid = level < BIAS_PARITY
-    masked = np.where(valid, level, np.nan).astype(np.float64)
-    has_any = valid.any(axis=0)
-    median = np.full(level.shape[1], np.nan)
-    if has_any.any():
-        median[has_any] = np.nanmedian(masked[:, has_any], axis=0)
+    median = _column_medians(level, valid)
     with np.errstate(invalid="ignore"):
-        outlier = np.abs(masked - median) > threshold
+        outlier = np.abs(level - median) > threshold
     status[valid & outlier] |= np.uint32(1 << BIAS_OUTLIER_BIT)
     return status
+
+
+def _column_medians(level: NDArray[np.int64], valid: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the median of the valid pixels of each column, NaN where a column has none; float64, shape (columns,)."""
+    ordered = np.sort(np.where(valid, np.clip(level, -32768, 32767), 32767).astype(np.int16).T, axis=1)
+    count = valid.sum(axis=0)
+    column = np.arange(level.shape[1])
+    low, high = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, level.shape[0] - 1)
+    middle = (ordered[column, low].astype(np.float64) + ordered[column, high]) / 2.0
+    return np.where(count > 0, middle, np.nan)
 
 
 def bias_entries(bias: NDArray[Any], threshold: float, first_row: int, time: float, stop: float) -> BadPixelEntries:

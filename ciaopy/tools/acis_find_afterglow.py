@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from typing import TYPE_CHECKING, TypeGuard
 
@@ -46,16 +47,22 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     header = events[0].header
     exposures = _exposures(par, ws, header)
     windows = _windows(par, ws, header)
-    blocks: list[Block] = []
-    for block in _known(par, ws, header):
+    blocks: list[Block] = _known(par, ws, header)
+
+    def search(block: Block) -> BadPixelEntries:
         if not _lists_bad_pixels(block):
-            blocks.append(block)
-            continue
+            return empty_entries()
         ccd = ccd_of(block)
-        rows = rows_of(block)
-        found = _search(ccd, events, exposures.get(ccd), _good_map(rows, windows, ccd), settings)
-        ws.console.say(f"CCD {ccd}: {len(found)} afterglows and hot pixels", 1)
-        blocks.append(bad_pixel_table(ccd, _append(rows, found), own_keywords_removed(block.header)))
+        return _search(ccd, events, exposures.get(ccd), _good_map(rows_of(block), windows, ccd), settings)
+
+    with ThreadPoolExecutor(max(ws.nproc, 1)) as pool:
+        every = list(pool.map(search, blocks))
+    for i, (block, found) in enumerate(zip(blocks, every, strict=True)):
+        if _lists_bad_pixels(block):
+            ccd = ccd_of(block)
+            ws.console.say(f"CCD {ccd}: {len(found)} afterglows and hot pixels", 1)
+            base = own_keywords_removed(block.header)
+            blocks[i] = bad_pixel_table(ccd, _append(rows_of(block), found), base)
     ws.write(par["outfile"], Dataset(blocks), par=par, clobber=par["clobber"])
 
 
@@ -66,7 +73,7 @@ def _lists_bad_pixels(block: Block) -> TypeGuard[Table]:
 def _known(par: ParameterSet, ws: Workspace, header: Header) -> list[Block]:
     """Return the blocks of the bad pixel file that the search adds to."""
     path = par["badpixfile"]
-    blocks = ws.dataset(path).blocks
+    blocks = list(ws.dataset(path).blocks)
     lists = [b for b in blocks if _lists_bad_pixels(b)]
     if not lists:
         raise DataError(f"{path}: no BADPIX block; give the bad pixel file of acis_build_badpix")
