@@ -11,8 +11,8 @@ mean over the pixel where the pixels of the sky grid are wider than those of the
   from gathering by the interpolation in the lattice alone: at edges, by a fraction of what one bin adds.
 
 Further bands of the same chip cost little in the second way: where the ratio of a band to the first one is smooth, the
-sum is the first band's times that ratio at the exposure-weighted mean chip position (exact to second order in the
-dither); where it is not (`RATIO_ERROR`), the band is summed on its own.
+sum is the first band's times the mean of that ratio over the dither (`ciaopy.exposure.band_ratio`); where it is not,
+the band is summed on its own.
 """
 
 from __future__ import annotations
