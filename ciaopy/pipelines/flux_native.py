@@ -23,16 +23,23 @@ class FluxBackend(NativeBackend):
     Parameters
     ----------
     workspace : Workspace
+    shared : sequence of str
+        Input files that many steps read (aspect solutions, bad pixels, mask): read once.
     """
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, shared: Sequence[str] = ()) -> None:
         super().__init__(workspace, keep=False)
+        self._shared = tuple(dict.fromkeys(name.partition("[")[0].strip() for name in shared))
         self._maps: list[Step] = []
         self._done: set[Path] = set()
 
     def prepare(self, recipe: Recipe) -> None:
         """Keep all images in memory until their last use."""
         super().prepare(recipe)
+        for name in self._shared:
+            content = self.workspace.dataset(name)
+            self.workspace.keep_in_memory(name)
+            self.workspace.write(name, content, clobber=True)
         for step in recipe.steps:
             if step.tool == "skyfov":
                 for path in step.makes:

@@ -345,7 +345,9 @@ def _backend(par: ParameterSet, options: RunOptions, ws: Workspace, job: FluxJob
         return CiaoBackend(find_ciao(options.ciao), ws)
     from ciaopy.pipelines.flux_native import FluxBackend
 
-    return FluxBackend(ws)
+    files = job.companions
+    shared = [n for n in (*files.aspect, files.bad_pixels, files.mask, files.dead_time) if n not in ("NONE", "CALDB")]
+    return FluxBackend(ws, shared)
 
 
 def _pictures(job: FluxJob) -> dict[Path, tuple[str, ...]]:

@@ -1,9 +1,11 @@
 """fluximage on the real events of ObsID 754 and on simulated ones, as a user runs it."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -437,3 +439,22 @@ def test_on_ciao_tools_the_same_steps_are_called(tree, here, capfd):
         a, b = image(f"c_{tail}"), image(f"n_{tail}")
         assert np.allclose(a[0], b[0], rtol=1e-6) and a[1].get("BUNIT") == b[1].get("BUNIT")
     assert not list(here.glob("c_*instmap"))
+
+
+@pytest.mark.data
+def test_the_example_of_the_notebook_runs(tree, here):
+    docs = Path(__file__).resolve().parents[2] / "docs"
+    asol = next((tree / "primary").glob("*asol1*"))
+    words = [sys.executable, docs / "fluximage_example.py", tree / "primary" / EVT, here, asol]
+    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, cwd=here, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "photons/cm2/s" in done.stdout and "chip 3 saw" in done.stdout
+
+
+def test_the_notebook_is_the_script():
+    docs = Path(__file__).resolve().parents[2] / "docs"
+    script = (docs / "fluximage_example.py").read_text()
+    for cell in json.loads((docs / "fluximage.ipynb").read_text())["cells"]:
+        if cell["cell_type"] == "code":
+            for line in cell["source"].splitlines():
+                assert line in script or line.startswith(("events, out", "aspect = ")), line
