@@ -89,17 +89,26 @@ def run(par: ParameterSet, ws: Workspace, options: RunOptions | None = None) -> 
         console.say("Nothing to process.", 1)
         return result
     work = _planned(datasets, par, console, result, set_ardlib=par["set_ardlib"] and not shared)
-    for _, one in work:
+    for job, one in work:
         if options.plan:
             show_plan(one, console)
         else:
             check_products(one, par["clobber"])
+            _check_report(par, job)
     if not options.plan:
         _run_all(_Run(par, options, result), ws, work)
     if result.failed:
         listed = "".join(f"\n  {name}: {error}" for name, error in result.failed.items())
         raise DataError(f"{len(result.failed)} of {total} datasets could not be processed:{listed}")
     return result
+
+
+def _check_report(par: ParameterSet, job: Job) -> None:
+    """Refuse, before any work, a report that cannot be made."""
+    if par["report"] and job.wishes.process_events:
+        from ciaopy.pipelines.report import check_report
+
+        check_report(job)
 
 
 def _planned(

@@ -25,7 +25,8 @@ def test_sky_of_acis_i_is_invariant(pointing, offsets) -> None:  # type: ignore[
     for chip in range(4):
         before = plane.chip_to_sky(chip, cx, cy, old, frame)
         after = plane.chip_to_sky(chip, cx, cy, new, frame)
-        np.testing.assert_allclose(after, before, rtol=0, atol=0.012)
+        # the height of the chips over the focal plane cannot be absorbed: 0.01 pixel for each mm of offset
+        np.testing.assert_allclose(after, before, rtol=0, atol=0.01 * np.hypot(*offsets[:2]) + 0.002)
 
 
 def test_residual_is_of_second_order() -> None:
