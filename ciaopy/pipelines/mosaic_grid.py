@@ -24,9 +24,9 @@ __all__ = ["Limits", "Memory", "common_grid", "field_limits", "inside_grid", "pi
 Limits = tuple[tuple[float, float], tuple[float, float]]
 
 # What Python, numpy, numba's compiled kernels and file buffers take, bytes.
-BASE = 260e6
+BASE = 220e6
 # Bytes for each pixel of the grid while one observation is made: counts, clipped copies, the flux image in float64.
-IMAGE_BYTES = 40
+IMAGE_BYTES = 28
 # Bytes per pixel of the grid, band and chip: exposure maps in float32.
 CHIP_BYTES = 4
 # Bytes for each instrument map (1024 x 1024 float32) and its work space.
