@@ -227,19 +227,20 @@ def test_simulated_truth(data, tmp_path):
 
 
 @given(st.floats(0, 359.99), st.floats(-89.99, 89.99))
-def test_positions_as_text(ra, dec):
+def test_positions_in_degrees(ra, dec):
     assert position(f"{ra!r} {dec!r}") == (ra % 360, dec)
-    hours = ra / 15
-    h, m = int(hours), int(hours % 1 * 60)
-    s = ((hours - h) * 60 - m) * 60
-    d = abs(dec)
-    text = (
-        f"{h:02d}:{m:02d}:{s:.6f} {'-' if dec < 0 else '+'}{int(d):02d}:{int(d % 1 * 60):02d}:{(d * 60 % 1) * 60:.5f}"
-    )
-    if "60.0000" not in text:
-        found = position(text)
-        assert found is not None
-        assert abs((found[0] - ra + 180) % 360 - 180) < 1e-7 and abs(found[1] - dec) < 1e-7
+
+
+MINUTES = st.integers(0, 59)
+SECONDS = st.integers(0, 59_999).map(lambda n: n / 1000)
+
+
+@given(st.integers(0, 23), MINUTES, SECONDS, st.sampled_from(["", "+", "-"]), st.integers(0, 89), MINUTES, SECONDS)
+def test_sexagesimal_positions(h, m, s, sign, d, dm, ds):
+    found = position(f"{h:02d}:{m:02d}:{s:06.3f} {sign}{d:02d}:{dm:02d}:{ds:06.3f}")
+    assert found is not None
+    assert found[0] == pytest.approx(15 * (h + m / 60 + s / 3600), abs=1e-9)
+    assert found[1] == pytest.approx((-1 if sign == "-" else 1) * (d + dm / 60 + ds / 3600), abs=1e-9)
 
 
 def test_what_is_no_position():
