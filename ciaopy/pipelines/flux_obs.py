@@ -138,7 +138,7 @@ def make_mosaic(
         for job in jobs:
             job.work.mkdir()
         jobs = on_grid(par, jobs, ws)
-        result = plan(par, jobs, min(threads, len(jobs)), start)
+        result = plan(jobs, min(threads, len(jobs)), start)
         check_outputs(result.products, jobs, par["clobber"])
         tell_plan(result, console)
         by_label = {job.names.obsid: job for job in jobs}
@@ -237,7 +237,7 @@ def on_grid(par: ParameterSet, jobs: list[FluxJob], ws: Workspace) -> list[FluxJ
     return [replace(job, grid=grid) for job in jobs]
 
 
-def plan(par: ParameterSet, jobs: Sequence[FluxJob], workers: int, start: str) -> MosaicResult:
+def plan(jobs: Sequence[FluxJob], workers: int, start: str) -> MosaicResult:
     """Return the names of the products and the memory that will be needed.
 
     Raises
@@ -246,16 +246,15 @@ def plan(par: ParameterSet, jobs: Sequence[FluxJob], workers: int, start: str) -
         There is not enough memory for a single observation.
     """
     first = jobs[0]
-    chips = max(len(job.chips) for job in jobs)
-    psf = par["psfecf"] is not None
-    memory = Memory.of(first.grid, chips, len(first.bands), workers, psf).fitted(available_memory())
+    largest = max(jobs, key=lambda job: len(job.chips))
+    memory = Memory.of(largest, workers).fitted(available_memory())
     result = MosaicResult([], first.grid, memory)
     names = Names(start, "", "merged", first.clips)
     result.fov = merged_fov(start)
     for band in (b.label for b in first.bands):
         result.counts[band], result.exposure[band] = names.counts(band, first.clips), names.exposure(band, first.clips)
         result.flux[band] = names.flux(band)
-        if psf:
+        if first.psfecf is not None:
             result.psf[band] = names.psf(band)
     return result
 

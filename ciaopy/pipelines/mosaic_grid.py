@@ -14,7 +14,7 @@ from ciaopy.engine.native import bind
 from ciaopy.engine.run import load_tool
 from ciaopy.errors import NoDataError, UserError
 from ciaopy.pipelines.flux_grid import MOST_PIXELS, AxisRange, SkyGrid, explicit_grid, number
-from ciaopy.pipelines.flux_steps import FluxJob, field_of_view_parameters
+from ciaopy.pipelines.flux_steps import FluxJob, field_of_view_parameters, hrc_i_pixels
 
 if TYPE_CHECKING:
     from ciaopy.pipelines.flux_inputs import FluxEvents
@@ -29,8 +29,8 @@ BASE = 220e6
 IMAGE_BYTES = 28
 # Bytes per pixel of the grid, band and chip: exposure maps in float32.
 CHIP_BYTES = 4
-# Bytes for each instrument map (1024 x 1024 float32) and its work space.
-CHIP_MAP = 1024 * 1024 * 12
+# Bytes per pixel of each instrument map (float32) with its work space.
+MAP_BYTES = 12
 # Bytes per pixel while the observations are summed: two sums in float64, one image read, one written.
 SUM_BYTES = 32
 
@@ -150,10 +150,11 @@ class Memory:
     workers: int
 
     @classmethod
-    def of(cls, grid: SkyGrid, chips: int, bands: int, workers: int, psf: bool) -> Memory:
-        """Estimate it from the grid, the largest number of chips, the bands and the observations at a time."""
-        pixels = grid.x.count * grid.y.count
-        one = pixels * (IMAGE_BYTES + CHIP_BYTES * bands * (chips + 2) + (24 if psf else 0)) + CHIP_MAP * chips * bands
+    def of(cls, job: FluxJob, workers: int) -> Memory:
+        """Estimate it from the grid, chips, bands and instrument maps of an observation, and how many run at a time."""
+        pixels, maps = job.grid.x.count * job.grid.y.count, len(job.chips) * len(job.bands)
+        each = IMAGE_BYTES + CHIP_BYTES * (maps + 2 * len(job.bands)) + (24 if job.psfecf is not None else 0)
+        one = pixels * each + MAP_BYTES * maps * map_pixels(job)
         return cls(float(one), float(pixels * SUM_BYTES), workers)
 
     @property
@@ -187,6 +188,13 @@ class Memory:
         """What the user is told."""
         at_a_time = "one observation" if self.workers == 1 else f"{self.workers} observations"
         return f"{number(round(self.peak / 1e6))} MB at most, with {at_a_time} at a time"
+
+
+def map_pixels(job: FluxJob) -> int:
+    """Return the pixels of an instrument map of an observation."""
+    if job.events.instrument == "ACIS":
+        return 1024 * 1024
+    return hrc_i_pixels(job.grid.binsize) ** 2 if job.events.detector == "HRC-I" else 4096 * 16456
 
 
 def available_memory() -> float | None:

@@ -487,13 +487,22 @@ def test_maxsize():
 
 
 def test_memory_does_not_depend_on_observations():
+    from types import SimpleNamespace
+
     grid = common_grid([((0.5, 8192.5), (0.5, 8192.5))], 1.0)
-    one = Memory.of(grid, 4, 3, 8, psf=True)
+    job = SimpleNamespace(
+        grid=grid, chips=(0, 1, 2, 3), bands=("a", "b", "c"), psfecf=0.9,
+        events=SimpleNamespace(instrument="ACIS", detector="ACIS-0123"),
+    )  # fmt: skip
+    one = Memory.of(job, 8)
+    assert one.one > grid.x.count * grid.y.count * 4 * (4 * 3 + 2 * 3)
     assert one.fitted(None) == one
     less = one.fitted(one.one * 2.5 + 3e8)
     assert less.workers == 2 and less.peak < one.one * 2.5 + 3e8
     with pytest.raises(UserError, match="GB of memory"):
         one.fitted(1e9)
+    job.events = SimpleNamespace(instrument="HRC", detector="HRC-S")
+    assert Memory.of(job, 8).one > one.one
 
 
 def test_psf_merging():
