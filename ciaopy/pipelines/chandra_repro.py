@@ -223,7 +223,7 @@ def _job(dataset: Dataset, par: ParameterSet, set_ardlib: bool) -> Job:
         clobber=par["clobber"],
         caldb=par["tools"] == "ciao" or _has_caldb(),
         recorded=_recorded(par, dataset, root, badpixel, set_ardlib, events),
-        program=PROGRAM,
+        program=f"chandra_repro version ciaopy {__version__}",
     )
     if dataset.out in {obs.primary, obs.secondary}:
         raise UserError(f"{dataset.out}: outdir is an input folder; inputs are never changed, give another outdir")
