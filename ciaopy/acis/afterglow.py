@@ -88,15 +88,23 @@ class Frames:
 
 @dataclass(frozen=True)
 class _Sorted:
-    frame: NDArray[np.int64]
-    first: NDArray[np.int64]
+    frame: NDArray[np.int32]
+    first: NDArray[np.int32]
 
 
-def _sort(pixel: NDArray[np.int64], frame: NDArray[np.int64], nframes: int) -> _Sorted:
-    key = np.sort(pixel * np.int64(nframes) + frame)
-    first = np.zeros(_PIXELS + 1, np.int64)
-    np.cumsum(np.bincount(pixel, minlength=_PIXELS), out=first[1:])
-    return _Sorted(key % nframes if len(key) else key, first)
+def _sort(x: NDArray[np.integer], y: NDArray[np.integer], expno: NDArray[np.integer], frames: Frames) -> _Sorted | None:
+    """Sort events by pixel and frame; None where none is on the chip and in a frame."""
+    from ciaopy.kernels.afterglow import order_events
+
+    if not len(frames) or not len(x):
+        return None
+    base = int(frames.expno[0])
+    lookup = np.full(int(frames.expno[-1]) - base + 1, -1, np.int32)
+    lookup[frames.expno - base] = np.arange(len(frames), dtype=np.int32)
+    first, frame = np.zeros(_PIXELS + 1, np.int32), np.empty(len(x), np.int32)
+    columns = (np.asarray(c, np.int32) for c in (x, y, expno))
+    count = order_events(*columns, (base, lookup), first, frame)
+    return _Sorted(frame[:count], first) if count else None
 
 
 def find_bad_pixels(
@@ -127,22 +135,18 @@ def find_bad_pixels(
     """
     from ciaopy.kernels import afterglow as kernel
 
-    x, y = np.asarray(chipx, np.int64), np.asarray(chipy, np.int64)
-    index = frames.index(np.asarray(expno))
-    usable = (index >= 0) & (x >= 1) & (x <= CHIP_SIZE) & (y >= 1) & (y <= CHIP_SIZE)
-    if not usable.any() or not good.any():
+    ordered = _sort(chipx, chipy, expno, frames)
+    if ordered is None or not good.any():
         return empty_entries()
-    pixel, frame = (y[usable] - 1) * CHIP_SIZE + x[usable] - 1, index[usable]
     searched = np.ascontiguousarray(good).reshape(-1)
     npixels = int(good.sum())
-    counts = np.bincount(pixel, minlength=_PIXELS).reshape(CHIP_SIZE, CHIP_SIZE)
+    counts = np.diff(ordered.first).reshape(CHIP_SIZE, CHIP_SIZE)
     fluence = np.zeros((CHIP_SIZE, CHIP_SIZE))
     kernel.nominal_fluence(
         counts, good, settings.nfpixreg, settings.nfrepeat, 1.0 / _PIXELS, settings.tolerance, fluence
     )
     rate = fluence.reshape(-1) / len(frames)
     half = settings.regwidth // 2
-    ordered = _sort(pixel, frame, len(frames))
     hot = np.zeros(_PIXELS, bool)
     if settings.runhotpix:
         limit = _log_single_trial(settings.probthresh, npixels)

@@ -152,6 +152,11 @@ class Opened:
                 block = Table(block.name, {c.lower(): block.column(c) for c in columns}, block.header, block.vectors)
         return block
 
+    @property
+    def in_memory(self) -> bool:
+        """True where the blocks are held in memory and not read from a FITS file."""
+        return self._file is None
+
     def keyword(self, info: BlockInfo, name: str) -> tuple[Any, str] | None:
         """Return (value, comment) of a keyword of a FITS file on disk; None where its header has to be asked."""
         return self._file.hdu(info.index).keyword(name) if self._file is not None else None

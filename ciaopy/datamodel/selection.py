@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -75,7 +75,7 @@ class Selection:
             if not isinstance(self.predicate, Always):
                 keep = np.flatnonzero(self.predicate.mask(rows))
                 rows = rows.take(keep) if len(keep) < rows.count else rows
-            return {o.name.lower(): o.data(rows) for o in self.outputs}
+            return self._outputs_of(rows)
 
         yield from self.opened.scan(self.info, columns, task)
 
@@ -102,14 +102,43 @@ class Selection:
         return sum(self.opened.scan(self.info, sorted(self.predicate.columns), task))
 
     def table(self) -> Table:
-        """Return the selected rows as a table in memory."""
+        """Return the selected rows as a table in memory.
+
+        Where all rows of a block held in memory are selected, their arrays are shared, not copied.
+        """
         table = self.template()
-        pieces = list(self.pieces())
+        if self.needs and (isinstance(self.predicate, Always) or self.opened.in_memory):
+            pieces = [self._at_once()]
+        else:
+            pieces = list(self.pieces())
         for key, column in list(table.columns.items()):
-            parts = [p[key] for p in pieces]
+            parts = [p.pop(key) for p in pieces]
             data = np.concatenate(parts) if len(parts) > 1 else parts[0] if parts else column.data
             table.columns[key] = column.with_data(np.ascontiguousarray(data))
         return table
+
+    def _at_once(self) -> dict[str, Array]:
+        """Return the selected rows of a block that is in memory, or wanted whole, without intermediate pieces."""
+        whole = self.opened.read(self.info, self.needs)
+        assert isinstance(whole, Table)
+        rows = Rows({k: c.data for k, c in whole.columns.items()}, 0, self.info.nrows)
+        if isinstance(self.predicate, Always):
+            return self._outputs_of(rows)
+
+        def task(part: Rows, raw: Array | None) -> Array:
+            return np.flatnonzero(self.predicate.mask(part)) + part.first
+
+        keep = np.concatenate(list(self.opened.scan(self.info, sorted(self.predicate.columns), task)))
+        if len(keep) == self.info.nrows:
+            return self._outputs_of(rows)
+        return {o.name.lower(): o.data(_some(rows, o.needs, keep)) for o in self.outputs}
+
+    def _outputs_of(self, rows: Rows) -> dict[str, Array]:
+        return {o.name.lower(): o.data(rows) for o in self.outputs}
+
+
+def _some(rows: Rows, names: Iterable[str], keep: Array) -> Rows:
+    return Rows({n.lower(): rows.columns[n.lower()][keep] for n in names}, 0, len(keep))
 
 
 def open_selection(opened: Opened, info: BlockInfo, vfile: VirtualFile, ws: Workspace) -> Selection:

@@ -37,6 +37,47 @@ def poisson_tail(n, mu, tolerance):
 
 
 @njit(cache=True, nogil=True)
+def order_events(x, y, expno, frames, first, frame):
+    """Sort events by pixel and frame, by counting.
+
+    Parameters
+    ----------
+    x, y, expno : int32 arrays, shape (n,)
+        Chip positions (1-based) and exposure numbers, in any order; time order is fastest.
+    frames : (int, int32 array)
+        Smallest exposure number, and the frame index of each exposure number from there on, -1 for none.
+    first : int32 array, shape (1024 * 1024 + 1,), of zeros
+        Receives where the events of each pixel begin.
+    frame : int32 array, shape (n,)
+        Receives the frame indices.
+
+    Returns
+    -------
+    int
+        Number of events on the chip and in a frame.
+    """
+    base, lookup = frames
+    for i in range(len(x)):
+        k = expno[i] - base
+        if 0 <= k < len(lookup) and lookup[k] >= 0 and 1 <= x[i] <= SIZE and 1 <= y[i] <= SIZE:
+            first[(y[i] - 1) * SIZE + x[i]] += 1
+    for p in range(SIZE * SIZE):
+        first[p + 1] += first[p]
+    place = first[:-1].copy()
+    for i in range(len(x)):
+        k = expno[i] - base
+        if 0 <= k < len(lookup) and lookup[k] >= 0 and 1 <= x[i] <= SIZE and 1 <= y[i] <= SIZE:
+            p = (y[i] - 1) * SIZE + x[i] - 1
+            j = place[p]
+            place[p] += 1
+            while j > first[p] and frame[j - 1] > lookup[k]:
+                frame[j] = frame[j - 1]
+                j -= 1
+            frame[j] = lookup[k]
+    return first[-1]
+
+
+@njit(cache=True, nogil=True)
 def _between(frame, first, p, low, high):
     """Number of events of pixel `p` with low <= frame <= high."""
     a, b = first[p], first[p + 1]
@@ -115,9 +156,9 @@ def find_afterglows(frame, first, good, nominal, settings, out):
 
     Parameters
     ----------
-    frame : int64 array
+    frame : int32 array
         Frame indices of all events, as described at the top.
-    first : int64 array, shape (1024 * 1024 + 1,)
+    first : int32 array, shape (1024 * 1024 + 1,)
         Where the events of each pixel begin.
     good : bool array, shape (1024 * 1024,)
         Pixels that are searched and that serve as reference.
@@ -223,7 +264,7 @@ def nominal_fluence(counts, good, cell, repeats, limit, tolerance, out):
 
     Parameters
     ----------
-    counts, good : int64 and bool arrays, shape (1024, 1024)
+    counts, good : int32 and bool arrays, shape (1024, 1024)
         Events per pixel; pixels to use.
     cell, repeats : int
         Side of a cell [pixel]; iterations of the rejection.
