@@ -6,6 +6,8 @@ TIME, TIME_STOP and STATUS (32 bits).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,6 +58,30 @@ def rows_of(table: Table) -> BadPixelRows:
     if status.dtype != np.uint32 or status.ndim != 1:
         raise DataError(f"block {table.name}: STATUS is not a column of 32 bits")
     return BadPixelRows(x[:, 0], x[:, 1], y[:, 0], y[:, 1], time, stop, status)
+
+
+def rows_by_chip(tables: Sequence[Table], where: str) -> dict[int, BadPixelRows]:
+    """Return the rectangles of BADPIX blocks by CCD_ID: a column of that name, else the block's own CCD.
+
+    Raises
+    ------
+    DataError
+        A block is not a list of bad pixels (see `rows_of`), or does not tell its CCD; the message names `where`.
+    """
+    parts: dict[int, list[BadPixelRows]] = {}
+    for table in tables:
+        try:
+            rows = rows_of(table)
+            chips = np.asarray(table["ccd_id"], np.int64) if "ccd_id" in table else np.full(len(rows), ccd_of(table))
+        except DataError as error:
+            raise DataError(f"{where}: {error}") from error
+        for ccd in np.unique(chips):
+            parts.setdefault(int(ccd), []).append(rows.take(chips == ccd))
+    names = [f.name for f in fields(BadPixelRows)]
+    return {
+        ccd: BadPixelRows(*(np.concatenate([getattr(p, n) for p in found]) for n in names))
+        for ccd, found in parts.items()
+    }
 
 
 def _text(value: Any) -> str:

@@ -56,6 +56,10 @@ class BadPixelRows:
     def __len__(self) -> int:
         return len(self.x_lo)
 
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> BadPixelRows:
+        """Return the rows of a mask or an index array."""
+        return BadPixelRows(*(getattr(self, f.name)[rows] for f in fields(self)))
+
 
 @dataclass(frozen=True)
 class BadPixelEntries:

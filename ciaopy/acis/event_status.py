@@ -15,14 +15,16 @@ many as in columns further away; the CIAO 4.16 file of ObsID 14392 agrees. Bits 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ciaopy.acis.bad_pixels import BadPixelRows
 from ciaopy.acis.event_block import EventBlock
 
-__all__ = ["BadPixelMap", "BadPixelTable", "flag_bad_pixels", "flag_bad_positions"]
+__all__ = ["BadPixelMap", "flag_bad_pixels", "flag_bad_positions"]
 
 CHIP_SIZE = 1024
 
@@ -34,32 +36,8 @@ AFTERGLOW_BIT = np.uint32(1 << 15)
 
 _LISTED, _NEIGHBOUR, _AFTERGLOW, _TIMED = 1, 2, 4, 8
 
-
-@dataclass(frozen=True, eq=False)
-class BadPixelTable:
-    """Rows of a bad pixel file, all chips.
-
-    Attributes
-    ----------
-    ccd_id, x_lo, x_hi, y_lo, y_hi : int64 arrays, shape (n,)
-        Chip and rectangle of pixels, from 1, limits inclusive.
-    time, time_stop : float64 arrays, shape (n,)
-        The row holds for time <= t < time_stop, s; a `time_stop` of 0 or less means always.
-    status : uint32 array, shape (n,)
-        Kinds of bad pixel.
-    """
-
-    ccd_id: NDArray[np.int64]
-    x_lo: NDArray[np.int64]
-    x_hi: NDArray[np.int64]
-    y_lo: NDArray[np.int64]
-    y_hi: NDArray[np.int64]
-    time: NDArray[np.float64]
-    time_stop: NDArray[np.float64]
-    status: NDArray[np.uint32]
-
-    def __len__(self) -> int:
-        return len(self.ccd_id)
+#: Pixel numbers, time range (s) and flag of one area that is bad for a limited time.
+_Timed = tuple[NDArray[np.int64], float, float, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,25 +66,32 @@ class BadPixelMap:
     flags: NDArray[np.uint8]
 
     @classmethod
-    def build(cls, table: BadPixelTable, start: float, stop: float) -> BadPixelMap:
-        """Arrange a table for events with start <= time <= stop (s); rows outside that range are left out."""
-        always = (table.time_stop <= 0) | ((table.time <= start) & (table.time_stop > stop))
-        never = ~always & ((table.time > stop) | (table.time_stop <= start))
-        ccds = [int(c) for c in np.unique(table.ccd_id[~never]) if 0 <= c <= 9]
+    def build(cls, chips: Mapping[int, BadPixelRows], start: float, stop: float) -> BadPixelMap:
+        """Arrange the bad pixels of chips for events with start <= time <= stop (s).
+
+        `chips` is CCD_ID to rows; a row holds for time <= t < time_stop, or always if `time_stop` is 0 or less. Rows
+        outside start..stop, and chips other than 0 to 9, are left out.
+        """
         chip = np.full(10, -1, dtype=np.int64)
-        chip[ccds] = np.arange(len(ccds))
-        maps = np.zeros((len(ccds), CHIP_SIZE, CHIP_SIZE), dtype=np.uint8)
-        timed: list[tuple[NDArray[np.int64], int, int]] = []
-        for row in np.flatnonzero(~never & np.isin(table.ccd_id, ccds)):
-            ccd = int(table.ccd_id[row])
-            plane = maps[chip[ccd]]
-            for area, flag in _areas(table, int(row)):
-                if always[row]:
-                    plane[area] |= np.uint8(flag)
-                else:
-                    plane[area] |= np.uint8(_TIMED)
-                    timed.append((_pixel_numbers(ccd, area), int(row), flag))
-        return cls(maps, chip, *_timed_entries(timed, table))
+        planes: list[NDArray[np.uint8]] = []
+        timed: list[_Timed] = []
+        for ccd in sorted(c for c in chips if 0 <= c <= 9):
+            rows = chips[ccd]
+            always = (rows.time_stop <= 0) | ((rows.time <= start) & (rows.time_stop > stop))
+            never = ~always & ((rows.time > stop) | (rows.time_stop <= start))
+            if never.all():
+                continue
+            plane = np.zeros((CHIP_SIZE, CHIP_SIZE), dtype=np.uint8)
+            chip[ccd] = len(planes)
+            planes.append(plane)
+            for row in np.flatnonzero(~never):
+                span = float(rows.time[row]), float(rows.time_stop[row])
+                for area, flag in _areas(rows, int(row)):
+                    plane[area] |= np.uint8(flag if always[row] else _TIMED)
+                    if not always[row]:
+                        timed.append((_pixel_numbers(ccd, area), *span, flag))
+        maps = np.stack(planes) if planes else np.zeros((0, CHIP_SIZE, CHIP_SIZE), dtype=np.uint8)
+        return cls(maps, chip, *_timed_entries(timed))
 
 
 def _clipped(y_lo: int, y_hi: int, x_lo: int, x_hi: int) -> tuple[slice, slice]:
@@ -117,11 +102,11 @@ def _clipped(y_lo: int, y_hi: int, x_lo: int, x_hi: int) -> tuple[slice, slice]:
     )
 
 
-def _areas(table: BadPixelTable, row: int) -> list[tuple[tuple[slice, slice], int]]:
+def _areas(rows: BadPixelRows, row: int) -> list[tuple[tuple[slice, slice], int]]:
     """Return the areas of a row with the flags they get."""
-    x_lo, x_hi = sorted((int(table.x_lo[row]), int(table.x_hi[row])))
-    y_lo, y_hi = sorted((int(table.y_lo[row]), int(table.y_hi[row])))
-    status = table.status[row]
+    x_lo, x_hi = sorted((int(rows.x_lo[row]), int(rows.x_hi[row])))
+    y_lo, y_hi = sorted((int(rows.y_lo[row]), int(rows.y_hi[row])))
+    status = rows.status[row]
     flag = _LISTED
     if status & NEIGHBOUR_BIT:
         flag |= _NEIGHBOUR
@@ -144,15 +129,15 @@ def _pixel_numbers(ccd: int, area: tuple[slice, slice]) -> NDArray[np.int64]:
 
 
 def _timed_entries(
-    timed: list[tuple[NDArray[np.int64], int, int]], table: BadPixelTable
+    timed: list[_Timed],
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], NDArray[np.uint8]]:
     """Return the time-limited entries sorted by pixel: pixel, first, last, flags."""
     pixel = np.concatenate([np.zeros(0, np.int64), *(t[0] for t in timed)])
     count = [len(t[0]) for t in timed]
-    row = np.repeat(np.array([t[1] for t in timed], dtype=np.int64), count)
-    flags = np.repeat(np.array([t[2] for t in timed], dtype=np.uint8), count)
+    first, last = (np.repeat(np.array([t[k] for t in timed], dtype=np.float64), count) for k in (1, 2))
+    flags = np.repeat(np.array([t[3] for t in timed], dtype=np.uint8), count)
     order = np.argsort(pixel, kind="stable")
-    return pixel[order], table.time[row][order], table.time_stop[row][order], flags[order]
+    return pixel[order], first[order], last[order], flags[order]
 
 
 def flag_bad_pixels(block: EventBlock, pixels: BadPixelMap, status: NDArray[np.uint32]) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ciaopy.acis.bad_pixels import BadPixelEntries, BadPixelRows, BitFlag, build, expand
 from ciaopy.acis.bias import BIAS_BAD, bias_entries
-from ciaopy.acis.event_status import BadPixelMap, BadPixelTable
+from ciaopy.acis.event_status import BadPixelMap
 from ciaopy.caldb.lite import product
 from ciaopy.caldb.products_acis import BadPixelList
 from ciaopy.simulation.setup import ROWS, Setup
@@ -75,20 +75,4 @@ def _calibration_list(ccd_id: int, start: float, stop: float) -> BadPixelEntries
 
 def bad_pixel_map(chips: dict[int, Chip], start: float, stop: float) -> BadPixelMap:
     """Return the bad pixels of all chips for a look-up by events between two times, s."""
-    parts = [
-        BadPixelTable(
-            np.full(len(c.bad), ccd, np.int64),
-            c.bad.x_lo,
-            c.bad.x_hi,
-            c.bad.y_lo,
-            c.bad.y_hi,
-            c.bad.time,
-            c.bad.time_stop,
-            c.bad.status,
-        )
-        for ccd, c in chips.items()
-    ]
-    names = ("ccd_id", "x_lo", "x_hi", "y_lo", "y_hi", "time", "time_stop", "status")
-    return BadPixelMap.build(
-        BadPixelTable(*(np.concatenate([getattr(p, n) for p in parts]) for n in names)), start, stop
-    )
+    return BadPixelMap.build({ccd: c.bad for ccd, c in chips.items()}, start, stop)

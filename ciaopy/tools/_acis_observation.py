@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ciaopy.acis.event_status import BadPixelMap, BadPixelTable
+from ciaopy.acis.bad_pixel_table import rows_by_chip
+from ciaopy.acis.bad_pixels import BadPixelRows
+from ciaopy.acis.event_status import BadPixelMap
 from ciaopy.errors import DataError
 from ciaopy.fits.blocks import Array, Table
 
@@ -73,8 +75,8 @@ def read_aspect(
     return aspect, tuple(base_name(name) for name in aspect.sources)
 
 
-def read_bad_pixels(value: str, header: Header, ws: Workspace) -> BadPixelTable | None:
-    """Return the bad pixels of a file, or those of the CALDB; None for `NONE`.
+def read_bad_pixels(value: str, header: Header, ws: Workspace) -> dict[int, BadPixelRows] | None:
+    """Return the bad pixels of a file by CCD_ID, or those of the CALDB; None for `NONE`.
 
     Raises
     ------
@@ -97,9 +99,7 @@ def read_bad_pixels(value: str, header: Header, ws: Workspace) -> BadPixelTable 
                 f"{value}: made for ObsID {other}, the events are of {obsid}; give the bad pixel file of this "
                 "observation, or badpixfile=NONE"
             )
-    parts = [_rows(table, value) for table in tables]
-    names = ("ccd_id", "x_lo", "x_hi", "y_lo", "y_hi", "time", "time_stop", "status")
-    return BadPixelTable(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
+    return rows_by_chip(tables, value)
 
 
 def _obsid(header: Header) -> str:
@@ -108,7 +108,7 @@ def _obsid(header: Header) -> str:
     return str(int(text)) if text.isdigit() else ""
 
 
-def _from_caldb(value: str, header: Header) -> BadPixelTable | None:
+def _from_caldb(value: str, header: Header) -> dict[int, BadPixelRows] | None:
     from ciaopy.caldb.products_acis import BadPixelList
     from ciaopy.tools._event_calibration import wanted_product
 
@@ -116,32 +116,9 @@ def _from_caldb(value: str, header: Header) -> BadPixelTable | None:
     if found is None:
         return None
     x, y = np.asarray(found.x, np.int64), np.asarray(found.y, np.int64)
-    return BadPixelTable(
-        np.asarray(found.chip, np.int64), x[:, 0], x[:, 1], y[:, 0], y[:, 1], found.time, found.time_stop, found.status
-    )
-
-
-def _rows(table: Table, where: str) -> BadPixelTable:
-    n = table.nrows
-    x, y = (_limits(table[name], n) for name in ("chipx", "chipy"))
-    if "ccd_id" in table:
-        ccd = np.asarray(table["ccd_id"], np.int64)
-    elif "CCD_ID" in table.header:
-        ccd = np.full(n, int(table.header["CCD_ID"]), np.int64)
-    else:
-        raise DataError(f"{where}: block {table.name} has no keyword CCD_ID to tell the chip by")
-
-    def number(name: str) -> Array:
-        return np.asarray(table[name], np.float64) if name in table else np.zeros(n)
-
-    status = np.asarray(table["status"]).astype(np.uint32) if "status" in table else np.zeros(n, np.uint32)
-    return BadPixelTable(ccd, x[:, 0], x[:, 1], y[:, 0], y[:, 1], number("time"), number("time_stop"), status)
-
-
-def _limits(values: Array, n: int) -> Array:
-    """Return lower and upper limits, shape (n, 2), of a column that holds one or two pixels per row."""
-    pixels = np.asarray(values, np.int64).reshape(n, -1) if n else np.zeros((0, 2), np.int64)
-    return pixels if pixels.shape[1] >= 2 else np.repeat(pixels, 2, axis=1)
+    rows = BadPixelRows(x[:, 0], x[:, 1], y[:, 0], y[:, 1], found.time, found.time_stop, found.status)
+    chips = np.asarray(found.chip, np.int64)
+    return {int(ccd): rows.take(chips == ccd) for ccd in np.unique(chips)}
 
 
 def read_temperature(value: str, ws: Workspace) -> tuple[Array, Array] | None:
@@ -196,11 +173,11 @@ def read_out_rows(header: Header, continuous: bool) -> tuple[int, int]:
     return first, min(first + count - 1, 1024)
 
 
-def bad_pixel_map(table: BadPixelTable | None, time: Array) -> BadPixelMap | None:
-    """Return the map of a bad pixel table for events at these times (s)."""
-    if table is None:
+def bad_pixel_map(chips: dict[int, BadPixelRows] | None, time: Array) -> BadPixelMap | None:
+    """Return the map of bad pixels by CCD_ID for events at these times (s)."""
+    if chips is None:
         return None
     known = np.asarray(time, np.float64)
     known = known[np.isfinite(known)]
     start, stop = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
-    return BadPixelMap.build(table, start, stop)
+    return BadPixelMap.build(chips, start, stop)

@@ -294,7 +294,7 @@ def _messages(run: _Run, products: EventProducts, recipe: Recipe, counts: Counts
     if recipe.carried:
         found.append(
             f"columns kept from {around.base_name(run.infile)}, not recalibrated: {', '.join(recipe.carried)} "
-            f"(no {', '.join(_reasons(products, recipe))} in a CALDB)"
+            f"({_reasons(par, products, recipe)})"
         )
     skipped = [n for n in ("CTI", "T_GAIN", "GRDIMG") if n in products.missing]
     if skipped and "PHA" not in recipe.carried:
@@ -318,10 +318,14 @@ def _messages(run: _Run, products: EventProducts, recipe: Recipe, counts: Counts
     return found
 
 
-def _reasons(products: EventProducts, recipe: Recipe) -> list[str]:
-    """Return the CALDB names of the products for want of which columns are kept."""
+def _reasons(par: ParameterSet, products: EventProducts, recipe: Recipe) -> str:
+    """Return why columns are kept: products that no CALDB has, or a gain that was declined."""
     found = [str(n) for n in ("CTI", "T_GAIN", "GRDIMG") if n in products.missing and "PHA" in recipe.carried]
-    return [*found, "DET_GAIN"] if "ENERGY" in recipe.carried else found
+    declined = around.is_none(par["gainfile"])
+    if "ENERGY" in recipe.carried and not declined:
+        found.append("DET_GAIN")
+    reasons = [f"no {', '.join(found)} in a CALDB"] if found else []
+    return "; ".join([*reasons, "gainfile=NONE"] if "ENERGY" in recipe.carried and declined else reasons)
 
 
 def _lite_used(products: EventProducts, recipe: Recipe) -> list[str]:

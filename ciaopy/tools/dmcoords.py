@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from ciaopy.errors import DataError, NotAvailableError, ParameterError
+from ciaopy.errors import DataError, NoDataError, NotAvailableError, ParameterError
 from ciaopy.tools._block_header import block_without_rows
 
 if TYPE_CHECKING:
@@ -45,6 +46,11 @@ def run(par: ParameterSet, ws: Workspace) -> Position:
     given = _inputs(par, option)
     observation, image = _observation(par, ws)
     position = _solved(observation, image, option, given)
+    if not isfinite(position.ra) or not isfinite(position.dec):
+        raise NoDataError(
+            f"{option} {', '.join(str(v) for v in given.values())}: 90 degrees or more from the nominal pointing, "
+            "no sky position; check the pointing of infile and the parameters ra_nom and dec_nom"
+        )
     _store(par, position, image)
     for line in report(position, observation, image):
         ws.console.say(line, 1)
@@ -75,6 +81,8 @@ def _inputs(par: ParameterSet, option: str) -> dict[str, Any]:
         value = par[name]
         if value is None or (isinstance(value, str) and not value.strip()):
             raise ParameterError(f"{name}: no value; option={option} needs {' and '.join(OPTIONS[option])}")
+        if isinstance(value, float) and not isfinite(value):
+            raise ParameterError(f"{name}: {value} is not a position; give a finite number")
         given[name] = value
     return given
 
@@ -87,6 +95,7 @@ def _observation(par: ParameterSet, ws: Workspace) -> tuple[Observation, SkyTran
     from ciaopy.coords.solve import Observation
     from ciaopy.datamodel.wcs import SkyTransform, image_wcs, table_wcs
     from ciaopy.fits.blocks import Table
+    from ciaopy.tools._geometry import chosen_geometry
 
     name = par["infile"].strip()
     header, own, image = Header(), None, None
@@ -100,7 +109,8 @@ def _observation(par: ParameterSet, ws: Workspace) -> tuple[Observation, SkyTran
     if telescope not in ("CHANDRA", "AXAF") and own is not None:
         return Observation(own), image
     where = name or "parameters"
-    frame, plane = SkyFrame.from_header(header, where=where), FocalPlane.from_header(header, where=where)
+    geometry, _ = chosen_geometry(par["geompar"], header)
+    frame, plane = SkyFrame.from_header(header, geometry, where), FocalPlane.from_header(header, geometry, where)
     p = frame.plane
     sky = own if own is not None and not any(par[k].strip() for k in OVERRIDES) else None
     if sky is None:
@@ -196,8 +206,6 @@ def _logical(position: Position, image: SkyTransform | None) -> tuple[float, flo
 
 def _store(par: ParameterSet, position: Position, image: SkyTransform | None) -> None:
     """Put every coordinate into the parameters; INDEF where it is not known."""
-    import math
-
     from ciaopy.coords.angles import format_dec, format_ra
 
     celfmt = par["celfmt"].strip().lower()
@@ -208,7 +216,7 @@ def _store(par: ParameterSet, position: Position, image: SkyTransform | None) ->
     par.put("dec", format_dec(position.dec, 3) if sexagesimal else repr(position.dec))
     for name in NUMBERS:
         value = getattr(position, name)
-        par.put(name, value if math.isfinite(value) else "INDEF")
+        par.put(name, value if isfinite(value) else "INDEF")
     par.put("chip_id", position.chip_id if position.chip_id >= 0 else "INDEF")
     par.put("logicalx", _logical(position, image)[0])
     par.put("logicaly", _logical(position, image)[1])

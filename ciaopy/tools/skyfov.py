@@ -40,11 +40,13 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     """
     from ciaopy.coords import FocalPlane, SkyFrame
     from ciaopy.coords.fov import fov_polygons
+    from ciaopy.tools._geometry import chosen_geometry
 
     infile, outfile = par["infile"].strip(), par["outfile"].strip()
     header = block_without_rows(infile, ws).header
     ws.check_output(outfile, par["clobber"], (infile, *_given(par["mskfile"])))
-    plane, frame = FocalPlane.from_header(header, where=infile), SkyFrame.from_header(header, where=infile)
+    geometry, _ = chosen_geometry(par["geompar"], header)
+    plane, frame = FocalPlane.from_header(header, geometry, infile), SkyFrame.from_header(header, geometry, infile)
     corners = _wanted(_corners(par["mskfile"], plane, header, ws), header, plane.detector.id_column)
     if not corners:
         raise NoDataError(f"{infile}: no active chip is left; check the mask file and the filter on the chips")

@@ -11,18 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from ciaopy.acis.bad_pixels import BadPixelRows
 from ciaopy.acis.event_block import EventBlock
-from ciaopy.acis.event_status import SPREADING, BadPixelMap, BadPixelTable, flag_bad_pixels, flag_bad_positions
+from ciaopy.acis.event_status import SPREADING, BadPixelMap, flag_bad_pixels, flag_bad_positions
 
 Row = tuple[int, int, int, int, int, float, float, int]
 
 
-def table_of(rows: list[Row]) -> BadPixelTable:
+def table_of(rows: list[Row]) -> dict[int, BadPixelRows]:
     columns = list(zip(*rows, strict=True)) if rows else [()] * 8
-    whole = [np.array(c, np.int64) for c in columns[:5]]
-    return BadPixelTable(
-        *whole, np.array(columns[5], float), np.array(columns[6], float), np.array(columns[7], np.uint32)
-    )
+    chips, *limits = (np.array(c, np.int64) for c in columns[:5])
+    times = (np.array(c, float) for c in columns[5:7])
+    every = BadPixelRows(*limits, *times, np.array(columns[7], np.uint32))
+    return {int(c): every.take(chips == c) for c in np.unique(chips)}
 
 
 def block_of(events: list[tuple[float, int, int, int]]) -> EventBlock:

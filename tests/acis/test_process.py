@@ -11,9 +11,10 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from ciaopy.acis import continuous_clocking as cc
+from ciaopy.acis.bad_pixels import BadPixelRows
 from ciaopy.acis.event_block import EventBlock
 from ciaopy.acis.event_definition import parse_event_definition
-from ciaopy.acis.event_status import BadPixelMap, BadPixelTable
+from ciaopy.acis.event_status import BadPixelMap
 from ciaopy.acis.gain import gain_tables, time_tables
 from ciaopy.acis.observing_mode import ObservingMode
 from ciaopy.acis.process import Calibration, Observation, Options, ProcessedEvents, process_events
@@ -84,9 +85,9 @@ def pixels() -> BadPixelMap:
     rng = np.random.default_rng(1)
     x, y = rng.integers(1, 1025, (2, n))
     stop = np.where(rng.random(n) < 0.5, 0.0, 2000.0)
-    table = BadPixelTable(rng.integers(0, 10, n), x, x + 3, y, y + 2, np.full(n, 1200.0), stop,
-                          np.full(n, (1 << 15) | 1, np.uint32))  # fmt: skip
-    return BadPixelMap.build(table, 1000.0, 3000.0)
+    status = np.full(n, (1 << 15) | 1, np.uint32)
+    rows, chips = BadPixelRows(x, x + 3, y, y + 2, np.full(n, 1200.0), stop, status), rng.integers(0, 10, n)
+    return BadPixelMap.build({c: rows.take(chips == c) for c in range(10)}, 1000.0, 3000.0)
 
 
 def run(columns: Columns, threads: tuple[int, int] = (1, 65536), **changes: Any) -> ProcessedEvents:

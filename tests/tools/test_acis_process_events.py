@@ -19,6 +19,7 @@ from acis_events_helpers import (
     write_timeline,
 )
 from astropy.io import fits
+from made_caldb import Row, make_caldb
 
 from ciaopy.errors import CiaopyError
 
@@ -452,3 +453,61 @@ def test_no_gain_and_no_energy(bench: Bench) -> None:
 
 def test_no_subpixel_table(bench: Bench) -> None:
     bench.fails("subpixfile=NONE does not go with pix_adj=EDSER", subpixfile="NONE")
+
+
+def test_declined_gain_is_the_reason_given(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    bench(gainfile="NONE")
+    err = capsys.readouterr().err
+    assert "not recalibrated: ENERGY (gainfile=NONE)" in err and "DET_GAIN" not in err
+
+
+def test_bad_pixel_whose_second_limit_is_zero(bench: Bench) -> None:
+    """A point written as (v, 0) is one pixel, not the pixels from 0 to v."""
+    columns = make_columns(500)
+    columns["ccd_id"][:], columns["chipx"][:], columns["chipy"][:] = 3, np.arange(500) + 2, 100
+    write_events(bench.events, columns)
+    bad = write_bad_pixels(bench.folder / "bpix1.fits", [(3, 300, 100, 0.0, 0.0, 1)])
+    with fits.open(bad, mode="update") as f:
+        for name in ("CHIPX", "CHIPY"):
+            f[4].data[name][:, 1] = 0
+    status = status_words(bench(badpixfile=bad).data)
+    np.testing.assert_array_equal(np.flatnonzero(status & (1 << 4)), [298])
+    np.testing.assert_array_equal(np.flatnonzero(status & (1 << 5)), [297, 299])
+
+
+def test_a_caldb_drives_the_whole_tool(
+    bench: Bench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The products that the index names are applied as those named one by one, and the header names them."""
+    made = write_calibration(bench.folder)
+    products = {"CTI": "cti", "T_GAIN": "tgain", "DET_GAIN": "gain"}
+    names = {"CTI": "acisD2010-01-01ctiN0012.fits", "T_GAIN": "acisD2013-11-01t_gainN0008.fits",
+             "DET_GAIN": "acisD2000-01-29gain_ctiN0008.fits", "GRADE": "acisD1996-11-01gradeN0004.fits",
+             "EVTSPLT": "acisD2005-07-01evtspltN0002.fits"}  # fmt: skip
+    adjusted = {"T_GAIN": ["CTI_CORR(T)"], "DET_GAIN": ["CTI_CORR(T)"]}
+    rows = {p: Row(n, p, cbd=adjusted.get(p, [])) for p, n in names.items()}
+    flight, (ccd, node) = np.arange(256), np.divmod(np.arange(40), 4)
+    small = {"GRADE": {"FLTGRADE": flight, "GRADE": flight % 8},
+             "EVTSPLT": {"CCD_ID": ccd, "NODE_ID": node, "SPLIT_THRESH": 13 + ccd}}  # fmt: skip
+    root = make_caldb(bench.folder / "caldb", acis=list(rows.values()))
+    for product, row in rows.items():
+        path = root / row.folder("acis") / row.file
+        path.unlink()
+        if product in products:
+            path.write_bytes(made[products[product]].read_bytes())
+        else:
+            columns = [fits.Column(n, "J", array=v) for n, v in small[product].items()]
+            fits.BinTableHDU.from_columns(columns, name=f"AXAF_{product}").writeto(path)
+    split, grades = (root / rows[p].folder("acis") / rows[p].file for p in ("EVTSPLT", "GRADE"))
+    named = bench(**{"ctifile": made["cti"], "tgainfile": made["tgain"], "gainfile": made["gain"],
+                     "threshfile": split, "gradefile": grades, "pix_adj": "NONE"})  # fmt: skip
+    capsys.readouterr()
+    monkeypatch.setenv("CALDB", str(root))
+    done = bench(pix_adj="NONE", clobber=True)
+    expected = {"CTI_CORR": True, "CTI_APP": "PPPPNNNNNN", "CTIFILE": names["CTI"], "TGAINCOR": "T",
+                "TGAINFIL": names["T_GAIN"], "GAINFILE": names["DET_GAIN"], "GRD_FILE": names["GRADE"],
+                "THRFILE": names["EVTSPLT"], "SUBPIXFL": "NONE", "RAND_PI": 1.0}  # fmt: skip
+    assert {k: done.header[k] for k in expected} == expected
+    assert "KEPTCOLS" not in done.header and "lite" not in str(done.header.get("CALDBVER", ""))
+    assert done.data.tobytes() == named.data.tobytes()
+    assert capsys.readouterr().err == ""

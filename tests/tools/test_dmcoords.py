@@ -10,6 +10,7 @@ from astropy.io import fits
 from coords_tools_helpers import HEADER, run, write_aspect, write_events
 from hypothesis import given
 from hypothesis import strategies as st
+from made_caldb import Row, make_caldb
 
 from ciaopy.coords import Attitude, FocalPlane, SkyFrame
 from ciaopy.coords.angles import format_dec, format_ra, parse_dec, parse_ra
@@ -229,3 +230,44 @@ def test_rounding_never_prints_sixty() -> None:
     assert format_ra(359.99999999) == "00:00:00.000"
     assert format_dec(-0.99999999) == "-01:00:00.00"
     assert format_dec(89.9999999) == "+90:00:00.00"
+
+
+@pytest.mark.parametrize("text", ["nan", "inf"])
+def test_numbers_that_are_no_position(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ParameterError, match=r"x: (nan|inf)"):
+        run("dmcoords", write_events(tmp_path / "e.fits"), "option=sky", f"x={text}", "y=1")
+
+
+def test_chip_far_from_the_nominal_pointing(tmp_path: Path) -> None:
+    evt = write_events(tmp_path / "e.fits")
+    with pytest.raises(NoDataError, match="90 degrees or more from the nominal pointing"):
+        run("dmcoords", evt, "option=chip", "chip_id=3", "chipx=1", "chipy=1", "ra_nom=330", "dec_nom=-2")
+
+
+@pytest.mark.parametrize("tool", ["dmcoords", "skyfov"])
+def test_geometry_of_the_caldb_is_used(tool: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chips moved by 1 mm in the CALDB's GEOM file move every position."""
+    evt, folder = write_events(tmp_path / "e.fits"), tmp_path / "caldb"
+
+    def place(name: str) -> tuple[float, float]:
+        if tool == "dmcoords":
+            par = run(tool, evt, "option=chip", "chip_id=3", "chipx=300", "chipy=700").par
+            return par["x"], par["y"]
+        run(tool, evt, tmp_path / name)
+        fov = fits.getdata(tmp_path / name, 1)
+        return float(np.nanmean(fov["X"])), float(np.nanmean(fov["Y"]))
+
+    plain = place("plain.fits")
+    rows = [Row("geom.fits", "GEOM", instrument="DEFAULT"), Row("aim.fits", "AIMPTS", instrument="DEFAULT")]
+    make_caldb(folder, default=rows)
+    real = data / "caldb/chandra/default"
+    (folder / rows[1].folder("default") / "aim.fits").write_bytes(
+        (real / "telD1999-07-23aimptsN0002.fits").read_bytes()
+    )
+    with fits.open(real / "telD1999-07-23geomN0006.fits") as f:
+        f["INSTRUMENTS"].data["ORIGIN"][0] += (0.0, 1.0, 0.0)
+        f.writeto(folder / rows[0].folder("default") / "geom.fits", overwrite=True)
+    monkeypatch.setenv("CALDB", str(folder))
+    moved = place("moved.fits")
+    shift = np.hypot(moved[0] - plain[0], moved[1] - plain[1])
+    assert shift == pytest.approx(1.0 / 0.0239, rel=0.02)
