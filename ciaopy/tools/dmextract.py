@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ciaopy.datamodel import extract
+from ciaopy.datamodel import extract, imageprofile, profile
 from ciaopy.datamodel.api import read_block
+from ciaopy.datamodel.image_access import read_image
 from ciaopy.datamodel.opened import Opened
 from ciaopy.datamodel.parser import parse
 from ciaopy.datamodel.regionstack import axis_regions
-from ciaopy.datamodel.selection import Selection, open_selection, require_table
+from ciaopy.datamodel.selection import open_selection, require_table
 from ciaopy.datamodel.wcs import columns_wcs
 from ciaopy.errors import NotAvailableError, UserError
 from ciaopy.fits.blocks import Dataset, Image, Table
 
 if TYPE_CHECKING:
+    from ciaopy.datamodel.virtualfile import VirtualFile
     from ciaopy.datamodel.workspace import Workspace
     from ciaopy.param import ParameterSet
 
@@ -25,17 +28,12 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     Raises
     ------
     UserError
-        No binning, or one that does not go with `opt`.
+        No binning, or one that does not go with `opt`; an image without regions.
     NotAvailableError
-        opt pha2, ltc2, generic2; exposure maps; a background for spectra.
+        opt pha2, ltc2, generic2; a background or an exposure map without regions.
     """
     infile, outfile, opt = str(par["infile"]), str(par["outfile"]), str(par["opt"])
     ws.check_output(outfile, bool(par["clobber"]), (infile,))
-    for name in ("exp", "bkgexp"):
-        if _name(par[name]):
-            raise NotAvailableError(
-                f"dmextract: {name} (exposure map) is not available; divide by the map with dmimgcalc"
-            )
     if opt not in ("pha1", "ltc1", "generic"):
         raise NotAvailableError(f"dmextract: opt={opt} is not available; run opt={opt[:-1]}1 or generic on each region")
     vfile = parse(infile)
@@ -43,24 +41,12 @@ def run(par: ParameterSet, ws: Workspace) -> None:
         raise UserError(
             f"{infile}: dmextract needs a binning, such as [bin time=::200], [bin pi] or [bin sky=annulus(...)]"
         )
-    method = str(par["error"] or "gaussian").lower()
-    with Opened(vfile, ws) as opened:
-        info = opened.find(vfile.block)
-        require_table(opened, info)
-        selection = open_selection(opened, info, vfile, ws)
-        axis = vfile.binning.axes[0]
-        if _name(par["bkg"]) and (opt == "pha1" or not (axis.region or axis.grid)):
-            raise NotAvailableError(
-                "dmextract: bkg goes with regions (opt=generic, [bin sky=...]); extract it on its own"
-            )
-        if axis.region or axis.grid:
-            table = _regions(selection, par, ws, method)
-        elif opt == "ltc1":
-            table = extract.light_curve(selection, method)
-        elif opt == "pha1":
-            table = extract.spectrum(selection, method, float(par["sys_err"] or 0.0))
-        else:
-            table = extract.histogram(selection, method)
+    for name in ("bkg", "exp", "bkgexp"):
+        if _name(par[name]) and not _by_regions(vfile):
+            raise NotAvailableError(f"dmextract: {name} goes with regions (opt=generic, [bin sky=...])")
+    if _name(par["bkgexp"]) and not (_name(par["bkg"]) and _name(par["exp"])):
+        raise UserError("dmextract: bkgexp goes with bkg and exp; give these too")
+    table = _profile(vfile, par, ws) if _by_regions(vfile) else _histogram(vfile, par, ws)
     content = _with_wmap(table, par, ws) if opt == "pha1" and _name(par["wmap"]) else table
     ws.write(outfile, content, par, bool(par["clobber"]))
     ws.console.say(f"{outfile}: {table.nrows} bins, {int(table['COUNTS'].sum())} counts", 1)
@@ -71,34 +57,70 @@ def _name(value: object) -> str:
     return "" if text.lower() == "none" else text
 
 
-def _count(selection: Selection) -> extract.RegionCounts:
-    binning = selection.vfile.binning
+def _by_regions(vfile: VirtualFile) -> bool:
+    return vfile.binning is not None and bool(vfile.binning.axes[0].region or vfile.binning.axes[0].grid)
+
+
+def _histogram(vfile: VirtualFile, par: ParameterSet, ws: Workspace) -> Table:
+    """Return the counts in the bins of one column."""
+    method, opt = str(par["error"] or "gaussian").lower(), str(par["opt"])
+    with Opened(vfile, ws) as opened:
+        info = opened.find(vfile.block)
+        if info.kind == "image":
+            raise UserError(f"{vfile.text}: an image needs regions, such as [bin sky=annulus(x,y,0:100:10)]")
+        require_table(opened, info)
+        selection = open_selection(opened, info, vfile, ws)
+        if opt == "ltc1":
+            return extract.light_curve(selection, method)
+        if opt == "pha1":
+            return extract.spectrum(selection, method, float(par["sys_err"] or 0.0))
+        return extract.histogram(selection, method)
+
+
+def _count(vfile: VirtualFile, ws: Workspace) -> tuple[profile.Source, profile.RegionCounts]:
+    """Count the events, or sum the image, in the regions of the binning."""
+    binning = vfile.binning
     assert binning is not None
-    if len(binning.axes) != 1:
-        raise UserError(f"{selection.vfile.text}: binning by regions takes one vector, such as sky")
-    pair = extract.sky_pair(selection)
-    regions = axis_regions(binning.axes[0], columns_wcs(selection.source, pair))
-    return extract.count_regions(selection, regions, pair)
+    with Opened(vfile, ws) as opened:
+        info = opened.find(vfile.block)
+        if info.kind == "image":
+            image = read_block(opened, replace(vfile, binning=None), ws)
+            assert isinstance(image, Image)
+            return imageprofile.image_counts(image, vfile)
+        require_table(opened, info)
+        selection = open_selection(opened, info, vfile, ws)
+        if len(binning.axes) != 1:
+            raise UserError(f"{vfile.text}: binning by regions takes one vector, such as sky")
+        pair = profile.sky_pair(selection)
+        sky = columns_wcs(selection.source, pair)
+        names = selection.source.column(pair[0]).name.upper(), selection.source.column(pair[1]).name.upper()
+        found = profile.count_regions(selection, axis_regions(binning.axes[0], sky), pair)
+        return profile.Source(selection.template().header, selection.subspace, names, sky), found
 
 
-def _regions(selection: Selection, par: ParameterSet, ws: Workspace, method: str) -> Table:
-    """Return the table of counts in regions, with the background if there is one."""
-    background = None
-    name = _name(par["bkg"])
-    if name:
-        vfile = parse(name)
-        if vfile.binning is None or not (vfile.binning.axes[0].region or vfile.binning.axes[0].grid):
-            raise UserError(f"{name}: the background needs a region, such as [bin sky=annulus(...)]")
-        with Opened(vfile, ws) as opened:
-            info = opened.find(vfile.block)
-            require_table(opened, info)
-            other = open_selection(opened, info, vfile, ws)
-            found = _count(other)
-            error = extract.errors(found.counts, str(par["bkgerror"] or "gaussian").lower())
-            exposure = extract.Exposure.of(other, other.template().header).total
-            norm = 1.0 if par["bkgnorm"] is None else float(par["bkgnorm"])
-            background = extract.Background(found.counts, error, found.areas, exposure, norm)
-    return extract.profile(selection, _count(selection), method, background)
+def _profile(vfile: VirtualFile, par: ParameterSet, ws: Workspace) -> Table:
+    """Return the table of counts in regions, with background and exposure map if there are any."""
+    source, found = _count(vfile, ws)
+    exposure_map = _mean_exposure(_name(par["exp"]), found, ws)
+    background = _background(_name(par["bkg"]), par, ws)
+    return profile.profile(source, found, str(par["error"] or "gaussian").lower(), background, exposure_map)
+
+
+def _mean_exposure(name: str, found: profile.RegionCounts, ws: Workspace) -> profile.MeanExposure | None:
+    return imageprofile.mean_exposures(read_image(ws, name), found.regions) if name else None
+
+
+def _background(name: str, par: ParameterSet, ws: Workspace) -> profile.Background | None:
+    if not name:
+        return None
+    vfile = parse(name)
+    if not _by_regions(vfile):
+        raise UserError(f"{name}: the background needs a region, such as [bin sky=annulus(...)]")
+    source, found = _count(vfile, ws)
+    error = extract.errors(found.counts, str(par["bkgerror"] or "gaussian").lower())
+    norm = 1.0 if par["bkgnorm"] is None else float(par["bkgnorm"])
+    seen = _mean_exposure(_name(par["bkgexp"]), found, ws)
+    return profile.Background(found.counts, error, found.areas, source.exposure, norm, seen)
 
 
 def _with_wmap(table: Table, par: ParameterSet, ws: Workspace) -> Dataset:

@@ -18,7 +18,7 @@ from image_tools_helpers import run
 
 from ciaopy.datamodel.extract import errors
 from ciaopy.datamodel.regionstack import expand_ranges
-from ciaopy.errors import NotAvailableError, RegionError, UserError
+from ciaopy.errors import CiaopyError, NotAvailableError, RegionError, UserError
 
 C = columns()
 X, Y, T = C["x"].astype(float), C["y"].astype(float), C["time"]
@@ -123,7 +123,7 @@ def test_errors(events: Path, tmp_path: Path) -> None:
     for error, message, arguments in (
         (UserError, "needs a binning", [events, out]),
         (NotAvailableError, "opt=pha2", [f"{events}[bin pi]", out, "opt=pha2"]),
-        (NotAvailableError, "exposure map", [f"{events}[bin pi]", out, "exp=e.img"]),
+        (NotAvailableError, "exp goes with regions", [f"{events}[bin pi]", out, "exp=e.img"]),
         (NotAvailableError, "bkg goes with regions", [f"{events}[bin pi]", out, f"bkg={events}[bin pi]"]),
         (UserError, "one column", [f"{events}[bin sky=64]", out, "opt=ltc1"]),
         (UserError, "error=odd", [f"{events}[bin pi]", out, "error=odd"]),
@@ -132,6 +132,123 @@ def test_errors(events: Path, tmp_path: Path) -> None:
     ):
         with pytest.raises(error, match=message):
             run("dmextract", *arguments)
+    assert not out.exists()
+
+
+def make_image(path: Path, seed: int, *, step: float = 2.0, **keys: object) -> np.ndarray:
+    """Write an image of counts with physical coordinates from 4000 (centre of the first pixel 4001) and the sky."""
+    data = np.random.default_rng(seed).poisson(3.0, (60, 80)).astype(np.int32)
+    header = fits.Header({"EXPOSURE": 2000.0, "DTCOR": 0.5, **keys})
+    for n, (name, first, sky) in enumerate((("x", 4000.0, "RA---TAN"), ("y", 4050.0, "DEC--TAN")), 1):
+        header.update({f"CTYPE{n}P": name, f"CRVAL{n}P": first, f"CRPIX{n}P": 0.5, f"CDELT{n}P": step})
+        header.update({f"CTYPE{n}": sky, f"CRVAL{n}": 10.0, f"CRPIX{n}": 40.0, f"CDELT{n}": 1e-4 * (-1) ** n})
+    header["MTYPE1"], header["MFORM1"] = "SKY", "x,y"
+    fits.PrimaryHDU(data, header).writeto(path, overwrite=True)
+    return data
+
+
+def grid_of(data: np.ndarray, step: float = 2.0) -> tuple[np.ndarray, np.ndarray]:
+    """Return the physical coordinates of the pixel centres of `make_image`."""
+    y, x = np.indices(data.shape)
+    return 4000 + (x + 0.5) * step, 4050 + (y + 0.5) * step
+
+
+def test_profile_of_an_image(tmp_path: Path) -> None:
+    data = make_image(tmp_path / "i.fits", 1)
+    (tmp_path / "a.reg").write_text("annulus(4080,4110,0,20)\nannulus(4080,4110,20,45)\ncircle(4001,4051,30)\n")
+    x, y = grid_of(data)
+    r = np.hypot(x - 4080, y - 4110)
+    inside = [r <= 20, (r >= 20) & (r <= 45), np.hypot(x - 4001, y - 4051) <= 30]
+    run("dmextract", f"{tmp_path}/i.fits[bin sky=@{tmp_path}/a.reg]", tmp_path / "o.fits", "opt=generic")
+    with fits.open(tmp_path / "o.fits") as f:
+        d, h = f["HISTOGRAM"].data, f["HISTOGRAM"].header
+    counts, area = np.array([data[i].sum() for i in inside]), np.array([4.0 * i.sum() for i in inside])
+    assert d["COUNTS"].tolist() == counts.tolist() and d["COUNTS"].dtype.kind == "i"
+    assert d["AREA"].tolist() == area.tolist() and (d["EXPOSURE"] == 2000).all()
+    assert np.allclose(d["SUR_BRI"], counts / area) and np.allclose(d["COUNT_RATE"], counts / 2000)
+    assert np.allclose(d["ERR_COUNTS"], np.sqrt(counts)) and d["X"].tolist() == [4080, 4080, 4001]
+    assert (h["HDUCLAS1"], h["MTYPE1"], h["MFORM1"]) == ("HISTOGRAM", "sky", "X,Y")
+    assert np.allclose(d["Dec"][0] - 10.0, (30.5 - 40) * 1e-4, atol=1e-9)
+
+
+def test_image_as_binned_from_its_events(events: Path, tmp_path: Path) -> None:
+    run("dmcopy", f"{events}[bin x=4000:4200:1,y=4000:4200:1]", tmp_path / "i.fits")
+    for name in (events, tmp_path / "i.fits"):
+        out = tmp_path / f"{name.stem}_o.fits"
+        run("dmextract", f"{name}[bin sky=box(4100,4100,60,40)]", out, "opt=generic")
+    e, i = (fits.getdata(tmp_path / f"{n}_o.fits", 1)[0] for n in ("evt", "i"))
+    assert (e["COUNTS"], e["AREA"], e["RA"]) == (i["COUNTS"], i["AREA"], pytest.approx(i["RA"], abs=1e-9))
+
+
+@pytest.mark.parametrize(("unit", "time"), [("cm**2", 2000.0), ("", 2000.0), ("cm**2 s", 1.0), ("sec*cm**(2)", 1.0)])
+def test_image_with_background_and_exposure_maps(tmp_path: Path, unit: str, time: float) -> None:
+    data, other = make_image(tmp_path / "i.fits", 1), make_image(tmp_path / "b.fits", 2, EXPOSURE=8000.0)
+    maps = [make_image(tmp_path / f"{n}.map", k, BUNIT=unit) for n, k in (("e", 3), ("f", 4))]
+    image, background = (f"{tmp_path}/{n}.fits[bin sky=circle(4080,4110,{k})]" for n, k in (("i", 30), ("b", 40)))
+    run(
+        "dmextract", image, tmp_path / "o.fits", "opt=generic", f"bkg={background}", "bkgnorm=1.5",
+        f"exp={tmp_path}/e.map", f"bkgexp={tmp_path}/f.map",
+    )  # fmt: skip
+    d = fits.getdata(tmp_path / "o.fits", 1)[0]
+    r = np.hypot(*(c - v for c, v in zip(grid_of(data), (4080, 4110), strict=True)))
+    source, back = r <= 30, r <= 40
+    seen, bg_seen = maps[0][source].mean(), maps[1][back].mean()
+    factor = 1.5 * source.sum() / back.sum() * seen / bg_seen * (time / 8000 if time > 1 else 1)
+    net = data[source].sum() - factor * other[back].sum()
+    assert d["MEAN_SRC_EXP"] == pytest.approx(seen) and d["MEAN_BG_EXP"] == pytest.approx(bg_seen)
+    assert d["NET_COUNTS"] == pytest.approx(net) and d["BG_COUNTS"] == other[back].sum()
+    error = np.sqrt(data[source].sum() + factor**2 * other[back].sum())
+    assert d["FLUX"] == pytest.approx(net / seen / time) and d["FLUX_ERR"] == pytest.approx(error / seen / time)
+    assert d["SUR_FLUX"] == pytest.approx(net / seen / time / (4 * source.sum()))
+
+
+def test_pixels_left_out_of_an_image_have_no_area(tmp_path: Path) -> None:
+    data = make_image(tmp_path / "i.fits", 1).astype(np.float32)
+    with fits.open(tmp_path / "i.fits") as f:
+        data[:, :30] = np.nan
+        fits.PrimaryHDU(data, f[0].header).writeto(tmp_path / "n.fits")
+    x, y = grid_of(data)
+    inside = (np.hypot(x - 4080, y - 4110) <= 40) & (data == data)
+    (tmp_path / "hole.reg").write_text("circle(4090,4110,7)\n")
+    run("dmextract", f"{tmp_path}/n.fits[bin sky=circle(4080,4110,40)]", tmp_path / "o.fits", "opt=generic")
+    d = fits.getdata(tmp_path / "o.fits", 1)[0]
+    assert (d["COUNTS"], d["AREA"]) == (data[inside].sum(), 4 * inside.sum())
+    run(
+        "dmextract", f"{tmp_path}/i.fits[exclude sky=region({tmp_path}/hole.reg)][bin sky=circle(4090,4110,20)]",
+        tmp_path / "h.fits", "opt=generic",
+    )  # fmt: skip
+    d, r, data = (
+        fits.getdata(tmp_path / "h.fits", 1)[0],
+        np.hypot(x - 4090, y - 4110),
+        fits.getdata(tmp_path / "i.fits"),
+    )
+    ring = (r <= 20) & (r > 7)
+    assert (d["COUNTS"], d["AREA"]) == (data[ring].sum(), pytest.approx(4 * ring.sum()))
+
+
+def test_regions_off_the_image_are_rows_of_nothing(tmp_path: Path) -> None:
+    make_image(tmp_path / "i.fits", 1)
+    run(
+        "dmextract", f"{tmp_path}/i.fits[bin sky=circle(100,100,5)]", tmp_path / "o.fits", "opt=generic",
+        f"exp={tmp_path}/i.fits",
+    )  # fmt: skip
+    d = fits.getdata(tmp_path / "o.fits", 1)[0]
+    assert [d[k] for k in ("COUNTS", "AREA", "SUR_BRI", "MEAN_SRC_EXP", "FLUX")] == [0] * 5
+
+
+def test_errors_of_images(tmp_path: Path) -> None:
+    make_image(tmp_path / "i.fits", 1)
+    make_image(tmp_path / "s.fits", 1, BUNIT="cm**2 s")
+    image, region, out = tmp_path / "i.fits", f"{tmp_path}/i.fits[bin sky=circle(4080,4110,9)]", tmp_path / "o.fits"
+    for message, arguments in (
+        ("needs regions", [f"{image}[bin x=2]", "opt=generic"]),
+        ("needs regions", [f"{image}[bin sky=2]", "opt=ltc1"]),
+        ("give these too", [region, "opt=generic", f"bkgexp={image}"]),
+        ("differ in unit", [region, "opt=generic", f"bkg={region}", f"exp={image}", f"bkgexp={tmp_path}/s.fits"]),
+        ("no such file", [region, "opt=generic", f"exp={tmp_path}/no.fits"]),
+    ):
+        with pytest.raises(CiaopyError, match=message):
+            run("dmextract", arguments[0], out, *arguments[1:])
     assert not out.exists()
 
 
