@@ -10,9 +10,8 @@ mean over the pixel where the pixels of the sky grid are wider than those of the
   (whole ones for sky pixels of 2 chip pixels and more) and is laid on the sky through the exact projection. It differs
   from gathering by the interpolation in the lattice alone: at edges, by a fraction of what one bin adds.
 
-Further bands of the same chip cost little in the second way: where the ratio of a band to the first one is smooth, the
-sum is the first band's times the mean of that ratio over the dither (`ciaopy.exposure.band_ratio`); where it is not,
-the band is summed on its own.
+Several bands of one chip share the projections and the displacements; every band is summed on its own, so that its map
+is the same, bit by bit, whichever bands are made with it.
 """
 
 from __future__ import annotations
@@ -25,11 +24,10 @@ from numpy.typing import NDArray
 
 from ciaopy.errors import DataError
 from ciaopy.exposure.aspect_histogram import AspectHistogram
-from ciaopy.exposure.band_ratio import CELL, ratio_fields
 from ciaopy.exposure.grids import PixelGrid
 from ciaopy.exposure.instrument_map import InstrumentMap
 from ciaopy.exposure.projection import SkyView, apply
-from ciaopy.exposure.shifts import ShiftPlan, shifted_lattice
+from ciaopy.exposure.shifts import ShiftPlan, shifted_lattices
 from ciaopy.kernels import exposure as kernels
 from ciaopy.kernels import map_blocks
 
@@ -98,8 +96,6 @@ class _Target:
     sub: int
     xs: FloatArray
     ys: FloatArray
-    centre_x: FloatArray
-    centre_y: FloatArray
     matrix: FloatArray
 
     @property
@@ -120,7 +116,7 @@ def exposure_map(
     Parameters
     ----------
     maps : sequence of InstrumentMap
-        Same chip, same grid; put the one with the largest area first.
+        Same chip, same grid.
     histogram : AspectHistogram
         Of that chip (its good times).
     view : SkyView
@@ -195,7 +191,7 @@ def _target(
     sub = 1 if wide < 1.25 else int(np.ceil(wide - 0.05))
     part_x, part_y = grid.x.slice(columns.start, columns.stop), grid.y.slice(rows.start, rows.stop)
     fine = [type(a)(a.low, a.high, a.count * sub).centres() for a in (part_x, part_y)]
-    return _Target(rows, columns, sub, fine[0], fine[1], part_x.centres(), part_y.centres(), matrix)
+    return _Target(rows, columns, sub, fine[0], fine[1], matrix)
 
 
 def _jacobian(matrix: FloatArray, nx: int, ny: int) -> FloatArray:
@@ -229,53 +225,14 @@ def _gathered(
 def _shifted(
     maps: Sequence[InstrumentMap], histogram: AspectHistogram, plan: ShiftPlan, target: _Target, nproc: int | None
 ) -> tuple[Image32, ...]:
-    first = maps[0].data
     per_pixel = 2 if target.sub == 1 else 1
-    done: dict[int, Image32] = {0: _summed(first, histogram, plan, target, per_pixel, nproc)}
-    if len(maps) > 1:
-        smooth = ratio_fields(first, [m.data for m in maps[1:]], histogram, plan, nproc)
-        bands = [b + 1 for b, field in enumerate(smooth.fields) if field is not None]
-        fields = [field for field in smooth.fields if field is not None]
-        done.update(zip(bands, _scaled(done[0], fields, smooth.offset, target, nproc), strict=True))
-    for b, m in enumerate(maps):
-        if b not in done:
-            done[b] = _summed(m.data, histogram, plan, target, per_pixel, nproc)
-    return tuple(done[b] for b in range(len(maps)))
-
-
-def _summed(
-    data: Image32, histogram: AspectHistogram, plan: ShiftPlan, target: _Target, per_pixel: int, nproc: int | None
-) -> Image32:
-    """Return the sum of one band on the sky."""
-    lattice = shifted_lattice(data, histogram.duration, plan, per_pixel, nproc)
-    out = np.empty(target.shape, np.float32)
+    lattices = shifted_lattices([m.data for m in maps], histogram.duration, plan, per_pixel, nproc)
+    results = [np.empty(target.shape, np.float32) for _ in maps]
 
     def task(rows: slice) -> None:
         ys = target.ys[rows.start * target.sub : rows.stop * target.sub]
-        kernels.lay_on_sky(lattice, plan.margin, per_pixel, target.matrix, target.xs, ys, target.sub, out[rows])
+        for lattice, out in zip(lattices, results, strict=True):
+            kernels.lay_on_sky(lattice, plan.margin, per_pixel, target.matrix, target.xs, ys, target.sub, out[rows])
 
     map_blocks(task, target.shape[0], nproc, ROWS)
-    return out
-
-
-def _scaled(first: Image32, fields: list[Image32], offset: float, target: _Target, nproc: int | None) -> list[Image32]:
-    """Return the first band's map times the ratio of each further band."""
-    if not fields:
-        return []
-    ratios = np.stack(fields)
-    out = np.empty((len(fields), *target.shape), np.float32)
-
-    def task(rows: slice) -> None:
-        kernels.scale_on_sky(
-            first[rows],
-            ratios,
-            offset,
-            float(CELL),
-            target.matrix,
-            target.centre_x,
-            target.centre_y[rows],
-            out[:, rows],
-        )
-
-    map_blocks(task, target.shape[0], nproc, ROWS)
-    return list(out)
+    return tuple(results)

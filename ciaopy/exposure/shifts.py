@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from ciaopy.exposure.projection import apply
 from ciaopy.kernels import exposure as kernels
 from ciaopy.kernels import map_blocks
 
-__all__ = ["ShiftPlan", "shifted_lattice"]
+__all__ = ["ShiftPlan", "shifted_lattices"]
 
 FloatArray = NDArray[np.float64]
 Image32 = NDArray[np.float32]
@@ -75,15 +76,15 @@ class ShiftPlan:
         return q - u, r - v
 
 
-def shifted_lattice(
-    data: Image32, duration: FloatArray, plan: ShiftPlan, per_pixel: int, nproc: int | None = None
-) -> Image32:
-    """Return the sum of a map over all attitudes on a lattice in the plane of the map.
+def shifted_lattices(
+    maps: Sequence[Image32], duration: FloatArray, plan: ShiftPlan, per_pixel: int, nproc: int | None = None
+) -> list[Image32]:
+    """Return the sums of maps over all attitudes on a lattice in their plane; the displacements are computed once.
 
     Parameters
     ----------
-    data : float32 array, shape (ny, nx)
-        The map; constant within a pixel, 0 outside.
+    maps : sequence of float32 arrays, shape (ny, nx)
+        Constant within a pixel, 0 outside.
     duration : float64 array, shape (n,)
         Weight of every attitude.
     plan : ShiftPlan
@@ -95,14 +96,13 @@ def shifted_lattice(
 
     Returns
     -------
-    float32 array, shape ((ny + 2 margin) per_pixel, (nx + 2 margin) per_pixel)
-        Point l stands at the map position ``(l + 0.5) / per_pixel - margin``.
+    list of float32 arrays, shape ((ny + 2 margin) per_pixel, (nx + 2 margin) per_pixel)
+        Per map. Point l stands at the map position ``(l + 0.5) / per_pixel - margin``.
     """
     margin, (ny, nx) = plan.margin, plan.shape
-    padded = np.zeros((ny + 4 * margin, nx + 4 * margin), np.float32)
-    padded[2 * margin : 2 * margin + ny, 2 * margin : 2 * margin + nx] = data
+    padded = [np.pad(data, 2 * margin) for data in maps]
     rows, columns = ny + 2 * margin, nx + 2 * margin
-    lattice = np.empty((rows * per_pixel, columns * per_pixel), np.float32)
+    lattices = [np.empty((rows * per_pixel, columns * per_pixel), np.float32) for _ in maps]
     tiles = [(i, j) for i in range(0, rows, plan.tile) for j in range(0, columns, plan.tile)]
 
     def task(part: slice) -> None:
@@ -110,15 +110,15 @@ def shifted_lattice(
             height, width = min(plan.tile, rows - i), min(plan.tile, columns - j)
             du, dv = plan.displacements(j + width / 2 - margin, i + height / 2 - margin)
             out = np.empty((height, width), np.float32)
-            for pv in range(per_pixel):
-                for pu in range(per_pixel):
-                    down, right, weight = _whole(dv + (pv + 0.5) / per_pixel, du + (pu + 0.5) / per_pixel, duration)
-                    kernels.shifted_sum(padded, i + margin, j + margin, down, right, weight, out)
+            for pv, pu in np.ndindex(per_pixel, per_pixel):
+                down, right, weight = _whole(dv + (pv + 0.5) / per_pixel, du + (pu + 0.5) / per_pixel, duration)
+                for source, lattice in zip(padded, lattices, strict=True):
+                    kernels.shifted_sum(source, i + margin, j + margin, down, right, weight, out)
                     target = lattice[i * per_pixel + pv : (i + height) * per_pixel : per_pixel]
                     target[:, j * per_pixel + pu : (j + width) * per_pixel : per_pixel] = out
 
     map_blocks(task, len(tiles), nproc, 1)
-    return lattice
+    return lattices
 
 
 def _whole(

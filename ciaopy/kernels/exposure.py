@@ -114,25 +114,3 @@ def lay_on_sky(lattice, margin, per_pixel, matrix, xs, ys, sub, out):
                     if u >= 0.0 and u <= nx - 1 and v >= 0.0 and v <= ny - 1:
                         total += _bilinear(lattice, u, v)
             out[i, j] = total * share
-
-
-@njit(cache=True, nogil=True)
-def scale_on_sky(first, ratios, offset, cell, matrix, xs, ys, out):
-    """Fill ``out[b] = first * ratio_b`` at sky pixel centres, ratios (bands, ny, nx) given on cells of the chip plane.
-
-    Cell (i, j) has its centre at the map position ``(j + 0.5) cell - offset``.
-    """
-    for i in range(first.shape[0]):
-        y = ys[i]
-        for j in range(first.shape[1]):
-            if first[i, j] == 0.0:
-                for b in range(ratios.shape[0]):
-                    out[b, i, j] = 0.0
-                continue
-            x = xs[j]
-            w = 1.0 / (matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2])
-            q = (matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2]) * w
-            r = (matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2]) * w
-            u, v = (q + offset) / cell - 0.5, (r + offset) / cell - 0.5
-            for b in range(ratios.shape[0]):
-                out[b, i, j] = first[i, j] * _bilinear(ratios[b], u, v)

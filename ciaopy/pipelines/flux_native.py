@@ -75,7 +75,7 @@ class FluxBackend(NativeBackend):
 def make_exposure_maps(parameters: Sequence[ParameterSet], ws: Workspace) -> None:
     """Run mkexpmap for several instrument maps of one chip, the geometry computed once.
 
-    The band of the largest area leads: the ratios of the others to it are smooth.
+    Every band comes out as it would alone.
 
     Parameters
     ----------
@@ -96,13 +96,11 @@ def make_exposure_maps(parameters: Sequence[ParameterSet], ws: Workspace) -> Non
     plane = FocalPlane.from_header(header, geometry, name)
     frame = SkyFrame.from_header(header, geometry, name)
     sources = [read_instrument_map(p["instmapfile"], plane.detector, ws) for p in parameters]
-    order = sorted(range(len(sources)), key=lambda k: -float(sources[k][0].data.max()))
     grid = sky_grid(first["xygrid"], frame, ws)
-    maps = [sources[k][0] for k in order]
+    maps = [source for source, _ in sources]
     result = exposure_map(maps, histogram, SkyView(plane, frame), grid, nproc=ws.nproc)
     if result.method == "none":
         raise no_overlap(first["outfile"], first["xygrid"], maps[0].chip)
-    for band, k in enumerate(order):
-        par = parameters[k]
-        image = expmap_image(result, band, header, sources[k][1], frame, bool(par["normalize"]))
+    for band, (par, (_, own)) in enumerate(zip(parameters, sources, strict=True)):
+        image = expmap_image(result, band, header, own, frame, bool(par["normalize"]))
         ws.write(par["outfile"], image, par, par["clobber"])

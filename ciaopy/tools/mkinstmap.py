@@ -46,7 +46,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
 
         image.header["CALDBVER"] = CALDBVER
         ws.console.warn(
-            f"{detector.element}: embedded approximate calibration; the header says CALDBVER={CALDBVER}; "
+            f"embedded approximate calibration; the header says CALDBVER={CALDBVER}; "
             "for more exact areas set $CALDB to a Chandra CALDB"
         )
     for product in response.products:
