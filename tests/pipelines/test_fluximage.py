@@ -87,6 +87,14 @@ class TestImages:
             assert np.array_equal(counts, expected)
             assert (header["ENERGYLO"], header["ENERGYHI"]) == (low / 1000, high / 1000)
 
+    def test_a_band_alone_is_the_same_and_warns_once(self, full, tree, here, capfd):
+        assert flux(tree, "alone/", "bands=soft", FIELD) == 0
+        for kind in (".expmap", ".img", "_flux.img"):
+            name = f"soft_thresh{kind}" if kind != "_flux.img" else "soft_flux.img"
+            alone, company = image(here / "alone" / name)[0], image(full / name)[0]
+            assert alone.max() > 0 and np.array_equal(alone, company, equal_nan=True)
+        assert capfd.readouterr().err.count("embedded approximate calibration") <= 1
+
     def test_the_map_is_the_sum_of_its_chips(self, full):
         chips = sorted(p for p in full.glob("[0-9]_broad.expmap"))
         total, header = image(full / "broad.expmap")
@@ -328,6 +336,56 @@ class TestBadInput:
             h.writeto("asol.fits")
         text = fails(capsys, f"{tree}/primary/{EVT}", "o", "asolfile=asol.fits", FIELD)
         assert match in text and "asol.fits" in text
+
+    @pytest.mark.parametrize("key", ["DETNAM", "GRATING", "TSTART"])
+    def test_keywords_that_an_observation_needs(self, tree, here, capsys, key):
+        edited(tree, here, lambda h: h.remove(key))
+        text = fails(capsys, "evt.fits", "o", FIELD, *companions(tree))
+        assert key in text and "evt.fits" in text and "bug" not in text and not list(here.glob("o*"))
+
+    @pytest.mark.parametrize(
+        ("folder", "kind", "par"), [("primary", "bpix1", "badpixfile"), ("secondary", "msk1", "maskfile")]
+    )
+    def test_a_cycle_that_is_none(self, tree, here, capsys, folder, kind, par):
+        with fits.open(next((tree / folder).glob(f"*{kind}*"))) as h:
+            for b in h[1:]:
+                b.header["CYCLE"] = "Q"
+            h.writeto("odd.fits")
+        text = fails(capsys, f"{tree}/primary/{EVT}", "o", f"{par}=odd.fits", FIELD)
+        assert "CYCLE" in text and "Q" in text and "odd.fits" in text and not list(here.glob("o_*"))
+
+    def test_good_times_of_no_chip(self, tree, here, capsys):
+        with fits.open(tree / "primary" / EVT) as h:
+            h["EVENTS"].data = h["EVENTS"].data[::50].copy()
+            for b in h[1:]:
+                if b.name.startswith("GTI"):
+                    b.header.remove("CCD_ID", ignore_missing=True)
+            h.writeto("evt.fits")
+        text = fails(capsys, "evt.fits", "o", FIELD, *companions(tree))
+        assert "CCD_ID" in text and "GTI" in text and "evt.fits" in text and not list(here.glob("o*"))
+
+    def test_events_without_a_sky(self, tree, here, capsys):
+        edited(tree, here, lambda h: None)
+        whole = (here / "evt.fits").read_bytes()
+        assert whole.count(b"RA---TAN") == 1
+        (here / "evt.fits").write_bytes(whole.replace(b"RA---TAN", b"RA---XYZ"))
+        text = fails(capsys, "evt.fits", "o", FIELD, *companions(tree))
+        assert "evt.fits" in text and "RA---TAN" in text and not list(here.glob("o*"))
+
+    def test_an_output_that_cannot_be_replaced(self, tree, here, capsys, monkeypatch):
+        (here / "o_broad_flux.img").write_text("old")
+        access = os.access
+        monkeypatch.setattr(os, "access", lambda p, m: Path(p).name != "o_broad_flux.img" and access(p, m))
+        text = fails(capsys, f"{tree}/primary/{EVT}", "o", FIELD, "clobber=yes")
+        assert "o_broad_flux.img" in text and "cannot be replaced" in text
+        assert (here / "o_broad_flux.img").read_text() == "old"
+
+    def test_an_output_folder_that_cannot_be_written(self, tree, here, capsys, monkeypatch):
+        (here / "shut").mkdir()
+        access = os.access
+        monkeypatch.setattr(os, "access", lambda p, m: Path(p).name != "shut" and access(p, m))
+        text = fails(capsys, f"{tree}/primary/{EVT}", "shut/", FIELD)
+        assert "shut" in text and "cannot write" in text and not list((here / "shut").iterdir())
 
     def test_aspect_solutions_of_two_kinds(self, tree, here, capsys):
         source = next((tree / "primary").glob("*asol1*"))
