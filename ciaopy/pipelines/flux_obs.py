@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +14,7 @@ from ciaopy.engine.runner import run_recipe
 from ciaopy.errors import UserError
 from ciaopy.pipelines import fluximage
 from ciaopy.pipelines.flux_bands import Band, parse_bands
-from ciaopy.pipelines.flux_grid import AxisRange, SkyGrid
+from ciaopy.pipelines.flux_grid import AxisRange, SkyGrid, explicit_grid
 from ciaopy.pipelines.flux_inputs import Companions
 from ciaopy.pipelines.flux_names import Names
 from ciaopy.pipelines.flux_native import FluxBackend
@@ -34,7 +33,7 @@ from ciaopy.pipelines.mosaic_grid import (
 from ciaopy.pipelines.multi_ancillary import FileLists, gather_companions
 from ciaopy.pipelines.multi_fov import union_of_fields
 from ciaopy.pipelines.multi_obs import SAME_POINT, Member, find_members, separation
-from ciaopy.pipelines.reproject_obs import in_parallel, list_products, make_targets
+from ciaopy.pipelines.reproject_obs import check_clobber, in_parallel, list_products, output_targets
 
 if TYPE_CHECKING:
     from ciaopy.console import Console
@@ -89,10 +88,11 @@ def run(par: ParameterSet, ws: Workspace) -> MosaicResult:
     """
     ws.console.say(f"Running flux_obs (ciaopy {__version__})")
     check_parameters(par)
-    start = make_targets(par["outroot"]).start
-    members = find_members(par["infiles"], ws.console, ws)
-    companions = gather_companions(members, file_lists(par), ws.console, ws)
-    return make_mosaic(par, ws, members, companions, start)
+    with output_targets(par["outroot"]) as targets:
+        members = find_members(par["infiles"], ws.console, ws)
+        check_grid_and_bands(par, members, ws)
+        companions = gather_companions(members, file_lists(par), ws.console, ws)
+        return make_mosaic(par, ws, members, companions, targets.start)
 
 
 def check_parameters(par: ParameterSet) -> None:
@@ -115,6 +115,18 @@ def check_parameters(par: ParameterSet) -> None:
     fluximage._cut(par["expmapthresh"])
     fluximage._nproc(par)
     fluximage._tmpdir(par)
+
+
+def check_grid_and_bands(par: ParameterSet, members: Sequence[Member], ws: Workspace) -> tuple[Band, ...]:
+    """Return the bands, before any work; a grid given by the user is looked at too.
+
+    Raises
+    ------
+    UserError
+    """
+    if par["xygrid"].strip():
+        explicit_grid(par["xygrid"], ws)
+    return parse_bands(par["bands"], members[0].events.instrument)
 
 
 def file_lists(par: ParameterSet) -> FileLists:
@@ -274,28 +286,14 @@ def named_products(job: FluxJob, start: str) -> list[Path]:
 
 
 def check_outputs(paths: Sequence[Path], jobs: Sequence[FluxJob], clobber: bool) -> None:
-    """Refuse, before any work, to replace inputs, and files without clobber.
+    """Refuse, before any work, to replace inputs, and files without clobber: `paths`, and those of every observation.
 
     Raises
     ------
     UserError, OutputExistsError
     """
-    from ciaopy.errors import OutputExistsError
-
-    every = list(paths)
-    for job in jobs:
-        every += [*products(job), *intermediates(job)]
-    there = [p for p in dict.fromkeys(every) if p.exists()]
-    inputs = {Path(job.events.plain).resolve() for job in jobs}
-    for path in there:
-        if path.resolve() in inputs:
-            raise UserError(f"{path}: the output would overwrite an input; choose another outroot")
-    if there and not clobber:
-        names = ", ".join(p.name for p in there[:10]) + (f" and {len(there) - 10} more" if len(there) > 10 else "")
-        raise OutputExistsError(f"{names} exist in {there[0].absolute().parent}; set clobber=yes, or another outroot")
-    for path in there:
-        if not os.access(path, os.W_OK):
-            raise UserError(f"{path}: exists and cannot be replaced; change its permissions or outroot")
+    own = [p for job in jobs for p in (*products(job), *intermediates(job))]
+    check_clobber([*paths, *own], (job.events for job in jobs), clobber)
 
 
 def tell_plan(result: MosaicResult, console: Console) -> None:

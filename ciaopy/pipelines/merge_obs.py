@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ciaopy import __version__
-from ciaopy.pipelines.flux_bands import parse_bands
 from ciaopy.pipelines.flux_inputs import open_events
 from ciaopy.pipelines.flux_obs import (
     MosaicResult,
+    check_grid_and_bands,
     check_outputs,
     check_parameters,
     file_lists,
@@ -27,7 +27,7 @@ from ciaopy.pipelines.reproject_obs import (
     Links,
     Reprojected,
     check_clobber,
-    make_targets,
+    output_targets,
     reference_point,
     reproject_all,
     warn_of_differences,
@@ -57,23 +57,24 @@ def run(par: ParameterSet, ws: Workspace) -> MergedMosaic:
     """
     ws.console.say(f"Running merge_obs (ciaopy {__version__})")
     check_parameters(par)
-    targets = make_targets(par["outroot"])
-    members = find_members(par["infiles"], ws.console, ws, all_columns=True)
-    companions = gather_companions(members, file_lists(par), ws.console, ws)
-    summarize(members, ws.console)
-    reprojected = Reprojected(reference_point(par["refcoord"], members, ws), members)
-    wanted = [*(targets.events(m) for m in members), targets.merged]
-    check_clobber(wanted, members, par["clobber"])
-    bands = parse_bands(par["bands"], members[0].events.instrument)
-    jobs = make_jobs(par, members, companions, bands, targets.start, Path())
-    check_outputs(named_products(jobs[0], targets.start), jobs, par["clobber"])
-    links = Links(par, members, FileLists(aspect=par["asolfiles"]), ws, active=False)
-    reproject_all(par, members, targets, reprojected, ws, links, merge=True, fields=False)
-    moved = [
-        replace(m, events=open_events(str(path), ws.console, ws), point=reprojected.point)
-        for m, path in zip(members, reprojected.events, strict=True)
-    ]
-    mosaic = make_mosaic(par, ws, moved, companions, targets.start)
+    with output_targets(par["outroot"]) as targets:
+        members = find_members(par["infiles"], ws.console, ws, all_columns=True)
+        bands = check_grid_and_bands(par, members, ws)
+        reprojected = Reprojected(reference_point(par["refcoord"], members, ws), members)
+        companions = gather_companions(members, file_lists(par), ws.console, ws)
+        jobs = make_jobs(par, members, companions, bands, targets.start, Path())
+        check_clobber(
+            [*(targets.events(m) for m in members), targets.merged], (m.events for m in members), par["clobber"]
+        )
+        check_outputs(named_products(jobs[0], targets.start), jobs, par["clobber"])
+        summarize(members, ws.console)
+        links = Links(par, members, FileLists(aspect=par["asolfiles"]), ws, active=False)
+        reproject_all(par, members, targets, reprojected, ws, links, merge=True, fields=False)
+        moved = [
+            replace(m, events=open_events(str(path), ws.console, ws), point=reprojected.point)
+            for m, path in zip(members, reprojected.events, strict=True)
+        ]
+        mosaic = make_mosaic(par, ws, moved, companions, targets.start)
     for path in reprojected.products:
         ws.console.say(f"     {path}")
     warn_of_differences(members, ws.console)

@@ -92,7 +92,7 @@ def find_members(text: str, console: Console, ws: Workspace, all_columns: bool =
             member = _open(name, ws)
             _check(member, members, all_columns)
         except CiaopyError as problem:
-            console.say(f"Skipping {name}: {problem}", 1)
+            console.say(f"Skipping {name}: {str(problem).removeprefix(f'{name}: ')}", 1)
             continue
         members.append(member)
     if not members:
@@ -121,7 +121,7 @@ def _files(entry: str, console: Console) -> list[str]:
             for name in found:
                 console.say(f"Found {name}", 1)
             return found
-    console.say(f"Skipping {entry}: it holds no event file (*evt*), also not in repro/ and primary/", 1)
+    console.say(f"Skipping {folder}: it holds no event file (*evt*), also not in repro/ and primary/", 1)
     return []
 
 

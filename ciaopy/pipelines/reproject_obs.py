@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -16,7 +17,7 @@ from ciaopy.console import Console
 from ciaopy.datamodel.workspace import Workspace
 from ciaopy.engine.native import bind
 from ciaopy.engine.run import load_tool
-from ciaopy.errors import CiaopyError, UserError
+from ciaopy.errors import CiaopyError, OutputExistsError, UserError
 from ciaopy.pipelines.flux_names import split_outroot
 from ciaopy.pipelines.merge_events import merge_events
 from ciaopy.pipelines.multi_ancillary import FileLists
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from astropy.io.fits import Header
 
     from ciaopy.param import ParameterSet
+    from ciaopy.pipelines.flux_inputs import FluxEvents
 
 T = TypeVar("T")
 
@@ -103,20 +105,23 @@ def run(par: ParameterSet, ws: Workspace) -> Reprojected:
         No usable observations, no common point, products that exist, files that cannot be read or written.
     """
     ws.console.say(f"Running reproject_obs (ciaopy {__version__})")
-    targets = make_targets(par["outroot"])
-    members = find_members(par["infiles"], ws.console, ws, all_columns=False)
-    result = Reprojected(reference_point(par["refcoord"], members, ws), members)
-    wanted = [targets.events(m) for m in members] + [targets.fov(m) for m in members] + [targets.merged_fov]
-    check_clobber([*wanted, *([targets.merged] if par["merge"] else [])], members, par["clobber"])
-    links = Links(par, members, FileLists(aspect=par["asolfiles"]), ws)
-    reproject_all(par, members, targets, result, ws, links, merge=par["merge"])
+    with output_targets(par["outroot"]) as targets:
+        members = find_members(par["infiles"], ws.console, ws, all_columns=False)
+        result = Reprojected(reference_point(par["refcoord"], members, ws), members)
+        wanted = [targets.events(m) for m in members] + [targets.fov(m) for m in members] + [targets.merged_fov]
+        check_clobber(
+            [*wanted, *([targets.merged] if par["merge"] else [])], (m.events for m in members), par["clobber"]
+        )
+        links = Links(par, members, FileLists(aspect=par["asolfiles"]), ws)
+        reproject_all(par, members, targets, result, ws, links, merge=par["merge"])
     list_products(result.products, ws.console)
     warn_of_differences(members, ws.console)
     return result
 
 
-def make_targets(outroot: str) -> Targets:
-    """Return the names for an `outroot`; its folder is made.
+@contextmanager
+def output_targets(outroot: str) -> Iterator[Targets]:
+    """Give the names for an `outroot`; its folder is made, and taken away again if an error leaves it empty.
 
     Raises
     ------
@@ -125,15 +130,21 @@ def make_targets(outroot: str) -> Targets:
     """
     if not outroot.strip():
         raise UserError("outroot is empty; give the start of the output names, such as mosaic/")
-    folder, head = split_outroot(outroot)
-    if folder:
-        try:
-            Path(folder).mkdir(exist_ok=True)
-        except OSError as problem:
-            raise UserError(f"{folder}: the output folder cannot be made ({problem.strerror})") from problem
-        if not os.access(folder, os.W_OK):
-            raise UserError(f"{folder}: the output folder cannot be written to")
-    return Targets(folder + head)
+    start, head = split_outroot(outroot)
+    folder = Path(start or ".")
+    is_new = not folder.exists()
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as problem:
+        raise UserError(f"{start}: the output folder cannot be made ({problem.strerror})") from problem
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"{start}: the output folder cannot be written to")
+    try:
+        yield Targets(start + head)
+    except BaseException:
+        if is_new and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
 
 
 def reference_point(text: str, members: Sequence[Member], ws: Workspace) -> tuple[float, float]:
@@ -146,26 +157,24 @@ def reference_point(text: str, members: Sequence[Member], ws: Workspace) -> tupl
     return point
 
 
-def check_clobber(paths: Sequence[Path], members: Sequence[Member], clobber: bool) -> None:
+def check_clobber(paths: Iterable[Path], events: Iterable[FluxEvents], clobber: bool) -> None:
     """Refuse, before any work, to replace inputs, and products without clobber.
 
     Raises
     ------
     UserError, OutputExistsError
     """
-    from ciaopy.errors import OutputExistsError
-
-    inputs = {Path(m.events.plain).resolve() for m in members}
-    for path in paths:
+    there = [p for p in dict.fromkeys(paths) if p.exists()]
+    inputs = {Path(e.plain).resolve() for e in events}
+    for path in there:
         if path.resolve() in inputs:
             raise UserError(f"{path}: the output would overwrite an input; choose another outroot")
-    there = [p for p in paths if p.exists()]
     if there and not clobber:
-        names = ", ".join(p.name for p in there)
+        names = ", ".join(p.name for p in there[:10]) + (f" and {len(there) - 10} more" if len(there) > 10 else "")
         raise OutputExistsError(f"{names} exist in {there[0].absolute().parent}; set clobber=yes, or another outroot")
     for path in there:
         if not os.access(path, os.W_OK):
-            raise UserError(f"{path}: exists and cannot be written to")
+            raise UserError(f"{path}: exists and cannot be replaced; change its permissions or outroot")
 
 
 def reproject_all(

@@ -404,7 +404,7 @@ def test_refusals(sky, tmp_path):
     refused("flux_obs", UserError, "no such file", good, root, "badpixfiles=nosuch.fits")
     refused("flux_obs", UserError, "xygrid=1:2", good, root, "xygrid=1:2")
     refused("flux_obs", NoDataError, "no observation has events", good, root, "xygrid=10:20:1,10:20:1")
-    assert not list((tmp_path / "r").iterdir())
+    assert not (tmp_path / "r").exists()
 
 
 def test_missing_companions(sky, tmp_path):
@@ -517,3 +517,52 @@ def test_psf_merging():
     weights = np.array([[1, 9, 0, 1], [1, 0, 2, 1], [2, 9, 2, 1]], float)
     by_map = merge_stack(stack, "expmap", weights)
     assert by_map[[0, 2]] == pytest.approx([15 / 4, 7.5]) and np.isnan(by_map[[1, 3]]).all()
+
+
+# --- refused before any work ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("merge_obs", ["bands=nonsense"], "nonsense"),
+        ("merge_obs", ["bands=broad", "xygrid=bad"], "xygrid"),
+        ("merge_obs", ["bands=broad", "refcoord=400 95"], "not a position"),
+        ("flux_obs", ["bands=zz"], "zz"),
+        ("flux_obs", ["bands=broad", "xygrid=1:2"], "xygrid"),
+        ("reproject_obs", ["refcoord=1 2 3"], "neither a position"),
+    ],
+)
+def test_refused_before_any_work(sky, tmp_path, monkeypatch, name, arguments, message):
+    """Nothing is reprojected, no table of the observations is printed, no empty folder stays behind."""
+    monkeypatch.chdir(tmp_path)
+    par = open_parameters(name, [infiles(sky), f"outroot={tmp_path}/new/x", *arguments, "mode=h"], mode="h")
+    out = io.StringIO()
+    with pytest.raises(UserError, match=message):
+        run_tool(par, Console(1, out, out))
+    assert "Reprojecting" not in out.getvalue() and "Obsid" not in out.getvalue()
+    assert not (tmp_path / "new").exists()
+
+
+def test_folders_that_were_there_stay(sky, tmp_path):
+    (tmp_path / "old").mkdir()
+    with pytest.raises(UserError, match="nonsense"):
+        tool("merge_obs", infiles(sky), f"outroot={tmp_path}/old/x", "bands=nonsense")
+    assert list((tmp_path / "old").iterdir()) == []
+
+
+def test_skipped_files_are_named_once(tmp_path):
+    out = io.StringIO()
+    par = open_parameters("merge_obs", ["infiles=none.fits", f"outroot={tmp_path}/n/", "bands=broad"], mode="h")
+    with pytest.raises(DataError, match="none of the 1 files"):
+        run_tool(par, Console(1, out, out))
+    assert "Skipping none.fits: no such file" in out.getvalue() and not (tmp_path / "n").exists()
+
+
+def test_folder_with_a_filter_is_skipped(sky, tmp_path):
+    """As in CIAO: filters belong to files."""
+    out = io.StringIO()
+    par = open_parameters("reproject_obs", [f"infiles={sky / OBSIDS[0]}[ccd_id=2]", f"outroot={tmp_path}/f/"], mode="h")
+    with pytest.raises(DataError, match="none of the 1 files"):
+        run_tool(par, Console(1, out, out))
+    assert "is a folder, not a FITS file" in out.getvalue() and not (tmp_path / "f").exists()

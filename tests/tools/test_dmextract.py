@@ -150,7 +150,7 @@ def make_image(path: Path, seed: int, *, step: float = 2.0, **keys: object) -> n
 def grid_of(data: np.ndarray, step: float = 2.0) -> tuple[np.ndarray, np.ndarray]:
     """Return the physical coordinates of the pixel centres of `make_image`."""
     y, x = np.indices(data.shape)
-    return 4000 + (x + 0.5) * step, 4050 + (y + 0.5) * step
+    return np.asarray(4000 + (x + 0.5) * step), np.asarray(4050 + (y + 0.5) * step)
 
 
 def test_profile_of_an_image(tmp_path: Path) -> None:
