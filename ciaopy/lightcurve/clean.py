@@ -71,14 +71,15 @@ def lc_clean(
             f"{curve.name}: no rate lies between {limits[0]:.6g} and {limits[1]:.6g} count/s "
             f"(rates are {rates.min():.6g} to {rates.max():.6g}); give mean, or a larger scale"
         )
+    found = QuietTimes(good, limits, float(np.mean(curve.rate[good])), None, "lc_clean")
     share = count / int(np.count_nonzero(valid))
     if share < minfrac:
         raise TooFewGoodError(
             f"{curve.name}: only {share:.3g} of the bins are between {limits[0]:.6g} and {limits[1]:.6g} count/s, "
             f"and minfrac is {minfrac:g}; give mean, a larger scale or a smaller minfrac",
-            QuietTimes(good, limits, float(np.mean(curve.rate[good])), None, "lc_clean"),
+            found,
         )
-    return QuietTimes(good, limits, float(np.mean(curve.rate[good])), None, "lc_clean")
+    return found
 
 
 class TooFewGoodError(NoDataError):

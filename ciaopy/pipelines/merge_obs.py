@@ -69,7 +69,7 @@ def run(par: ParameterSet, ws: Workspace) -> MergedMosaic:
         check_outputs(named_products(jobs[0], targets.start), jobs, par["clobber"])
         summarize(members, ws.console)
         links = Links(par, members, FileLists(aspect=par["asolfiles"]), ws, active=False)
-        reproject_all(par, members, targets, reprojected, ws, links, merge=True, fields=False)
+        reproject_all(par, targets, reprojected, ws, links, merge=True)
         moved = [
             replace(m, events=open_events(str(path), ws.console, ws), point=reprojected.point)
             for m, path in zip(members, reprojected.events, strict=True)

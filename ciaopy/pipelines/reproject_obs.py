@@ -113,7 +113,7 @@ def run(par: ParameterSet, ws: Workspace) -> Reprojected:
             [*wanted, *([targets.merged] if par["merge"] else [])], (m.events for m in members), par["clobber"]
         )
         links = Links(par, members, FileLists(aspect=par["asolfiles"]), ws)
-        reproject_all(par, members, targets, result, ws, links, merge=par["merge"])
+        reproject_all(par, targets, result, ws, links, merge=par["merge"])
     list_products(result.products, ws.console)
     warn_of_differences(members, ws.console)
     return result
@@ -178,16 +178,10 @@ def check_clobber(paths: Iterable[Path], events: Iterable[FluxEvents], clobber: 
 
 
 def reproject_all(
-    par: ParameterSet,
-    members: Sequence[Member],
-    targets: Targets,
-    result: Reprojected,
-    ws: Workspace,
-    links: Links,
-    merge: bool,
-    fields: bool = True,
+    par: ParameterSet, targets: Targets, result: Reprojected, ws: Workspace, links: Links, merge: bool
 ) -> None:
-    """Make reprojected events (and fields of view, unless `fields` is false) of all observations, and merged files."""
+    """Make the reprojected events of all observations, and the merged ones; fields of view where links are made."""
+    members = result.members
     ws.console.say(f"Reprojecting {len(members)} event file{'s' if len(members) > 1 else ''}")
 
     def move(member: Member, own: Workspace) -> dict[str, Range]:
@@ -199,11 +193,11 @@ def reproject_all(
     for member, own_range in zip(members, ranges, strict=True):
         finish_events(targets.events(member), common if merge else own_range, links.link(member, targets), par)
     result.events = [targets.events(m) for m in members]
-    if fields:
+    if links.active:
         in_parallel(lambda m, own: make_fov(m, targets, links, own), members, ws)
         result.fields = [targets.fov(m) for m in members]
         union_of_fields(result.fields, targets.merged_fov, ws, par)
-    result.products = [*result.events, *result.fields, *([targets.merged_fov] if fields else []), *links.made]
+    result.products = [*result.events, *result.fields, *([targets.merged_fov] if links.active else []), *links.made]
     if merge:
         ws.console.say(f"Merging {len(members)} event file{'s' if len(members) > 1 else ''}")
         dropped = ("pi",) if len({m.pi_range for m in members}) > 1 and members[0].events.instrument == "HRC" else ()
@@ -307,7 +301,7 @@ class Links:
         Aspect solutions given by the user.
     ws : Workspace
     active : bool
-        Make links; merge_obs makes none.
+        Make links, and fields of view beside the events; merge_obs has no use for them.
     """
 
     def __init__(
