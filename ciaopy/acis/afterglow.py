@@ -78,13 +78,6 @@ class Frames:
     def __len__(self) -> int:
         return len(self.expno)
 
-    def index(self, expno: NDArray[np.integer]) -> NDArray[np.int64]:
-        """Return the position of each exposure number, -1 where it is not among the frames."""
-        if not len(self):
-            return np.full(len(expno), -1, np.int64)
-        k = np.minimum(np.searchsorted(self.expno, expno), len(self) - 1)
-        return np.where(self.expno[k] == expno, k, -1).astype(np.int64)
-
 
 @dataclass(frozen=True)
 class _Sorted:
