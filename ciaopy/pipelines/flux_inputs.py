@@ -300,7 +300,8 @@ def _within_columns(
     return pairs[0], pairs[1]
 
 
-def _there(path: Path) -> bool:
+def is_there(path: Path) -> bool:
+    """Return True where the file is there, plain or with `.gz`."""
     return path.is_file() or path.with_name(path.name + ".gz").is_file()
 
 
@@ -311,7 +312,7 @@ def look_up(value: str, folder: Path) -> list[str] | None:
         if name == "NONE":
             paths.append(name)
             continue
-        place = next((folder / p / name for p in SEARCHED if _there(folder / p / name)), None)
+        place = next((folder / p / name for p in SEARCHED if is_there(folder / p / name)), None)
         if place is None:
             return None
         paths.append(str(place.parent.resolve() / place.name) if ".." in place.parts else str(place))
@@ -386,7 +387,7 @@ class Finder:
         if text:
             names = build(text)
             for name in names:
-                if not _there(Path(name.partition("[")[0])):
+                if not is_there(Path(name.partition("[")[0])):
                     raise UserError(f"asolfile: {name}: no such file")
         else:
             value = self.events.key("ASOLFILE")
@@ -478,7 +479,7 @@ class Finder:
             self.console.warn(f"no {kind} is used: {consequence}")
             return "NONE"
         if text:
-            if not _there(Path(text.partition("[")[0])):
+            if not is_there(Path(text.partition("[")[0])):
                 raise UserError(f"{parameter}: {text}: no such {kind}")
             return text
         value = self.events.key(keyword)
@@ -510,7 +511,7 @@ class Finder:
             raise DataError(f"{name}: CYCLE={cycle}: expected blank, P or S")
         own = self.events.id
         other = str(header["OBS_ID"]).strip()
-        same = _bare(other) == _bare(own.obsid) and (not own.cycle or cycle == own.cycle)
+        same = bare_obsid(other) == bare_obsid(own.obsid) and (not own.cycle or cycle == own.cycle)
         if not same:
             raise DataError(
                 f"{name}: the {kind} is of ObsID {other}{' ' + cycle if own.cycle else ''}, the events are of "
@@ -518,7 +519,8 @@ class Finder:
             )
 
 
-def _bare(obsid: str) -> str:
+def bare_obsid(obsid: str) -> str:
+    """Return an observation number without leading zeros."""
     return re.sub(r"^0+(?=\d)", "", obsid)
 
 

@@ -112,9 +112,9 @@ def check_parameters(par: ParameterSet) -> None:
     width = par["binsize"]
     if width is not None and not width > 0:
         raise UserError(f"binsize={width:g}: the size of a pixel must be above 0")
-    fluximage._cut(par["expmapthresh"])
-    fluximage._nproc(par)
-    fluximage._tmpdir(par)
+    fluximage.exposure_cut(par["expmapthresh"])
+    fluximage.thread_count(par)
+    fluximage.temporary_folder(par)
 
 
 def check_grid_and_bands(par: ParameterSet, members: Sequence[Member], ws: Workspace) -> tuple[Band, ...]:
@@ -143,8 +143,8 @@ def make_mosaic(
     bands = parse_bands(par["bands"], members[0].events.instrument)
     for band in bands:
         console.say(f"{members[0].events.instrument} {band.describe}")
-    threads = fluximage._nproc(par)
-    with tempfile.TemporaryDirectory(prefix=f"ciaopy-{par.tool}-", dir=fluximage._tmpdir(par)) as scratch:
+    threads = fluximage.thread_count(par)
+    with tempfile.TemporaryDirectory(prefix=f"ciaopy-{par.tool}-", dir=fluximage.temporary_folder(par)) as scratch:
         jobs = make_jobs(par, members, companions, bands, start, Path(scratch))
         jobs = with_backgrounds(par, jobs, console)
         for job in jobs:
@@ -184,7 +184,7 @@ def make_jobs(
     work: Path,
 ) -> list[FluxJob]:
     """Return what fluximage would do for every observation; the grid comes later."""
-    cut = fluximage._cut(par["expmapthresh"])
+    cut = fluximage.exposure_cut(par["expmapthresh"])
     jobs = []
     for member, files in zip(members, companions, strict=True):
         jobs.append(
@@ -222,7 +222,7 @@ def _recorded(par: ParameterSet, member: Member, files: Companions, start: str) 
 
 def with_backgrounds(par: ParameterSet, jobs: list[FluxJob], console: Console) -> list[FluxJob]:
     """Return the jobs with their HRC-I backgrounds; those without one are dropped where others have one."""
-    found: list[Background | None] = [fluximage._background(par, job.events, console) for job in jobs]
+    found: list[Background | None] = [fluximage.background_for(par, job.events, console) for job in jobs]
     if not any(found):
         return jobs
     for job, background in zip(jobs, found, strict=True):

@@ -86,7 +86,9 @@ def run(par: ParameterSet, ws: Workspace, options: RunOptions | None = None) -> 
     options = options or RunOptions()
     console = ws.console
     console.say(f"Running {PROGRAM}", 1)
-    with tempfile.TemporaryDirectory(prefix="ciaopy-fluximage-", dir=_tmpdir(par) if _early(par) else None) as work:
+    with tempfile.TemporaryDirectory(
+        prefix="ciaopy-fluximage-", dir=temporary_folder(par) if _early(par) else None
+    ) as work:
         job = _job(par, ws, Path(work), options)
         steps = recipe(job)
         if options.plan:
@@ -95,7 +97,7 @@ def run(par: ParameterSet, ws: Workspace, options: RunOptions | None = None) -> 
         pictures = _pictures(job) if par["preview"] else {}
         _check_outputs(job, list(pictures))
         console.say("", 1)
-        workers = _nproc(par)
+        workers = thread_count(par)
         console.say(f"Running with {workers} processors" if workers > 1 else "Running on one processor", 1)
         run_space = Workspace(console, workers)
         result = _result(job)
@@ -114,11 +116,11 @@ def _early(par: ParameterSet) -> bool:
         raise UserError("infile is empty; give an event file or the folder of an observation")
     if not par["bands"].strip():
         raise UserError("bands is empty; give names (broad, csc, ...), ranges lo:hi:effective in keV, or weights files")
-    _nproc(par)
+    thread_count(par)
     return True
 
 
-def _tmpdir(par: ParameterSet) -> Path:
+def temporary_folder(par: ParameterSet) -> Path:
     """Return the folder of temporary files.
 
     Raises
@@ -137,7 +139,7 @@ def _tmpdir(par: ParameterSet) -> Path:
     return folder
 
 
-def _nproc(par: ParameterSet) -> int:
+def thread_count(par: ParameterSet) -> int:
     """Return the number of threads: all for INDEF, at most all; negative ones are taken off.
 
     Raises
@@ -166,13 +168,13 @@ def _job(par: ParameterSet, ws: Workspace, work: Path, options: RunOptions) -> F
         console.say(f"{events.instrument} {band.describe}", 1)
     grid = _explicit(par, events, ws)
     files = Finder(events, console, ws).gather(par["asolfile"], par["badpixfile"], par["maskfile"], par["dtffile"])
-    cut = _cut(par["expmapthresh"])
+    cut = exposure_cut(par["expmapthresh"])
     psfecf = par["psfecf"]
     if psfecf is not None and not 0 < psfecf <= 1:
         raise UserError(f"psfecf={psfecf:g}: a fraction above 0 and up to 1 is needed, or INDEF for no map")
     if not options.plan:
         _make_folder(folder)
-    background = _background(par, events, console)
+    background = background_for(par, events, console)
     chips = events.chips_inside(grid.filter, ws) if grid is not None else events.chips
     if not chips:
         assert grid is not None
@@ -229,7 +231,7 @@ def _binsize(par: ParameterSet, instrument: str) -> float:
     return float(width)
 
 
-def _cut(text: str) -> str:
+def exposure_cut(text: str) -> str:
     """Return the threshold as dmimgthresh takes it, blank for none."""
     from ciaopy.datamodel.thresholds import parse_cut
 
@@ -253,7 +255,7 @@ def _make_folder(folder: str) -> None:
         raise UserError(f"{place}: cannot create the output folder ({e.strerror})") from e
 
 
-def _background(par: ParameterSet, events: FluxEvents, console: Console) -> Background | None:
+def background_for(par: ParameterSet, events: FluxEvents, console: Console) -> Background | None:
     """Return the HRC-I background to take off, None where there is none or nobody wants it."""
     if events.detector != "HRC-I" or par["background"] == "none":
         return None

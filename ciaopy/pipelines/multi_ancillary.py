@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ciaopy.errors import CiaopyError, DataError, UserError
-from ciaopy.pipelines.flux_inputs import Companions, Finder, _bare, _there, look_up
+from ciaopy.pipelines.flux_inputs import Companions, Finder, bare_obsid, is_there, look_up
 from ciaopy.stack import build
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _identity(name: str, parameter: str) -> Header:
     from ciaopy.fits import open_fits
 
     plain = name.partition("[")[0]
-    if not _there(Path(plain)):
+    if not is_there(Path(plain)):
         raise UserError(f"{parameter}: {name}: no such file")
     try:
         with open_fits(plain) as file:
@@ -149,7 +149,7 @@ def _identity(name: str, parameter: str) -> Header:
 def _is_of(header: Header, member: Member, parameter: str) -> bool:
     """True if a file is of an observation: ObsID, and cycle and pointing where they count (aspect: of both cycles)."""
     own = member.events.id
-    if _bare(str(header["OBS_ID"]).strip()) != _bare(own.obsid):
+    if bare_obsid(str(header["OBS_ID"]).strip()) != bare_obsid(own.obsid):
         return False
     cycle = str(header.get("CYCLE", "")).strip().upper()
     if own.cycle and parameter != "asolfiles" and cycle != own.cycle:
