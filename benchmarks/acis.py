@@ -104,7 +104,6 @@ def run_tool(folder: Path, threads: int) -> float:
 
 def process_columns(folder: Path, threads: int) -> float:
     """Process columns that are in memory; seconds."""
-    from ciaopy.acis.event_definition import parse_event_definition
     from ciaopy.acis.gain import gain_tables
     from ciaopy.acis.observing_mode import ObservingMode
     from ciaopy.acis.process import Calibration, Observation, Options, process_events
@@ -112,6 +111,7 @@ def process_columns(folder: Path, threads: int) -> float:
     from ciaopy.caldb import lite
     from ciaopy.coords import AspectSolution, EventTransform, FocalPlane, SkyFrame
     from ciaopy.datamodel import Workspace
+    from ciaopy.events.event_definition import parse_event_definition
 
     table = Workspace().read(folder / "evt1.fits")
     columns = {k: c.data for k, c in table.columns.items()}

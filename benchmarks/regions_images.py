@@ -8,11 +8,11 @@ from functools import partial
 
 import numpy as np
 
-from ciaopy.datamodel.expressions import parse_expression
+from ciaopy.analysis.regridding import Motion, parse_bins, regrid
+from ciaopy.analysis.smoothing import filter_images
+from ciaopy.analysis.statistics import statistics
 from ciaopy.datamodel.regions import parse_region
-from ciaopy.datamodel.regridding import Motion, parse_bins, regrid
-from ciaopy.datamodel.smoothing import filter_images
-from ciaopy.datamodel.statistics import statistics
+from ciaopy.datamodel.syntax.expressions import parse_expression
 
 POINTS = 5_000_000
 

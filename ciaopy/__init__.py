@@ -1,13 +1,14 @@
 """ciaopy: Chandra X-ray data reduction with CIAO's commands, parameters and products, done natively.
 
-Importing the package is cheap: numerical libraries are loaded by the function that needs them.
+Importing the package is cheap: a public name is loaded by its first use.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from ciaopy.version import __version__
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import read
@@ -15,15 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Image", "Table", "__version__", "read"]
 
+#: The room whose face has a public name.
+_HOMES = {"Image": "ciaopy.fits", "Table": "ciaopy.fits", "read": "ciaopy.datamodel"}
+
 
 def __getattr__(name: str) -> Any:
-    """Load the public names of the data model on first use."""
-    if name == "read":
-        from ciaopy.datamodel import read
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
 
-        return read
-    if name in {"Table", "Image"}:
-        from ciaopy import fits
 
-        return getattr(fits, name)
-    raise AttributeError(f"module 'ciaopy' has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return sorted(__all__)

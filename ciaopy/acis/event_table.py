@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ciaopy.acis.event_definition import DefinedColumn
 from ciaopy.coords import SkyFrame
+from ciaopy.events.event_definition import DefinedColumn
 from ciaopy.fits.blocks import Array, Column, Table, Vector
 
 if TYPE_CHECKING:

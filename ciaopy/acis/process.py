@@ -17,19 +17,19 @@ from ciaopy.acis import continuous_clocking as cc
 from ciaopy.acis.chip_tables import CurveTables
 from ciaopy.acis.cti import CtiRules, CtiTables, adjust_islands
 from ciaopy.acis.event_block import EventBlock
-from ciaopy.acis.event_definition import DefinedColumn
 from ciaopy.acis.event_status import BadPixelMap, flag_bad_pixels, flag_bad_positions
 from ciaopy.acis.gain import energies, pi_channels, round_pulse_heights, subtract_drift
 from ciaopy.acis.grades import ASCA_GRADES
 from ciaopy.acis.observing_mode import ObservingMode
 from ciaopy.acis.pulse_height import grade_islands, split_array
-from ciaopy.acis.random_numbers import event_keys
 from ciaopy.acis.recalibration import Recipe
 from ciaopy.acis.subpixel import Shift, charge_centroids, energy_dependent_shift, random_shift
 from ciaopy.acis.very_faint import flag_very_faint
 from ciaopy.caldb.products_acis import GradeImages, SubPixel
 from ciaopy.coords import EventTransform, acis_event_positions
 from ciaopy.errors import DataError
+from ciaopy.events.event_definition import DefinedColumn
+from ciaopy.events.random_numbers import event_keys
 from ciaopy.fits.blocks import Array
 from ciaopy.kernels import BLOCK_ROWS, map_blocks
 

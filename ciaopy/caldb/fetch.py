@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from ciaopy.caldb.config import ConfigEntry, read_config
-from ciaopy.caldb.download import Mirror, Progress, Silent, download
 from ciaopy.caldb.index import read_index
 from ciaopy.caldb.observation import observation_products
 from ciaopy.caldb.query import Caldb
 from ciaopy.caldb.version import VERSION_FILE
 from ciaopy.errors import CalibrationError
+from ciaopy.transfer.download import Mirror, Progress, Silent, download
 
 __all__ = ["PARTIAL_NOTE", "FetchReport", "default_folder", "fetch", "is_partial"]
 

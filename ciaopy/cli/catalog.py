@@ -1,8 +1,8 @@
 """Which tools there are: their parameter files, their modules, their one-line descriptions.
 
-Nothing is imported to find out: a tool is implemented if `ciaopy/tools/NAME.py` or `ciaopy/pipelines/NAME.py` exists,
-and its description is the first line of that module's docstring, read from the source. What has only a parameter file
-is described in `descriptions.toml`.
+No tool is imported to find out: it is implemented if `ciaopy/tools/NAME.py` is there or `ciaopy.pipelines.MODULES`
+has it, and its description is the first line of that module's docstring, read from the source. What has only a
+parameter file is described in `descriptions.toml`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from ciaopy.param.search import list_tools, system_par_dir
+from ciaopy.pipelines import MODULES
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
-#: Rooms that hold one module per tool, in the order of the search.
-ROOMS = ("pipelines", "tools")
 #: Parameter files that belong to no tool.
 PLAIN_FILES = frozenset({"ardlib", "geom"})
 
@@ -53,16 +52,15 @@ def tool_names() -> list[str]:
 
 def module_path(name: str) -> Path | None:
     """Return the source of the module that implements `name`, None for a tool that is not there yet."""
-    for room in ROOMS:
-        path = PACKAGE / room / f"{name}.py"
-        if path.is_file():
-            return path
-    return None
+    if name in MODULES:
+        return PACKAGE.joinpath(*MODULES[name].split(".")[1:]).with_suffix(".py")
+    path = PACKAGE / "tools" / f"{name}.py"
+    return path if path.is_file() else None
 
 
 def is_pipeline(name: str) -> bool:
     """True if `name` is a pipeline: a list of steps that can be shown (`--plan`) or run on CIAO's tools."""
-    return (PACKAGE / "pipelines" / f"{name}.py").is_file()
+    return name in MODULES
 
 
 def has_parameter_file(name: str) -> bool:
@@ -78,7 +76,7 @@ def find_tool(name: str) -> Tool:
     path = module_path(name)
     if path is None:
         return Tool(name, "not yet", listed["tools"].get(name, ""))
-    kind = "pipeline" if path.parent.name == "pipelines" else "tool"
+    kind = "pipeline" if name in MODULES else "tool"
     return Tool(name, kind, docstring_summary(path) or listed["tools"].get(name, ""))
 
 

@@ -12,7 +12,7 @@ from ciaopy.console import Console
 from ciaopy.errors import DataError, NotAvailableError, OutputExistsError
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.compare import Comparison
+    from ciaopy.analysis.compare import Comparison
     from ciaopy.fits.blocks import Table
 
 
@@ -29,7 +29,7 @@ def command(a: str, b: str, json_file: str | None, png_file: str | None, clobber
     in both: the share of identical values, and the median, 99th percentile and largest absolute difference. Exit
     status 0 whether or not they differ.
     """
-    from ciaopy.datamodel.compare import compare_events
+    from ciaopy.analysis.compare import compare_events
 
     console = Console()
     for name in (json_file, png_file):
@@ -91,7 +91,7 @@ def _show(value: object) -> str:
 
 
 def _image_line(a: Table, b: Table) -> str:
-    from ciaopy.datamodel.compare import counts_images
+    from ciaopy.analysis.compare import counts_images
 
     images = counts_images(a, b)
     if images is None:
@@ -109,7 +109,7 @@ def _draw(result: Comparison, a: Table, b: Table, names: tuple[str, str], path: 
         raise NotAvailableError("drawing needs matplotlib: pip install 'ciaopy[plot]'") from e
     import numpy as np
 
-    from ciaopy.datamodel.compare import counts_images
+    from ciaopy.analysis.compare import counts_images
 
     figure = Figure(figsize=(12, 8), layout="constrained")
     panels = figure.subplots(2, 2).ravel()

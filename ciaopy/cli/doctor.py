@@ -13,7 +13,6 @@ from pathlib import Path
 
 import click
 
-from ciaopy import __version__
 from ciaopy.cli import run
 from ciaopy.cli.shims import is_ours
 from ciaopy.console import Console
@@ -21,6 +20,7 @@ from ciaopy.errors import CiaopyError
 from ciaopy.kernels import default_nproc
 from ciaopy.param import ParFile, SearchPath, list_tools, read_current, system_par_dir
 from ciaopy.param.search import VARIABLES, Location
+from ciaopy.version import __version__
 
 DEPENDENCIES = ("numpy", "astropy", "fitsio", "numba", "click", "rich", "lark", "isal", "platformdirs")
 OPTIONAL = {"matplotlib": "previews and plots", "dask": "many observations on a cluster"}

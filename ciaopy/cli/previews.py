@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ciaopy.fits import AtomicFile
-from ciaopy.pipelines import figures, pictures
+from ciaopy.plots import figures, pictures
 
 if TYPE_CHECKING:
     from ciaopy.fits.blocks import Table

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable
 from types import TracebackType
 
-from ciaopy import __version__
 from ciaopy.errors import CiaopyError
+from ciaopy.version import __version__
 
 OK = 0
 FAILED = 1

@@ -9,7 +9,6 @@ import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ciaopy import __version__
 from ciaopy.cli import catalog
 from ciaopy.cli.arguments import Request, split_flags, wants_debug, without_debugging
 from ciaopy.cli.reporting import run_guarded
@@ -17,6 +16,7 @@ from ciaopy.console import Console
 from ciaopy.errors import NotAvailableError, UsageError
 from ciaopy.param.parfile import Parameter, ParFile
 from ciaopy.param.search import list_tools, system_par_dir
+from ciaopy.version import __version__
 
 VERSION = __version__
 #: Subcommands of `ciaopy` that are no tools: `ciaopy/cli/NAME.py` holds a click command named `command`.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ciaopy.datamodel.gti import Gti
-from ciaopy.datamodel.parser import parse
 from ciaopy.datamodel.subspace import Subspace
-from ciaopy.datamodel.virtualfile import VirtualFile
+from ciaopy.datamodel.syntax.parser import parse
+from ciaopy.datamodel.syntax.virtualfile import VirtualFile
 from ciaopy.datamodel.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ciaopy.datamodel.imagefilter import select_image
-from ciaopy.datamodel.imaging import binned_image
+from ciaopy.datamodel.binning.imaging import binned_image
+from ciaopy.datamodel.images.filtering import select_image
 from ciaopy.datamodel.opened import BlockInfo, Opened
 from ciaopy.datamodel.output import empty_primary, finish, note_tool, renamed
-from ciaopy.datamodel.parser import parse
 from ciaopy.datamodel.selection import Selection, open_selection
-from ciaopy.datamodel.virtualfile import VirtualFile
+from ciaopy.datamodel.syntax.parser import parse
+from ciaopy.datamodel.syntax.virtualfile import VirtualFile
 from ciaopy.errors import UserError
 from ciaopy.fits.blocks import Block, Dataset, Image, Table
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ciaopy.datamodel.filters import column_limits
+from ciaopy.datamodel.filtering.filters import column_limits
 from ciaopy.datamodel.opened import BlockInfo
 from ciaopy.datamodel.subspace import Ranges, Subspace, TimeTable
 from ciaopy.datamodel.wcs import columns_wcs, vector_columns, world_vector

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ciaopy.datamodel.gti import Gti
 from ciaopy.datamodel.subspace import Component, Ranges, Subspace, TimeTable
-from ciaopy.datamodel.virtualfile import All, Expression, Filter, RangeTerm
+from ciaopy.datamodel.syntax.virtualfile import All, Expression, Filter, RangeTerm
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header

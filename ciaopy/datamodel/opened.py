@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from ciaopy.datamodel.predicate import Rows
-from ciaopy.datamodel.virtualfile import VirtualFile
+from ciaopy.datamodel.filtering.predicate import Rows
+from ciaopy.datamodel.syntax.virtualfile import VirtualFile
 from ciaopy.errors import DataError, UserError
 from ciaopy.fits.blocks import Array, Block, Dataset, Image, Table
 from ciaopy.kernels import BLOCK_ROWS

@@ -87,8 +87,8 @@ def note_tool(header: Header, par: ParameterSet, history: bool = True) -> None:
     """Write CREATOR and DATE, and append the HISTORY record of a tool."""
     from datetime import UTC, datetime
 
-    from ciaopy import __version__
     from ciaopy.fits import add_history
+    from ciaopy.version import __version__
 
     when = datetime.now(UTC)
     header["CREATOR"] = (f"{par.tool} - Version ciaopy {__version__}", "tool that created this output")

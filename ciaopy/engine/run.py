@@ -12,7 +12,9 @@ from ciaopy.engine.options import RunOptions
 from ciaopy.errors import NotAvailableError, ParameterError
 from ciaopy.param import ParameterSet
 
-ROOMS = ("ciaopy.tools", "ciaopy.pipelines")
+#: The room with a module for every simple tool, and the one whose `MODULES` names those of the pipelines. Both stand
+#: above this room: they are looked up by name, when a tool is asked for.
+TOOLS, PIPELINES = "ciaopy.tools", "ciaopy.pipelines"
 
 
 def is_available(tool: str) -> bool:
@@ -23,9 +25,10 @@ def is_available(tool: str) -> bool:
 def _module_name(tool: str) -> str | None:
     """Full name of the module of a tool, or None."""
     if tool.isidentifier() and not tool.startswith("_"):
-        for room in ROOMS:
-            if importlib.util.find_spec(f"{room}.{tool}") is not None:
-                return f"{room}.{tool}"
+        if importlib.util.find_spec(f"{TOOLS}.{tool}") is not None:
+            return f"{TOOLS}.{tool}"
+        pipelines: dict[str, str] = importlib.import_module(PIPELINES).MODULES
+        return pipelines.get(tool)
     return None
 
 

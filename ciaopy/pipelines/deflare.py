@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ciaopy import __version__
 from ciaopy.datamodel.gti import Gti
 from ciaopy.errors import NotAvailableError, ParameterError, UserError
 from ciaopy.fits.blocks import Image, Table
+from ciaopy.version import __version__
 
 if TYPE_CHECKING:
     from ciaopy.console import Console
@@ -135,10 +135,10 @@ def events_light_curve(text: str, ws: Workspace) -> Table:
     UserError, DataError
         The file cannot be read, or the binning is not of one column.
     """
-    from ciaopy.datamodel.extract import light_curve
+    from ciaopy.analysis.extract import light_curve
     from ciaopy.datamodel.opened import Opened
-    from ciaopy.datamodel.parser import parse
     from ciaopy.datamodel.selection import open_selection, require_table
+    from ciaopy.datamodel.syntax.parser import parse
 
     vfile = parse(text)
     with Opened(vfile, ws) as opened:
@@ -213,7 +213,7 @@ def user_limit(curve: LightCurve, limits: tuple[float, float]) -> str:
 
 def _gti(table: Table, curve: LightCurve, found: QuietTimes) -> Gti:
     """Return the good times: those that dmgti gives for the limits, or the runs of bins."""
-    from ciaopy.datamodel.limits import good_times, limit_status, parse_limit
+    from ciaopy.analysis.limits import good_times, limit_status, parse_limit
     from ciaopy.datamodel.subspace import Subspace
     from ciaopy.errors import NoDataError
 

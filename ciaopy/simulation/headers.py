@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ciaopy import __version__
 from ciaopy.coords import AspectSolution
 from ciaopy.fits import new_header
 from ciaopy.fits.blocks import Column, Image, Table
 from ciaopy.simulation.setup import ROWS, TRANSFER, Setup
 from ciaopy.simulation.timeline import FIRST_EXPNO, FloatArray, Timeline
+from ciaopy.version import __version__
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header

@@ -24,8 +24,8 @@ from ciaopy.acis.bad_pixels import (
 from ciaopy.acis.bias import BIAS_PARITY_BIT, bias_entries
 from ciaopy.errors import DataError, UserError
 from ciaopy.fits.blocks import Dataset, Image, Table
+from ciaopy.response.obsfile import check_same_obsid, looks_like_fits, observation_header
 from ciaopy.stack import build as build_stack
-from ciaopy.tools._obsfile import check_same_obsid, looks_like_fits, observation_header
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ciaopy.acis.status_bits import CLSTBITS, clear_status
 from ciaopy.errors import DataError
+from ciaopy.events.status_bits import CLSTBITS, clear_status
 from ciaopy.fits import add_history
 from ciaopy.fits.blocks import Dataset, Table
-from ciaopy.tools._obsfile import file_to_change
+from ciaopy.response.obsfile import file_to_change
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace

@@ -15,8 +15,8 @@ from ciaopy.acis.bad_pixels import CHIP_SIZE, BadPixelEntries, BadPixelRows, emp
 from ciaopy.acis.exposures import Exposures, read_exposures
 from ciaopy.errors import DataError, ParameterError, UserError
 from ciaopy.fits.blocks import Block, Dataset, Table
+from ciaopy.response.obsfile import check_same_obsid, own_keywords_removed
 from ciaopy.stack import build as build_stack
-from ciaopy.tools._obsfile import check_same_obsid, own_keywords_removed
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ciaopy.acis.cti import CtiRules
-from ciaopy.acis.event_definition import parse_event_definition
 from ciaopy.acis.event_table import CalibrationRecord, event_table, write_keywords
 from ciaopy.acis.observing_mode import ObservingMode
 from ciaopy.acis.process import Counts, Observation, Options, process_events
 from ciaopy.acis.recalibration import InputState, Recipe, Wishes, choose_recipe
 from ciaopy.console import Console
 from ciaopy.errors import DataError, NoDataError, ParameterError, UserError
+from ciaopy.events.event_definition import parse_event_definition
 from ciaopy.fits.blocks import Table
-from ciaopy.tools import _acis_observation as around
-from ciaopy.tools._event_calibration import EventProducts, load_products
+from ciaopy.response import acis_observation as around
+from ciaopy.response.event_calibration import EventProducts, load_products
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -166,7 +166,7 @@ def _transform(run: _Run) -> tuple[EventTransform | None, tuple[str, ...]]:
     if run.par["stop"] not in _PLACES:
         return None, ()
     from ciaopy.coords import EventTransform, FocalPlane, SkyFrame
-    from ciaopy.tools._geometry import chosen_geometry
+    from ciaopy.response.geometry import chosen_geometry
 
     geometry, names = chosen_geometry(run.par["geompar"], run.header)
     run.header.update(names)
@@ -236,7 +236,7 @@ def _check_aspect(run: _Run, counts: Counts, names: tuple[str, ...]) -> None:
 
 def _record(run: _Run, products: EventProducts, recipe: Recipe, aspect: tuple[str, ...]) -> CalibrationRecord:
     """Return the keywords that say what was done."""
-    from ciaopy import __version__
+    from ciaopy.version import __version__
 
     par, header = run.par, run.header
     keys: dict[str, Any] = {"CREATOR": f"acis_process_events - ciaopy {__version__}"}

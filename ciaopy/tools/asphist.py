@@ -26,7 +26,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     """
     from ciaopy.coords import AspectSolution, SkyFrame
     from ciaopy.exposure import aspect_histogram
-    from ciaopy.tools._geometry import chosen_geometry
+    from ciaopy.response.geometry import chosen_geometry
 
     outfile, events = par["outfile"].strip(), _stack(par["evtfile"], "evtfile")
     ws.check_output(outfile, par["clobber"], (*_stack(par["infile"], "infile"), *events))
@@ -68,11 +68,11 @@ def _observation(events: list[str], ws: Workspace) -> tuple[Header, Gti, int | N
         No good time.
     """
     from ciaopy.datamodel import Gti
+    from ciaopy.datamodel.block_header import block_without_rows
     from ciaopy.datamodel.livetime import chip_times
     from ciaopy.datamodel.subspace import Subspace
     from ciaopy.fits.blocks import Table
-    from ciaopy.tools._block_header import block_without_rows
-    from ciaopy.tools._obsfile import own_keywords_removed
+    from ciaopy.response.obsfile import own_keywords_removed
 
     gti, chips, blocks, headers = Gti(), set(), [], []
     for name in events:

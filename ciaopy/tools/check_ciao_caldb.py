@@ -90,8 +90,8 @@ def _files(index: CalIndex, root: Path) -> tuple[int, list[Path]]:
 
 def _compare(version: str, console: Console) -> None:
     """Say whether the CXC has a newer version."""
-    from ciaopy.caldb.download import DEFAULT_MIRROR, Silent, download, open_mirror
     from ciaopy.caldb.version import VERSION_FILE, read_version
+    from ciaopy.transfer.download import DEFAULT_MIRROR, Silent, download, open_mirror
 
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "caldb_version.fits"

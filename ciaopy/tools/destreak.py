@@ -94,10 +94,10 @@ def _mask(table: Table, mask: str, ws: Workspace) -> NDArray[np.bool_]:
     text = mask.strip()
     if text.lower() in {"", "none"}:
         return np.ones(table.nrows, bool)
-    from ciaopy.datamodel.filters import bind
-    from ciaopy.datamodel.parser import parse
-    from ciaopy.datamodel.predicate import Rows
+    from ciaopy.datamodel.filtering.filters import bind
+    from ciaopy.datamodel.filtering.predicate import Rows
     from ciaopy.datamodel.subspace import Subspace
+    from ciaopy.datamodel.syntax.parser import parse
 
     bound = bind(parse(f"mask{text}").filters, table, Subspace(), ws, text)
     return bound.predicate.mask(Rows({n: c.data for n, c in table.columns.items()}, 0, table.nrows))

@@ -25,7 +25,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
         The output does not exist or cannot be written; no such input file or block.
     """
     from ciaopy.datamodel.output import finish
-    from ciaopy.datamodel.parser import parse
+    from ciaopy.datamodel.syntax.parser import parse
     from ciaopy.fits import append_blocks
 
     target = parse(str(par["outfile"]))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from ciaopy.datamodel.block_header import block_without_rows
 from ciaopy.errors import DataError, NoDataError, NotAvailableError, ParameterError
-from ciaopy.tools._block_header import block_without_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,7 +95,7 @@ def _observation(par: ParameterSet, ws: Workspace) -> tuple[Observation, SkyTran
     from ciaopy.coords.solve import Observation
     from ciaopy.datamodel.wcs import SkyTransform, image_wcs, table_wcs
     from ciaopy.fits.blocks import Table
-    from ciaopy.tools._geometry import chosen_geometry
+    from ciaopy.response.geometry import chosen_geometry
 
     name = par["infile"].strip()
     header, own, image = Header(), None, None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ciaopy.datamodel.api import copy
 from ciaopy.datamodel.opened import Opened
-from ciaopy.datamodel.parser import parse
+from ciaopy.datamodel.syntax.parser import parse
 from ciaopy.errors import NotAvailableError
 
 if TYPE_CHECKING:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ciaopy.datamodel import extract, imageprofile, profile
+from ciaopy.analysis import extract, imageprofile, profile
 from ciaopy.datamodel.api import read_block
-from ciaopy.datamodel.image_access import read_image
+from ciaopy.datamodel.images.access import read_image
 from ciaopy.datamodel.opened import Opened
-from ciaopy.datamodel.parser import parse
-from ciaopy.datamodel.regionstack import axis_regions
+from ciaopy.datamodel.regions.stack import axis_regions
 from ciaopy.datamodel.selection import open_selection, require_table
+from ciaopy.datamodel.syntax.parser import parse
 from ciaopy.datamodel.wcs import columns_wcs
 from ciaopy.errors import NotAvailableError, UserError
 from ciaopy.fits.blocks import Dataset, Image, Table
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.virtualfile import VirtualFile
+    from ciaopy.datamodel.syntax.virtualfile import VirtualFile
     from ciaopy.datamodel.workspace import Workspace
     from ciaopy.param import ParameterSet
 

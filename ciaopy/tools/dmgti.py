@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ciaopy.analysis.limits import Limit, bin_edges, good_times, limit_status, parse_limit, smoothed
 from ciaopy.datamodel.gti import Gti
-from ciaopy.datamodel.limits import Limit, bin_edges, good_times, limit_status, parse_limit, smoothed
 from ciaopy.datamodel.subspace import Subspace
 from ciaopy.errors import NoDataError, UserError
 from ciaopy.fits.blocks import Column, Table
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def run(par: ParameterSet, ws: Workspace) -> None:
-    """Run the tool; see `ciaopy.datamodel.limits` for the language of limits and the edges of intervals.
+    """Run the tool; see `ciaopy.analysis.limits` for the language of limits and the edges of intervals.
 
     Raises
     ------

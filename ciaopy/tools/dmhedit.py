@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ciaopy.datamodel.headers import change_header, typed_value
 from ciaopy.errors import UserError
-from ciaopy.tools._headers import change_header, typed_value
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header

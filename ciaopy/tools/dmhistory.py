@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ciaopy.datamodel.headers import change_header, full_header
 from ciaopy.errors import DataError, UserError
-from ciaopy.tools._headers import change_header, full_header
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ciaopy.datamodel.image_access import image_like, pixels, read_images, values
-from ciaopy.datamodel.image_arithmetic import OPERATIONS, combine, evaluate, images_equal
+from ciaopy.analysis.image_arithmetic import OPERATIONS, combine, evaluate, images_equal
+from ciaopy.datamodel.images.access import image_like, pixels, read_images, values
 from ciaopy.datamodel.merge import merge_headers
 from ciaopy.errors import DataError, UserError
 from ciaopy.fits.blocks import Image
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def run(par: ParameterSet, ws: Workspace) -> None:
-    """Run the tool; see `ciaopy.datamodel.image_arithmetic` for the rules.
+    """Run the tool; see `ciaopy.analysis.image_arithmetic` for the rules.
 
     Raises
     ------

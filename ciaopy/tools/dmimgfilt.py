@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ciaopy.datamodel.image_access import image_like, outside_subspace, pixels, read_images, values
+from ciaopy.analysis.smoothing import filter_images
+from ciaopy.datamodel.images.access import image_like, outside_subspace, pixels, read_images, values
 from ciaopy.datamodel.regions import parse_region
-from ciaopy.datamodel.smoothing import filter_images
 from ciaopy.errors import UserError
 from ciaopy.fits.blocks import Image
 from ciaopy.stack import build
@@ -25,7 +25,7 @@ PICKED = frozenset({"min", "max", "median", "extreme", "mcv", "rclip", "peak", "
 
 
 def run(par: ParameterSet, ws: Workspace) -> None:
-    """Run the tool; see `ciaopy.datamodel.smoothing` for the functions.
+    """Run the tool; see `ciaopy.analysis.smoothing` for the functions.
 
     Null pixels and those outside the image's region are skipped. The output is double; where the function picks one
     of the values (min, median, ...) it has the type of the first image.

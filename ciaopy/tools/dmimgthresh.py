@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ciaopy.datamodel.image_access import pixels, read_images, values
-from ciaopy.datamodel.thresholds import parse_cut
+from ciaopy.analysis.thresholds import parse_cut
+from ciaopy.datamodel.images.access import pixels, read_images, values
 from ciaopy.errors import UserError
 from ciaopy.fits.blocks import Image
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def run(par: ParameterSet, ws: Workspace) -> None:
-    """Run the tool; see `ciaopy.datamodel.thresholds` for the rules of `cut`."""
+    """Run the tool; see `ciaopy.analysis.thresholds` for the rules of `cut`."""
     infile, expfile = par["infile"], par["expfile"].strip()
     names = [infile] if not expfile or expfile.lower() == "none" else [infile, expfile]
     cut = parse_cut(par["cut"])

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ciaopy.datamodel.headers import full_header, split_unit, value_text
 from ciaopy.errors import DataError
 from ciaopy.fits.blocks import Table
-from ciaopy.tools._headers import full_header, split_unit, value_text
 
 if TYPE_CHECKING:
     from ciaopy.datamodel.workspace import Workspace
@@ -49,7 +49,7 @@ def run(par: ParameterSet, ws: Workspace) -> Any:
 
 def _look_up(infile: str, keyword: str, ws: Workspace) -> tuple[Any, str] | None:
     from ciaopy.datamodel.opened import Opened
-    from ciaopy.datamodel.parser import parse
+    from ciaopy.datamodel.syntax.parser import parse
 
     if not keyword:
         return None

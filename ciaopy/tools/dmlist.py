@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from ciaopy.datamodel import listing
 from ciaopy.datamodel.api import read_block
 from ciaopy.datamodel.opened import BlockInfo, Opened
-from ciaopy.datamodel.parser import parse
 from ciaopy.datamodel.selection import open_selection
-from ciaopy.datamodel.virtualfile import VirtualFile
+from ciaopy.datamodel.syntax.parser import parse
+from ciaopy.datamodel.syntax.virtualfile import VirtualFile
 from ciaopy.errors import OutputExistsError, UserError
 from ciaopy.fits.blocks import Block, Table
 

@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ciaopy.datamodel.headers import full_header, value_text
 from ciaopy.fits.header import column_keyword, is_structural
-from ciaopy.tools._headers import full_header, value_text
 
 if TYPE_CHECKING:
     from ciaopy.datamodel.workspace import Workspace

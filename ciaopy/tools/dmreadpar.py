@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ciaopy.datamodel.headers import change_header
 from ciaopy.errors import UserError
-from ciaopy.tools._headers import change_header
 from ciaopy.tools.dmhedit import Edit, apply
 from ciaopy.tools.dmmakepar import _cased, _template_names
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ciaopy.datamodel.image_access import image_like, pixels, read_image
-from ciaopy.datamodel.regridding import BinSpec, Motion, parse_bins, regrid, regridded_header
+from ciaopy.analysis.regridding import BinSpec, Motion, parse_bins, regrid, regridded_header
+from ciaopy.datamodel.images.access import image_like, pixels, read_image
 from ciaopy.datamodel.wcs import PhysicalAxis, physical_axis
 from ciaopy.errors import UserError
 from ciaopy.fits.blocks import Image
@@ -21,7 +21,7 @@ Axes = tuple[PhysicalAxis, PhysicalAxis]
 
 
 def run(par: ParameterSet, ws: Workspace) -> None:
-    """Run the tool; see `ciaopy.datamodel.regridding` for the rules.
+    """Run the tool; see `ciaopy.analysis.regridding` for the rules.
 
     Rotation, centre and shift are stacks: one for all images, or one each. The coordinates of the output are those of
     the first image. The output is double, or integer where only whole pixels of integer images were added up.

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ciaopy.datamodel.image_access import outside_subspace, pixels
-from ciaopy.datamodel.statistics import Clipping, Statistics, image_centroid, statistics
+from ciaopy.analysis.statistics import Clipping, Statistics, image_centroid, statistics
+from ciaopy.datamodel.images.access import outside_subspace, pixels
 from ciaopy.datamodel.wcs import physical_axis
 from ciaopy.errors import UserError
 from ciaopy.fits.blocks import Column, Image, Table

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ciaopy.datamodel.grids import image_grid
-from ciaopy.datamodel.image_access import read_image
+from ciaopy.datamodel.images.access import read_image
+from ciaopy.datamodel.images.grids import image_grid
 from ciaopy.errors import UserError
 
 if TYPE_CHECKING:

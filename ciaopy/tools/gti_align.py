@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ciaopy.acis.exposures import Exposures, align, read_exposures
+from ciaopy.datamodel.filtering.timefilter import TimeSet, read_time_filter
 from ciaopy.datamodel.gti import Gti
 from ciaopy.datamodel.livetime import update_livetime
 from ciaopy.datamodel.subspace import Descriptor, Ranges, Subspace, TimeTable
-from ciaopy.datamodel.timefilter import TimeSet, read_time_filter
 from ciaopy.errors import DataError, NoDataError, UserError
 from ciaopy.fits.blocks import Column, Dataset, Image, Table
-from ciaopy.tools._obsfile import check_same_obsid, own_keywords_removed
+from ciaopy.response.obsfile import check_same_obsid, own_keywords_removed
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header

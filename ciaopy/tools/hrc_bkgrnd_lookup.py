@@ -26,7 +26,7 @@ def run(par: ParameterSet, ws: Workspace) -> str:
     CalibrationError
         No CALDB, nothing in it serves, or several files do.
     """
-    from ciaopy.tools._block_header import block_without_rows
+    from ciaopy.datamodel.block_header import block_without_rows
 
     infile = par["infile"].strip()
     if not infile:

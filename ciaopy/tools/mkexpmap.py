@@ -27,8 +27,8 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     """Run the tool."""
     from ciaopy.coords import FocalPlane, SkyFrame
     from ciaopy.exposure import SkyView, exposure_map
-    from ciaopy.tools._exposure_headers import no_overlap, sky_grid
-    from ciaopy.tools._geometry import chosen_geometry
+    from ciaopy.response.exposure_headers import no_overlap, sky_grid
+    from ciaopy.response.geometry import chosen_geometry
 
     outfile, names = par["outfile"].strip(), (par["asphistfile"].strip(), par["instmapfile"].strip())
     ws.check_output(outfile, par["clobber"], names)
@@ -86,7 +86,7 @@ def read_instrument_map(name: str, detector: Detector, ws: Workspace) -> tuple[I
     """
     from ciaopy.exposure import InstrumentMap
     from ciaopy.fits.blocks import Image
-    from ciaopy.tools._exposure_headers import chip_of_header, image_pixel_grid
+    from ciaopy.response.exposure_headers import chip_of_header, image_pixel_grid
 
     image = ws.read(name)
     if not isinstance(image, Image) or image.data is None or image.data.ndim != 2:
@@ -119,8 +119,8 @@ def expmap_image(
         Divide by the exposure time.
     """
     from ciaopy.fits.blocks import Image
-    from ciaopy.tools._exposure_headers import write_axes
-    from ciaopy.tools._obsfile import own_keywords_removed
+    from ciaopy.response.exposure_headers import write_axes
+    from ciaopy.response.obsfile import own_keywords_removed
 
     new = own_keywords_removed(header)
     new["HDUNAME"] = ("EXPMAP", "ASCDM block name")

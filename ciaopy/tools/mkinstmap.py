@@ -24,9 +24,9 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     from ciaopy.caldb.ardlib import Ardlib, parse_detector, parse_mirror
     from ciaopy.coords import Attitude, FocalPlane
     from ciaopy.exposure import instrument_map, parse_pixelgrid
-    from ciaopy.tools._exposure_headers import obsfile_header
-    from ciaopy.tools._geometry import chosen_geometry
-    from ciaopy.tools._instrument import chip_response, pixel_factor
+    from ciaopy.response.exposure_headers import obsfile_header
+    from ciaopy.response.geometry import chosen_geometry
+    from ciaopy.response.instrument import chip_response, pixel_factor
 
     outfile, obsfile = par["outfile"].strip(), par["obsfile"].strip()
     ws.check_output(outfile, par["clobber"], (obsfile,))
@@ -88,7 +88,7 @@ def instmap_image(
     """
     from ciaopy.coords import SkyFrame
     from ciaopy.fits.blocks import Image
-    from ciaopy.tools._exposure_headers import write_axes, write_spectrum
+    from ciaopy.response.exposure_headers import write_axes, write_spectrum
 
     new = header.copy()
     new["HDUNAME"] = ("INSTMAP", "ASCDM block name")

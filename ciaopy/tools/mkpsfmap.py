@@ -21,9 +21,9 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     from ciaopy.coords import Attitude, FocalPlane, SkyFrame
     from ciaopy.exposure import psf_map
     from ciaopy.fits.blocks import Image
-    from ciaopy.tools._exposure_headers import image_pixel_grid
-    from ciaopy.tools._geometry import chosen_geometry
-    from ciaopy.tools._obsfile import own_keywords_removed
+    from ciaopy.response.exposure_headers import image_pixel_grid
+    from ciaopy.response.geometry import chosen_geometry
+    from ciaopy.response.obsfile import own_keywords_removed
 
     name, outfile = par["infile"].strip(), par["outfile"].strip()
     ws.check_output(outfile, par["clobber"], (name,))

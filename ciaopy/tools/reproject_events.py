@@ -11,7 +11,7 @@ import numpy as np
 
 from ciaopy.errors import DataError, UserError
 from ciaopy.fits.blocks import Array, Table
-from ciaopy.tools._refcoord import reference
+from ciaopy.observation.tangent_point import reference
 
 if TYPE_CHECKING:
     from ciaopy.coords import AspectSolution, FocalPlane, SkyFrame
@@ -39,8 +39,8 @@ def run(par: ParameterSet, ws: Workspace) -> int:
         `match` has no tangent point, or columns or keywords are missing.
     """
     from ciaopy.datamodel.opened import Opened
-    from ciaopy.datamodel.parser import parse
     from ciaopy.datamodel.selection import open_selection, require_table
+    from ciaopy.datamodel.syntax.parser import parse
 
     infile, outfile = par["infile"].strip(), par["outfile"].strip()
     ws.check_output(outfile, par["clobber"], (infile,))
@@ -156,7 +156,7 @@ class Shift:
 
 def _random(seed: int, piece: dict[str, Array], first: int, stream: int) -> FloatArray:
     """Return numbers in [0, 1) that depend on seed, time, chip and pixel; on the row where there is no time."""
-    from ciaopy.acis.random_numbers import event_keys, uniform
+    from ciaopy.events.random_numbers import event_keys, uniform
 
     n = len(piece["x"])
     if "time" in piece:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ciaopy.datamodel.block_header import block_without_rows
 from ciaopy.errors import DataError, NoDataError, UserError
-from ciaopy.tools._block_header import block_without_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +40,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     """
     from ciaopy.coords import FocalPlane, SkyFrame
     from ciaopy.coords.fov import fov_polygons
-    from ciaopy.tools._geometry import chosen_geometry
+    from ciaopy.response.geometry import chosen_geometry
 
     infile, outfile = par["infile"].strip(), par["outfile"].strip()
     header = block_without_rows(infile, ws).header

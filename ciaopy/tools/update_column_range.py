@@ -31,7 +31,7 @@ def run(par: ParameterSet, ws: Workspace) -> dict[str, Range]:
         The table has no rows.
     """
     from ciaopy.datamodel.opened import Opened
-    from ciaopy.datamodel.parser import parse
+    from ciaopy.datamodel.syntax.parser import parse
 
     infile = par["infile"].strip()
     vfile = parse(infile)
@@ -69,7 +69,7 @@ def _names(table: Table, text: str, infile: str) -> list[str]:
 
 def column_range(opened: Opened, info: BlockInfo, names: list[str]) -> dict[str, Range]:
     """Return lowest and highest finite value of columns, row block by row block; nothing for those without any."""
-    from ciaopy.datamodel.predicate import Rows
+    from ciaopy.datamodel.filtering.predicate import Rows
     from ciaopy.fits.blocks import Array
 
     def task(rows: Rows, raw: Array | None) -> dict[str, Range]:

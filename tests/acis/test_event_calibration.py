@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from ciaopy.acis.event_block import EventBlock
 from ciaopy.acis.gain import energies, gain_tables, pi_channels, subtract_drift, time_tables
 from ciaopy.acis.pulse_height import split_array
-from ciaopy.acis.random_numbers import PULSE_HEIGHT, SHIFT_X, event_keys, uniform
 from ciaopy.acis.subpixel import charge_centroids, energy_dependent_shift, random_shift
 from ciaopy.acis.very_faint import flag_very_faint
 from ciaopy.caldb.products_acis import DetGain, SubPixel, TimeGain
 from ciaopy.caldb.products_base import ChipCurves, ChipRegions
 from ciaopy.coords import Attitude, FocalPlane
 from ciaopy.errors import DataError
+from ciaopy.events.random_numbers import PULSE_HEIGHT, SHIFT_X, event_keys, uniform
 
 REAL = ("11843", "14392", "15041", "1561", "16218", "20751", "22937", "242", "26760", "3393")
 

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from ciaopy.acis import continuous_clocking as cc
 from ciaopy.acis.bad_pixels import BadPixelRows
 from ciaopy.acis.event_block import EventBlock
-from ciaopy.acis.event_definition import parse_event_definition
 from ciaopy.acis.event_status import BadPixelMap
 from ciaopy.acis.gain import gain_tables, time_tables
 from ciaopy.acis.observing_mode import ObservingMode
@@ -23,6 +22,7 @@ from ciaopy.caldb.products_acis import DetGain, TimeGain
 from ciaopy.caldb.products_base import ChipCurves, ChipRegions
 from ciaopy.coords import AspectSolution, Attitude, EventTransform, FocalPlane, SkyFrame
 from ciaopy.errors import DataError
+from ciaopy.events.event_definition import parse_event_definition
 
 Columns = dict[str, NDArray[Any]]
 FAINT = ObservingMode("FAINT", False, True)

@@ -14,10 +14,10 @@ import pytest
 from made_caldb import Row, header, make_caldb, write_version
 
 from ciaopy.caldb import Caldb
-from ciaopy.caldb import download as transfers
-from ciaopy.caldb.download import Silent, download, open_mirror
 from ciaopy.caldb.fetch import default_folder, fetch, is_partial
 from ciaopy.errors import CalibrationError, UserError
+from ciaopy.transfer import download as transfers
+from ciaopy.transfer.download import Silent, download, open_mirror
 
 QE = "data/chandra/acis/qe/qeN0006.fits"
 

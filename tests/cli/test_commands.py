@@ -8,13 +8,13 @@ import sys
 
 import pytest
 
-from ciaopy import __version__
 from ciaopy.cli import catalog, run
 from ciaopy.cli.arguments import split_flags
 from ciaopy.cli.helptext import tool_help
 from ciaopy.errors import NotAvailableError, UsageError
 from ciaopy.param import ParFile
 from ciaopy.param.search import system_par_dir
+from ciaopy.version import __version__
 
 
 def one_line(result):

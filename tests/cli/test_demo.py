@@ -10,7 +10,7 @@ import pytest
 
 from ciaopy.cli import demo, previews
 from ciaopy.cli.main import run_application
-from ciaopy.pipelines import figures
+from ciaopy.plots import figures
 from ciaopy.simulation.check import FluxRow
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from ciaopy import __version__
 from ciaopy.cli import doctor
+from ciaopy.version import __version__
 
 
 def findings(check):

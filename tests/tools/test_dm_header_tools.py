@@ -14,12 +14,12 @@ from astropy.io import fits
 
 from ciaopy.cli.run import run_command
 from ciaopy.console import Console
+from ciaopy.datamodel.headers import typed_value, value_text
 from ciaopy.datamodel.workspace import Workspace
 from ciaopy.engine.run import load_tool
 from ciaopy.errors import DataError, UserError
 from ciaopy.fits import Column, Table, new_header, parse_history, write_dataset
 from ciaopy.param import ParameterSet, ParFile, open_parameters
-from ciaopy.tools._headers import typed_value, value_text
 
 
 def call(tool: str, *values: str, **named: Any) -> tuple[ParameterSet, str, str]:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import fitsio
 import numpy as np
 import pytest
 from astropy.io import fits
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "datamodel"))
 from datamodel_helpers import columns, write_events
 from image_tools_helpers import run
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy.io import fits
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "datamodel"))
 from datamodel_helpers import columns, write_events
 from hypothesis import given
 from hypothesis import strategies as st
 from image_tools_helpers import run
 
-from ciaopy.datamodel.extract import errors
-from ciaopy.datamodel.regionstack import expand_ranges
+from ciaopy.analysis.extract import errors
+from ciaopy.datamodel.regions.stack import expand_ranges
 from ciaopy.errors import CiaopyError, NotAvailableError, RegionError, UserError
 
 C = columns()

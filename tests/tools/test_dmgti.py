@@ -9,8 +9,8 @@ import pytest
 from astropy.io import fits
 from image_tools_helpers import run, write_table
 
+from ciaopy.analysis.limits import bin_edges, good_times, limit_status, parse_limit, smoothed
 from ciaopy.datamodel.gti import Gti
-from ciaopy.datamodel.limits import bin_edges, good_times, limit_status, parse_limit, smoothed
 from ciaopy.errors import DataError, NoDataError, UserError
 from ciaopy.fits.blocks import Column, Table
 

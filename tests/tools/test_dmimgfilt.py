@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from image_tools_helpers import pixels_of, run, write_image
 
+from ciaopy.analysis.smoothing import filter_images, mask_offsets
 from ciaopy.datamodel.regions import parse_region
-from ciaopy.datamodel.smoothing import filter_images, mask_offsets
 from ciaopy.errors import RegionError, UserError
 from ciaopy.param import open_parameters
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from image_tools_helpers import pixels_of, run, write_image
 
-from ciaopy.datamodel.thresholds import parse_cut
+from ciaopy.analysis.thresholds import parse_cut
 from ciaopy.errors import UserError
 
 REAL = np.array([[0.0, 1.0, 2.0, np.nan], [3.0, 50.0, 99.0, 100.0]])

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from image_tools_helpers import pixels_of, run, write_image
 
-from ciaopy.datamodel.regridding import Motion, parse_bins, regrid
+from ciaopy.analysis.regridding import Motion, parse_bins, regrid
 from ciaopy.errors import UserError
 
 RNG = np.random.default_rng(2)

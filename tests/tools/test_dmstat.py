@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from image_tools_helpers import run, write_image, write_table
 
-from ciaopy.datamodel.statistics import Clipping, image_centroid, statistics
+from ciaopy.analysis.statistics import Clipping, image_centroid, statistics
 from ciaopy.errors import UserError
 
 RNG = np.random.default_rng(7)

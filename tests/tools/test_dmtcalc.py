@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy.io import fits
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "datamodel"))
 from datamodel_helpers import columns, write_events, write_gti
 from image_tools_helpers import run
 

@@ -1,0 +1,1 @@
+"""What is made of events and images: extraction, profiles, statistics, smoothing, regridding, comparison."""

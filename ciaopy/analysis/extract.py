@@ -1,0 +1,243 @@
+"""Counts with errors, exposures and rates: light curves, spectra, histograms (`dmextract`).
+
+Columns and header keys as in files of CIAO: OGIP memo 93-003 for light curves, OGIP 92-007 for spectra.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ciaopy.datamodel.binning.binning import Grid, GridAxis, bin_selection, make_grid
+from ciaopy.datamodel.filtering.filters import column_limits
+from ciaopy.datamodel.gti import Gti
+from ciaopy.datamodel.livetime import chip_times
+from ciaopy.datamodel.regions import Region, parse_region
+from ciaopy.datamodel.subspace import Subspace, Text
+from ciaopy.datamodel.wcs import vector_columns
+from ciaopy.errors import RegionError, UserError
+from ciaopy.fits.blocks import Array, Column, Table
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+    from ciaopy.datamodel.selection import Selection
+
+# Pixels in the full sky field of Chandra (8192 x 8192): BACKSCAL is the area in units of it.
+FIELD_PIXELS = 8192.0**2
+
+
+def errors(counts: Array, method: str) -> Array:
+    """Return the errors of counts.
+
+    Parameters
+    ----------
+    counts : ndarray
+    method : str
+        `gaussian` sqrt(N); `gehrels` 1 + sqrt(N + 0.75) (Gehrels 1986, equation 7); `none` 0.
+
+    Raises
+    ------
+    UserError
+        Unknown method.
+    """
+    n = np.asarray(counts, dtype=np.float64)
+    if method == "gaussian":
+        return np.asarray(np.sqrt(n))
+    if method == "gehrels":
+        return np.asarray(1.0 + np.sqrt(n + 0.75))
+    if method == "none":
+        return np.zeros(n.shape)
+    raise UserError(f"dmextract: error={method} is not known; use gaussian, gehrels or none")
+
+
+def ratio(value: Array, divisor: Array | float) -> Array:
+    """Return value / divisor, 0 where the divisor is not positive."""
+    d = np.broadcast_to(np.asarray(divisor, np.float64), np.shape(value))
+    return np.divide(value, d, out=np.zeros(np.shape(value)), where=d > 0)
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """Good times and live fraction of a selection, of its first chip (as ONTIME)."""
+
+    gti: Gti | None
+    dtcor: float
+    total: float
+
+    @classmethod
+    def of(cls, subspace: Subspace, header: Header) -> Exposure:
+        """Read the times from the subspace and DTCOR, EXPOSURE from the header."""
+        times = list(chip_times(subspace).values())
+        dtcor = float(header.get("DTCOR", 1.0) or 1.0)
+        total = header.get("EXPOSURE", header.get("LIVETIME"))
+        if total is None:
+            total = times[0].duration * dtcor if times else 0.0
+        return cls(times[0] if times else None, dtcor, float(total))
+
+    def in_bins(self, start: Array, stop: Array) -> Array:
+        """Return the live time of each bin, s; without good times the bin's own length."""
+        if self.gti is None:
+            return np.asarray(stop - start) * self.dtcor
+        return self.gti.overlap(start, stop) * self.dtcor
+
+
+def sky_area(selection: Selection) -> float:
+    """Return the area in square pixels of the region filter on the sky, of the whole field without one."""
+    for component in selection.subspace.components:
+        for value in component.values():
+            if isinstance(value, Text) and "(" in value.text and not value.reference:
+                region = _region_of(value.text)
+                if region is not None:
+                    return region.area()
+    pair = vector_columns(selection.source, "sky")
+    limits = [column_limits(selection.source.column(c)) for c in pair] if pair is not None else []
+    sizes = [s.spans[0][1] - s.spans[0][0] for s in limits if s is not None and None not in s.spans[0]]  # type: ignore[operator]
+    return float(sizes[0] * sizes[1]) if len(sizes) == 2 else FIELD_PIXELS
+
+
+def _region_of(text: str) -> Region | None:
+    try:
+        region = parse_region(text)
+    except RegionError:
+        return None
+    return region if region.bounds.is_finite else None
+
+
+def _counts(selection: Selection, grid: Grid) -> Array:
+    counts = bin_selection(selection, grid)
+    return counts.astype(np.int32) if counts.dtype.kind != "f" else counts
+
+
+def _axis(selection: Selection) -> tuple[Grid, GridAxis]:
+    grid = make_grid(selection)
+    if len(grid.axes) != 1:
+        raise UserError(f"{selection.vfile.text}: one column to bin is needed, and [bin] has {len(grid.axes)}")
+    return grid, grid.axes[0]
+
+
+def _table(name: str, columns: list[Column], selection: Selection) -> Table:
+    """Make the output table with the header, subspace and companions of the selection."""
+    return counts_table(name, columns, selection.template().header, selection.subspace)
+
+
+def counts_table(name: str, columns: list[Column], header: Header, subspace: Subspace) -> Table:
+    """Return a table of counts; `header` becomes its header, with the subspace and the name written into it."""
+    header.remove("EXTVER", ignore_missing=True)
+    header["EXTNAME"] = (name, "name of this binary table extension")
+    header["HDUNAME"] = (name, "ASCDM block name")
+    table = Table(name, {c.name.lower(): c for c in columns}, header)
+    table.companions = subspace.to_header(header)
+    return table
+
+
+def light_curve(selection: Selection, method: str = "gaussian") -> Table:
+    """Bin a selection in time.
+
+    Returns
+    -------
+    Table
+        LIGHTCURVE: TIME_BIN (1-based), TIME_MIN, TIME (centre), TIME_MAX [s], COUNTS, STAT_ERR, AREA [pixel**2],
+        EXPOSURE [s, good time in the bin times DTCOR], COUNT_RATE, COUNT_RATE_ERR [count/s; 0 without exposure].
+
+    Raises
+    ------
+    UserError, VirtualFileError
+        The binning is not of one column.
+    """
+    grid, axis = _axis(selection)
+    counts, edges = _counts(selection, grid), axis.edges
+    start, stop = edges[:-1], edges[1:]
+    template = selection.template()
+    exposure = Exposure.of(selection.subspace, template.header).in_bins(start, stop)
+    error = errors(counts, method)
+    name = selection.source.column(axis.column).name.upper()
+    columns = [
+        Column(f"{name}_BIN", np.arange(1, axis.count + 1, dtype=np.int32), "1J", "channel"),
+        Column(f"{name}_MIN", start, "1D", "s", "Minimum value in bin"),
+        Column(name, (start + stop) / 2, "1D", "s", "S/C TT corresponding to mid-exposure"),
+        Column(f"{name}_MAX", stop, "1D", "s", "Maximum value in bin"),
+        Column("COUNTS", counts, "", "count", "Counts"),
+        Column("STAT_ERR", error, "1D", "count", "Statistical error"),
+        Column("AREA", np.full(axis.count, sky_area(selection)), "1D", "pixel**2", "Area of extraction"),
+        Column("EXPOSURE", exposure, "1D", "s", "Time per interval"),
+        Column("COUNT_RATE", ratio(counts, exposure), "1D", "count/s", "Rate"),
+        Column("COUNT_RATE_ERR", ratio(error, exposure), "1D", "count/s", "Rate error"),
+    ]
+    table = _table("LIGHTCURVE", columns, selection)
+    classify(table.header, "LIGHTCURVE", "TOTAL", "COUNT")
+    table.header["TIMEPIXR"] = (0.5, "mid-bin times")
+    table.header["TIMEDEL"] = (axis.step, "[s] bin size")
+    return table
+
+
+def classify(header: Header, *classes: str) -> None:
+    """Write the OGIP classes HDUCLAS1, HDUCLAS2, ... and take away those beyond."""
+    header["HDUCLASS"] = ("OGIP", "format conforms to OGIP standard")
+    for n, text in enumerate(classes, 1):
+        header[f"HDUCLAS{n}"] = text
+    for n in range(len(classes) + 1, 5):
+        header.remove(f"HDUCLAS{n}", ignore_missing=True)
+
+
+def spectrum(selection: Selection, method: str = "gaussian", sys_err: float = 0.0) -> Table:
+    """Bin a selection by channel into an OGIP PHA spectrum (type I, counts).
+
+    Returns
+    -------
+    Table
+        SPECTRUM: CHANNEL, PI (or the column binned), COUNTS, STAT_ERR (unless gaussian, which POISSERR = T says),
+        COUNT_RATE.
+    """
+    grid, axis = _axis(selection)
+    counts = _counts(selection, grid)
+    template = selection.template()
+    exposure = Exposure.of(selection.subspace, template.header)
+    centres = axis.lo + axis.step * (np.arange(axis.count) + 0.5)
+    first = int(np.ceil(axis.lo)) if axis.step == 1 else 1
+    channel = np.arange(first, first + axis.count, dtype=np.int32)
+    name = selection.source.column(axis.column).name.upper()
+    whole = bool((centres == np.floor(centres)).all())
+    columns = [Column("CHANNEL", channel, "1J", "channel", "", {"TLMIN": (first, ""), "TLMAX": (int(channel[-1]), "")})]
+    columns.append(Column(name, centres.astype(np.int32) if whole else centres, "", "chan"))
+    columns.append(Column("COUNTS", counts, "", "count"))
+    if method != "gaussian":
+        columns.append(Column("STAT_ERR", errors(counts, method), "1D", "count"))
+    columns.append(Column("COUNT_RATE", ratio(counts, exposure.total), "1D", "count/s"))
+    table = _table("SPECTRUM", columns, selection)
+    classify(table.header, "SPECTRUM", "TOTAL", "TYPE:I", "COUNT")
+    values: dict[str, object] = {
+        "HDUVERS": "1.2.1", "POISSERR": method == "gaussian", "SYS_ERR": float(sys_err), "GROUPING": 0, "QUALITY": 0,
+        "CHANTYPE": name, "DETCHANS": axis.count, "TOTCTS": float(counts.sum()), "AREASCAL": 1.0, "CORRSCAL": 0.0,
+        "BACKSCAL": sky_area(selection) / FIELD_PIXELS, "BACKFILE": "none", "CORRFILE": "none", "RESPFILE": "none",
+        "ANCRFILE": "none", "FILTER": table.header.get("FILTER", "NONE"), "EXPOSURE": exposure.total,
+    }  # fmt: skip
+    if method == "gaussian":
+        values["STAT_ERR"] = 0
+    for key, value in values.items():
+        table.header[key] = value
+    return table
+
+
+def histogram(selection: Selection, method: str) -> Table:
+    """Bin a selection by any one column: bin number, edges, centre, counts, errors, rates."""
+    grid, axis = _axis(selection)
+    counts, edges = _counts(selection, grid), axis.edges
+    exposure = Exposure.of(selection.subspace, selection.template().header).total
+    error, source = errors(counts, method), selection.source.column(axis.column)
+    name, unit = source.name.upper(), source.unit
+    columns = [
+        Column(f"{name}_BIN", np.arange(1, axis.count + 1, dtype=np.int32), "1J", "channel"),
+        Column(f"{name}_MIN", edges[:-1], "1D", unit),
+        Column(name, (edges[:-1] + edges[1:]) / 2, "1D", unit),
+        Column(f"{name}_MAX", edges[1:], "1D", unit),
+        Column("COUNTS", counts, "", "count"),
+        Column("ERR_COUNTS", error, "1D", "count"),
+        Column("COUNT_RATE", ratio(counts, exposure), "1D", "count/s"),
+        Column("COUNT_RATE_ERR", ratio(error, exposure), "1D", "count/s"),
+    ]
+    table = _table("HISTOGRAM", columns, selection)
+    classify(table.header, "HISTOGRAM", "TOTAL")
+    return table

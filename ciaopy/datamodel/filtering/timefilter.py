@@ -1,0 +1,111 @@
+"""`[@file]`: the good times in a file, chip by chip where it says so, or filters written in a text file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ciaopy.datamodel.gti import Gti
+from ciaopy.datamodel.subspace import Ranges, Subspace, TimeTable
+from ciaopy.datamodel.syntax.parser import parse
+from ciaopy.datamodel.syntax.virtualfile import All, Expression, Filter
+from ciaopy.errors import DataError, UserError
+from ciaopy.fits.blocks import Dataset, Table
+
+if TYPE_CHECKING:
+    from ciaopy.datamodel.workspace import Workspace
+
+FITS_START = (b"SIMPLE  =", b"\x1f\x8b")
+
+
+@dataclass(frozen=True)
+class TimeSet:
+    """Good times for some chips (None: all), and the block they came from."""
+
+    chips: Ranges | None
+    gti: Gti
+    source: Table | None
+
+
+def read_time_filter(name: str, ws: Workspace) -> tuple[TimeSet, ...] | Filter:
+    """Read what stands after `@` in a filter.
+
+    A block named in brackets, or the only one with START and STOP, holds for all rows. Otherwise the data subspace of
+    the file's main block pairs chips with times; without one, GTI blocks are paired by CCD_ID (or the number in their
+    name). A text file gives filters, one per line, all of which must hold.
+
+    Raises
+    ------
+    UserError, DataError
+        No such file, or no times in it.
+    """
+    vfile = parse(name)
+    path = Path(vfile.path)
+    if not ws.exists(path):
+        raise UserError(f"filter file {path}: no such file")
+    if _is_text(path, ws):
+        return _text_filter(path)
+    dataset = ws.dataset(name)
+    if vfile.block is not None and not vfile.filters:
+        block = ws.read(name)
+        if isinstance(block, Table) and "start" in block and "stop" in block:
+            return (TimeSet(None, Gti.from_table(block), block),)
+    found = _from_subspaces(dataset) or _from_blocks(dataset)
+    if not found:
+        raise DataError(f"{name}: no block with START and STOP; a time filter needs a GTI table")
+    return found
+
+
+def _is_text(path: Path, ws: Workspace) -> bool:
+    if ws.in_memory(path) is not None or not path.is_file():
+        return False
+    with path.open("rb") as f:
+        return not f.read(9).startswith(FITS_START)
+
+
+def _text_filter(path: Path) -> Filter:
+    parts: list[Expression] = []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: neither a FITS file nor filter text") from None
+    for line in lines:
+        text = line.partition("#")[0].strip() if not line.lstrip().startswith("#row") else line.strip()
+        if text:
+            parts += [f.expression for f in parse(f"{path}[{text.strip('[]')}]").filters]
+    if not parts:
+        raise UserError(f"filter file {path}: no filter in it")
+    return Filter(parts[0] if len(parts) == 1 else All(tuple(parts)))
+
+
+def _from_subspaces(dataset: Dataset) -> tuple[TimeSet, ...]:
+    """Return the chip and time sets of the first block whose subspace has time tables."""
+    every = [*dataset.blocks, *(c for b in dataset.blocks for c in b.companions)]
+    tables = [b for b in every if isinstance(b, Table)]
+    for block in dataset.blocks:
+        subspace = Subspace.from_header(block.header, tables)
+        sets = []
+        for component in subspace.components:
+            time, chips = component.get("time"), component.get("ccd_id")
+            if isinstance(time, TimeTable):
+                sets.append(TimeSet(chips if isinstance(chips, Ranges) else None, time.gti, time.table))
+        if sets:
+            return tuple(sets)
+    return ()
+
+
+def _from_blocks(dataset: Dataset) -> tuple[TimeSet, ...]:
+    blocks = [b for b in dataset.blocks if isinstance(b, Table) and "start" in b and "stop" in b]
+    named = [b for b in blocks if "GTI" in b.name.upper()]
+    blocks = named or blocks[:1]
+    if len(blocks) == 1:
+        return (TimeSet(None, Gti.from_table(blocks[0]), blocks[0]),)
+    sets = []
+    for block in blocks:
+        chip = block.header.get("CCD_ID")
+        number = re.search(r"(\d+)$", block.name)
+        chip = int(number[1]) if chip is None and number else chip
+        sets.append(TimeSet(None if chip is None else Ranges(((int(chip), int(chip)),)), Gti.from_table(block), block))
+    return tuple(sets)

@@ -1,0 +1,1 @@
+"""Images: filters, access to pixels, grids."""

@@ -1,0 +1,1 @@
+"""The language of virtual files and of expressions."""

@@ -1,0 +1,1 @@
+"""What event processing of all detectors shares: event definitions, keyed random numbers, status words."""

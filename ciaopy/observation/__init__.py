@@ -1,0 +1,1 @@
+"""The files of one observation: archive layout, companions, headers, what belongs together."""

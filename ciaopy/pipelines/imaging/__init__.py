@@ -1,0 +1,1 @@
+"""fluximage: exposure-corrected images of one observation."""

@@ -1,0 +1,406 @@
+"""Make counts images, exposure maps and exposure-corrected images of one observation."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ciaopy.console import Console
+from ciaopy.datamodel.workspace import Workspace
+from ciaopy.engine.ciao import CiaoBackend, find_ciao
+from ciaopy.engine.options import RunOptions
+from ciaopy.engine.runner import Backend, Timing, run_recipe, show_plan
+from ciaopy.errors import NoDataError, NotAvailableError, OutputExistsError, UserError
+from ciaopy.kernels import default_nproc
+from ciaopy.pipelines.imaging.bands import CSC, Band, parse_bands
+from ciaopy.pipelines.imaging.grid import AxisRange, SkyGrid, explicit_grid
+from ciaopy.pipelines.imaging.inputs import Finder, FluxEvents, find_events, open_events
+from ciaopy.pipelines.imaging.names import Names, split_outroot
+from ciaopy.pipelines.imaging.steps import (
+    Background,
+    FluxJob,
+    field_of_view_parameters,
+    intermediates,
+    products,
+    recipe,
+)
+from ciaopy.version import __version__
+
+if TYPE_CHECKING:
+    from ciaopy.param import ParameterSet
+
+PROGRAM = f"fluximage (ciaopy {__version__})"
+#: Values of expmapthresh that drop no pixel.
+NO_CUT = ("", "none", "0", "0%", ":")
+DEFAULT_BINSIZE = {"ACIS": 8.0, "HRC": 32.0}
+_RECORDED = (
+    "infile", "outroot", "bands", "xygrid", "binsize", "asolfile", "badpixfile", "maskfile", "dtffile", "units",
+    "expmapthresh", "background", "bkgparams", "psfecf", "random", "parallel", "nproc", "tmpdir", "cleanup", "clobber",
+    "verbose",
+)  # fmt: skip
+
+
+@dataclass
+class Result:
+    """What a run made.
+
+    Attributes
+    ----------
+    counts, exposure, flux, psf : dict of str to Path
+        Band to file: the clipped versions where pixels of low exposure are dropped.
+    fov : Path or None
+        Field of view.
+    others : list of Path
+        Intermediates that stay (cleanup=no).
+    previews : list of Path
+        Pictures.
+    timings : list of Timing
+        Seconds per step.
+    """
+
+    counts: dict[str, Path] = field(default_factory=dict)
+    exposure: dict[str, Path] = field(default_factory=dict)
+    flux: dict[str, Path] = field(default_factory=dict)
+    psf: dict[str, Path] = field(default_factory=dict)
+    fov: Path | None = None
+    others: list[Path] = field(default_factory=list)
+    previews: list[Path] = field(default_factory=list)
+    timings: list[Timing] = field(default_factory=list)
+
+    @property
+    def products(self) -> list[Path]:
+        """All files, in order."""
+        bands = [p for kind in (self.counts, self.exposure, self.flux, self.psf) for p in kind.values()]
+        return bands + ([self.fov] if self.fov else []) + self.others + self.previews
+
+    def __repr__(self) -> str:
+        return "fluximage made:\n" + "\n".join(f"  {p}" for p in self.products)
+
+
+def run(par: ParameterSet, ws: Workspace, options: RunOptions | None = None) -> Result:
+    """Run fluximage.
+
+    Raises
+    ------
+    UserError, DataError
+        Parameters or files are not as they should be.
+    NoDataError
+        No event or no sky is left.
+    """
+    options = options or RunOptions()
+    console = ws.console
+    console.say(f"Running {PROGRAM}", 1)
+    with tempfile.TemporaryDirectory(
+        prefix="ciaopy-fluximage-", dir=temporary_folder(par) if _early(par) else None
+    ) as work:
+        job = _job(par, ws, Path(work), options)
+        steps = recipe(job)
+        if options.plan:
+            show_plan(steps, console)
+            return Result()
+        pictures = _pictures(job) if par["preview"] else {}
+        _check_outputs(job, list(pictures))
+        console.say("", 1)
+        workers = thread_count(par)
+        console.say(f"Running with {workers} processors" if workers > 1 else "Running on one processor", 1)
+        run_space = Workspace(console, workers)
+        result = _result(job)
+        result.timings = run_recipe(steps, _backend(par, options, run_space, job), console, job.cleanup)
+    if pictures:
+        from ciaopy.plots.preview import write_previews
+
+        result.previews = write_previews(pictures, result.flux, Workspace(console, workers), job.clobber)
+    _tell_products(job, result, console)
+    return result
+
+
+def _early(par: ParameterSet) -> bool:
+    """Check what needs no file, first things first: names before places."""
+    if not par["infile"].strip():
+        raise UserError("infile is empty; give an event file or the folder of an observation")
+    if not par["bands"].strip():
+        raise UserError("bands is empty; give names (broad, csc, ...), ranges lo:hi:effective in keV, or weights files")
+    thread_count(par)
+    return True
+
+
+def temporary_folder(par: ParameterSet) -> Path:
+    """Return the folder of temporary files.
+
+    Raises
+    ------
+    UserError
+        It is no folder.
+    """
+    text = os.path.expandvars(par["tmpdir"].strip())
+    if not text or text.startswith("$"):
+        text = tempfile.gettempdir()
+    folder = Path(text).expanduser().absolute()
+    if not folder.is_dir():
+        raise UserError(f"tmpdir={folder}: no such folder; create it or name another")
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"tmpdir={folder}: cannot write there; name another folder")
+    return folder
+
+
+def thread_count(par: ParameterSet) -> int:
+    """Return the number of threads: all for INDEF, at most all; negative ones are taken off.
+
+    Raises
+    ------
+    UserError
+        nproc is 0.
+    """
+    if not par["parallel"]:
+        return 1
+    wanted, most = par["nproc"], default_nproc()
+    if wanted is None:
+        return most
+    if wanted == 0:
+        raise UserError("nproc=0: at least one processor is needed; INDEF takes all")
+    return min(int(wanted), most) if wanted > 0 else max(most + int(wanted), 1)
+
+
+def _job(par: ParameterSet, ws: Workspace, work: Path, options: RunOptions) -> FluxJob:
+    """Read and check everything, in the order of the parameters."""
+    console = ws.console
+    name = find_events(par["infile"], console, ws)
+    folder, head = split_outroot(par["outroot"])
+    events = open_events(name, console, ws)
+    bands = parse_bands(par["bands"], events.instrument)
+    for band in bands:
+        console.say(f"{events.instrument} {band.describe}", 1)
+    grid = _explicit(par, events, ws)
+    files = Finder(events, console, ws).gather(par["asolfile"], par["badpixfile"], par["maskfile"], par["dtffile"])
+    cut = exposure_cut(par["expmapthresh"])
+    psfecf = par["psfecf"]
+    if psfecf is not None and not 0 < psfecf <= 1:
+        raise UserError(f"psfecf={psfecf:g}: a fraction above 0 and up to 1 is needed, or INDEF for no map")
+    if not options.plan:
+        _make_folder(folder)
+    background = background_for(par, events, console)
+    chips = events.chips_inside(grid.filter, ws) if grid is not None else events.chips
+    if not chips:
+        assert grid is not None
+        raise NoDataError(f"{name}: no events inside xygrid: x={grid.x.text}, y={grid.y.text}")
+    job = FluxJob(
+        events,
+        files,
+        bands,
+        grid or SkyGrid.automatic(AxisRange(0, 1, 1, 1), AxisRange(0, 1, 1, 1)),
+        Names(folder, head, str(events.id), bool(cut)),
+        chips,
+        par["units"],
+        cut,
+        psfecf,
+        work,
+        par["clobber"],
+        par["cleanup"],
+        par["verbose"],
+        PROGRAM,
+        _recorded(par, events, grid is not None),
+        background,
+    )
+    _check_outputs(job, [])
+    if grid is None:
+        from dataclasses import replace
+
+        job = replace(job, grid=_automatic(job, par, ws))
+    _tell_grid(job, console)
+    return job
+
+
+def _explicit(par: ParameterSet, events: FluxEvents, ws: Workspace) -> SkyGrid | None:
+    """Return the grid of xygrid; None where the field of view decides."""
+    if not par["xygrid"].strip():
+        _binsize(par, events.instrument)
+        return None
+    grid = explicit_grid(par["xygrid"], ws)
+    if grid.x.width != grid.y.width:
+        ws.console.warn(f"xygrid={par['xygrid']}: the pixels are not square: {grid.x.width:g} by {grid.y.width:g}")
+    if grid.partial:
+        ws.console.warn(
+            f"xygrid={par['xygrid']}: no whole number of pixels fits along {grid.partial}; "
+            "the last ones are cut, and their flux is too low"
+        )
+    return grid
+
+
+def _binsize(par: ParameterSet, instrument: str) -> float:
+    width = par["binsize"]
+    if width is None:
+        return DEFAULT_BINSIZE[instrument]
+    if not width > 0:
+        raise UserError(f"binsize={width:g}: the size of a pixel must be above 0")
+    return float(width)
+
+
+def exposure_cut(text: str) -> str:
+    """Return the threshold as dmimgthresh takes it, blank for none."""
+    from ciaopy.analysis.thresholds import parse_cut
+
+    plain = text.strip()
+    if plain.lower() in NO_CUT:
+        return ""
+    parse_cut(plain)
+    return plain
+
+
+def _make_folder(folder: str) -> None:
+    """Make the output folder, or check that it can be written to."""
+    place = Path(folder or ".")
+    if place.is_dir():
+        if not os.access(place, os.W_OK):
+            raise UserError(f"{place}: cannot write to the output folder")
+        return
+    try:
+        place.mkdir()
+    except OSError as e:
+        raise UserError(f"{place}: cannot create the output folder ({e.strerror})") from e
+
+
+def background_for(par: ParameterSet, events: FluxEvents, console: Console) -> Background | None:
+    """Return the HRC-I background to take off, None where there is none or nobody wants it."""
+    if events.detector != "HRC-I" or par["background"] == "none":
+        return None
+    method = "time" if par["background"] == "default" else par["background"]
+    chosen = par["bkgparams"].strip()
+    if method == "particle" and chosen and not (chosen.startswith("[") and chosen.endswith("]")):
+        raise UserError(f"bkgparams={chosen}: expected a filter in brackets, as [pi=300:500], or nothing")
+    from ciaopy.pipelines.imaging.background import locate
+
+    file = locate(events, console)
+    return None if file is None else Background(file, method, chosen if method == "particle" else "", par["random"])
+
+
+def _automatic(job: FluxJob, par: ParameterSet, ws: Workspace) -> SkyGrid:
+    """Return the grid that holds the dithered chips, or the part of them that the filters of the events leave."""
+    from ciaopy.engine.native import bind
+    from ciaopy.engine.run import load_tool
+    from ciaopy.fits.blocks import Table
+    from ciaopy.tools.get_fov_limits import fov_limits
+
+    width = _binsize(par, job.events.instrument)
+    if job.companions.mask == "NONE":
+        ws.console.warn("no mask file: the images may be larger than needed")
+    made = job.work / "grid_fov.fits"
+    for path in job.companions.aspect if job.aspect.startswith("@") else ():
+        with job.aspect_list.open("a") as file:
+            file.write(f"{Path(path).absolute()}\n")
+    space = Workspace(Console(0), ws.nproc)
+    space.console.warnings = ws.console.warnings
+    space.keep_in_memory(made)
+    parameters = {**field_of_view_parameters(job), "outfile": str(made), "clobber": "yes", "verbose": "0"}
+    load_tool("skyfov").run(bind("skyfov", parameters), space)
+    table = space.read(made)
+    assert isinstance(table, Table)
+    ranges = []
+    for (low, high, _), limit in zip(
+        fov_limits(table, width, job.names.fov.name, space), job.events.limits, strict=True
+    ):
+        low, high = max(low, limit[0]), min(high, limit[1])
+        if not low < high:
+            raise NoDataError(
+                f"{job.events.name}: its filters and the field of view do not overlap; is the aspect solution "
+                f"{', '.join(job.companions.aspect)} that of the observation?"
+            )
+        ranges.append(AxisRange.around(low, high, width))
+    return SkyGrid.automatic(ranges[0], ranges[1])
+
+
+def _tell_grid(job: FluxJob, console: Console) -> None:
+    grid = job.grid
+    size = f"{grid.x.count} by {grid.y.count} pixels"
+    if not grid.explicit:
+        size += f" of {grid.binsize * job.events.arcsec:.3f} arcsec"
+    console.say(f"\nThe images will have {size}", 1)
+    console.say(f"  {grid.binning}", 1)
+
+
+def _recorded(par: ParameterSet, events: FluxEvents, explicit: bool) -> tuple[tuple[str, str], ...]:
+    """Return the parameters for HISTORY as the user gave them."""
+    used = {n: par.text(n) for n in _RECORDED}
+    if explicit:
+        used["binsize"] = "INDEF"
+    if not par["parallel"]:
+        used["nproc"] = "INDEF"
+    if events.instrument == "ACIS":
+        used["dtffile"] = ""
+    return tuple(used.items())
+
+
+def _check_outputs(job: FluxJob, pictures: list[Path]) -> None:
+    """Refuse, before any work, to replace files without clobber, or files that cannot be replaced.
+
+    Raises
+    ------
+    OutputExistsError, UserError
+    """
+    every = list(dict.fromkeys([*products(job), *intermediates(job), *pictures]))
+    there = [p for p in every if p.exists()]
+    if there and not job.clobber:
+        names = ", ".join(str(p) for p in there)
+        raise OutputExistsError(f"these files exist: {names}; set clobber=yes to replace them, or another outroot")
+    for path in there:
+        if not os.access(path, os.W_OK):
+            raise UserError(f"{path}: the file exists and cannot be replaced; change its permissions or outroot")
+
+
+def _backend(par: ParameterSet, options: RunOptions, ws: Workspace, job: FluxJob) -> Backend:
+    if par["tools"] == "ciao":
+        return CiaoBackend(find_ciao(options.ciao), ws)
+    from ciaopy.pipelines.imaging.native import FluxBackend
+
+    files = job.companions
+    shared = [n for n in (*files.aspect, files.bad_pixels, files.mask, files.dead_time) if n not in ("NONE", "CALDB")]
+    return FluxBackend(ws, shared)
+
+
+def _pictures(job: FluxJob) -> dict[Path, tuple[str, ...]]:
+    """Return the pictures to make and the bands that each shows."""
+    from ciaopy.plots.figures import available
+
+    if not available():
+        raise NotAvailableError("preview=yes needs matplotlib: pip install 'ciaopy[plot]'")
+    labels = [b.label for b in job.bands]
+    wanted: dict[Path, tuple[str, ...]] = {job.names.preview(f"{b}_flux"): (b,) for b in labels}
+    if set(CSC) <= set(labels):
+        wanted[job.names.preview("csc_flux")] = CSC
+    return wanted
+
+
+def _result(job: FluxJob) -> Result:
+    def of(bands: tuple[Band, ...]) -> list[str]:
+        return [b.label for b in bands]
+
+    names, labels = job.names, of(job.bands)
+    return Result(
+        {b: names.counts(b, job.clips) for b in labels},
+        {b: names.exposure(b, job.clips) for b in labels},
+        {b: names.flux(b) for b in labels},
+        {b: names.psf(b) for b in labels} if job.psfecf is not None else {},
+        names.fov,
+        [] if job.cleanup else intermediates(job),
+    )
+
+
+def _tell_products(job: FluxJob, result: Result, console: Console) -> None:
+    """List the files, kind by kind."""
+    clipped = "clipped " if job.clips else ""
+    kinds: list[tuple[str, list[Path]]] = [
+        (f"{clipped}counts image", list(result.counts.values())),
+        ("field-of-view file", [result.fov] if result.fov else []),
+        (f"{clipped}exposure map", list(result.exposure.values())),
+        ("PSF map", list(result.psf.values())),
+        ("exposure-corrected image", list(result.flux.values())),
+        ("intermediate file", result.others),
+        ("picture", result.previews),
+    ]
+    for name, paths in kinds:
+        if paths:
+            console.say(f"\nThe {name}{' is' if len(paths) == 1 else 's are'}:", 1)
+            for path in paths:
+                console.say(f"     {path}", 1)

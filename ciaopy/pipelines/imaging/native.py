@@ -1,0 +1,106 @@
+"""The native back end of fluximage: bands share the geometry of a chip, finished files leave the memory at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ciaopy.console import Console
+from ciaopy.datamodel.workspace import Workspace
+from ciaopy.engine.native import NativeBackend, bind
+from ciaopy.engine.step import Recipe, Step
+from ciaopy.param import ParameterSet
+
+__all__ = ["FluxBackend", "make_exposure_maps"]
+
+
+class FluxBackend(NativeBackend):
+    """Runs the steps of fluximage in this process.
+
+    The first exposure map of a chip makes those of all its bands, because the way from sky to chip is the same; the
+    steps of the further bands find their files made.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    shared : sequence of str
+        Input files that many steps read (aspect solutions, bad pixels, mask): read once.
+    """
+
+    def __init__(self, workspace: Workspace, shared: Sequence[str] = ()) -> None:
+        super().__init__(workspace, keep=False)
+        self._shared = tuple(dict.fromkeys(name.partition("[")[0].strip() for name in shared))
+        self._maps: list[Step] = []
+        self._done: set[Path] = set()
+
+    def prepare(self, recipe: Recipe) -> None:
+        """Keep all images in memory until their last use."""
+        super().prepare(recipe)
+        for name in self._shared:
+            content = self.workspace.dataset(name)
+            self.workspace.keep_in_memory(name)
+            self.workspace.write(name, content, clobber=True)
+        for step in recipe.steps:
+            if step.tool == "skyfov":
+                for path in step.makes:
+                    self.workspace.keep_in_memory(path)
+        self._maps = [s for s in recipe.steps if s.tool == "mkexpmap"]
+
+    def run(self, step: Step, console: Console) -> None:
+        """Run one step, unless an earlier one did its work."""
+        if step.tool == "mkexpmap":
+            self._exposure(step, console)
+        else:
+            super().run(step, console)
+
+    def _exposure(self, step: Step, console: Console) -> None:
+        """Make the exposure maps of a chip in all bands, where that is not done."""
+        if step.makes[0] in self._done:
+            return
+        common = ("asphistfile", "xygrid", "normalize", "useavgaspect")
+        family = [s for s in self._maps if all(s.parameters[k] == step.parameters[k] for k in common)]
+        if len(family) == 1:
+            super().run(step, console)
+            return
+        make_exposure_maps([bind("mkexpmap", s.parameters) for s in family], self.workspace.for_step(console))
+        self._done.update(s.makes[0] for s in family)
+
+    def release(self, path: Path, product: bool) -> None:
+        """A file has been used for the last time: write it if it stays, and let go of the memory."""
+        if product and self.workspace.in_memory(path) is not None:
+            self._write(path)
+        self.workspace.forget(path)
+
+
+def make_exposure_maps(parameters: Sequence[ParameterSet], ws: Workspace) -> None:
+    """Run mkexpmap for several instrument maps of one chip, the geometry computed once.
+
+    Every band comes out as it would alone.
+
+    Parameters
+    ----------
+    parameters : sequence of ParameterSet
+        Of mkexpmap; they differ in instmapfile and outfile alone.
+    ws : Workspace
+    """
+    from ciaopy.coords import FocalPlane, SkyFrame
+    from ciaopy.exposure import SkyView, exposure_map
+    from ciaopy.response.exposure_headers import no_overlap, sky_grid
+    from ciaopy.response.geometry import chosen_geometry
+    from ciaopy.tools.mkexpmap import expmap_image, read_histogram, read_instrument_map
+
+    first = parameters[0]
+    name = first["asphistfile"]
+    histogram, header = read_histogram(name, ws)
+    geometry, _ = chosen_geometry(first["geompar"], header)
+    plane = FocalPlane.from_header(header, geometry, name)
+    frame = SkyFrame.from_header(header, geometry, name)
+    sources = [read_instrument_map(p["instmapfile"], plane.detector, ws) for p in parameters]
+    grid = sky_grid(first["xygrid"], frame, ws)
+    maps = [source for source, _ in sources]
+    result = exposure_map(maps, histogram, SkyView(plane, frame), grid, nproc=ws.nproc)
+    if result.method == "none":
+        raise no_overlap(first["outfile"], first["xygrid"], maps[0].chip)
+    for band, (par, (_, own)) in enumerate(zip(parameters, sources, strict=True)):
+        image = expmap_image(result, band, header, own, frame, bool(par["normalize"]))
+        ws.write(par["outfile"], image, par, par["clobber"])

@@ -1,0 +1,282 @@
+"""The report of chandra_repro: one HTML page that stands alone, with its figures also beside the products."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ciaopy.errors import DataError, NotAvailableError, OutputExistsError
+from ciaopy.plots import figures
+from ciaopy.version import __version__
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+    from ciaopy.engine.runner import Timing
+    from ciaopy.fits.blocks import Dataset, Table
+    from ciaopy.pipelines.repro.acis import Job
+
+__all__ = ["check_report", "report_files", "write_report"]
+
+_FIGURES = ("image", "lightcurve", "spectrum", "badpix")
+
+_OBSERVATION = (
+    "OBS_ID", "OBJECT", "OBSERVER", "DATE-OBS", "INSTRUME", "DETNAM", "DATAMODE", "READMODE", "GRATING", "RA_TARG",
+    "DEC_TARG", "RA_PNT", "DEC_PNT", "ROLL_PNT", "ONTIME", "LIVETIME", "EXPOSURE", "DTCOR",
+)  # fmt: skip
+
+_CALIBRATION = (
+    "CALDBVER", "CTIFILE", "CTI_APP", "TGAINFIL", "GAINFILE", "GRD_FILE", "THRFILE", "SUBPIXFL", "PIX_ADJ", "GEOMFILE",
+    "AIMPFILE", "TDETFILE", "SKYFILE", "BPIXFILE", "ASOLFILE", "MASKFILE", "FLTFILE",
+)  # fmt: skip
+
+_STYLE = """body{font:15px/1.45 system-ui,sans-serif;max-width:62em;margin:2em auto;padding:0 1em;color:#222}
+h1{font-size:1.5em}h2{font-size:1.15em;border-bottom:1px solid #ccc;margin-top:1.8em}
+table{border-collapse:collapse}td,th{padding:.15em .9em .15em 0;text-align:left;vertical-align:top}
+td.n{text-align:right;font-variant-numeric:tabular-nums}img{max-width:100%}code{font-size:.92em}"""
+
+_GOOD_GRADES = (0, 2, 3, 4, 6)
+
+# Largest side of the counts image, pixels.
+_IMAGE_SIZE = 512
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What the page tells."""
+
+    events: Table
+    good: dict[int, NDArray[np.float64]]
+    steps: list[tuple[str, int]]
+    raw: tuple[NDArray[np.float64], NDArray[Any]]
+
+
+def report_files(job: Job) -> tuple[Path, ...]:
+    """Return the files of a report: the page and its figures."""
+    return (job.file("repro_report.html"), *(job.file(f"repro_{name}.png") for name in _FIGURES))
+
+
+def check_report(job: Job) -> None:
+    """Refuse a report before any work.
+
+    Raises
+    ------
+    NotAvailableError
+        matplotlib is not installed.
+    OutputExistsError
+        Files of an earlier report exist and clobber=no.
+    """
+    if not figures.available():
+        raise NotAvailableError("report=yes needs matplotlib: pip install 'ciaopy[plot]', or set report=no")
+    there = [p.name for p in report_files(job) if p.exists()]
+    if there and not job.wishes.clobber:
+        raise OutputExistsError(f"{job.out}: {', '.join(there)} exist; set clobber=yes to replace them")
+
+
+def write_report(job: Job, timings: Sequence[Timing], warnings: Sequence[str]) -> list[Path]:
+    """Write the report of one finished dataset.
+
+    Parameters
+    ----------
+    job : Job
+        The products lie under the names it gives.
+    timings : sequence of Timing
+        Seconds of each step.
+    warnings : sequence of str
+        What was warned about; repeated texts are shown once.
+
+    Returns
+    -------
+    list of Path
+        The page and the figures.
+
+    Raises
+    ------
+    NotAvailableError
+        matplotlib is not installed.
+    OutputExistsError
+        Files of an earlier report exist and clobber=no.
+    """
+    from ciaopy.fits import AtomicFile
+
+    check_report(job)
+    facts = _facts(job)
+    page, *pictures = report_files(job)
+    drawn = [figures.png(f) for f in _figures(job, facts)]
+    for path, data in zip(pictures, drawn, strict=True):
+        with AtomicFile(path, clobber=True) as file:
+            file.write(data)
+    html = _page(job, facts, drawn, timings, warnings)
+    with AtomicFile(page, clobber=True) as file:
+        file.write(html.encode("utf-8"))
+    return [page, *pictures]
+
+
+def _facts(job: Job) -> _Facts:
+    from ciaopy.fits import read_dataset
+
+    final = job.file("repro_evt2.fits")
+    products = read_dataset(final)
+    events = products.block("EVENTS")
+    raw = _level1(job)
+    good = {int(t.header.get("CCD_ID", -1)): np.stack([t["START"], t["STOP"]], axis=1) for t in _gti(products)}
+    time, ccd, grade = raw["time"], raw["ccd_id"], raw["grade"]
+    inside = np.zeros(len(time), bool)
+    for chip, intervals in good.items():
+        k = np.flatnonzero(ccd == chip) if chip >= 0 else np.arange(len(time))
+        edges = intervals[np.argsort(intervals[:, 0])].ravel()
+        inside[k] |= np.searchsorted(edges, time[k], side="right") % 2 == 1
+    kept = inside & np.isin(grade, _GOOD_GRADES)
+    table = _as_table(events, final)
+    steps = [
+        ("level 1", len(time)),
+        ("in the new good times", int(inside.sum())),
+        ("... with grade 0, 2, 3, 4, 6 (as in the input)", int(kept.sum())),
+        ("level 2 (new grades and status)", table.nrows),
+    ]
+    return _Facts(table, good, steps, (time, ccd))
+
+
+def _gti(products: Dataset) -> list[Table]:
+    return products.tables("GTI")
+
+
+def _as_table(block: Any, path: Path) -> Table:
+    from ciaopy.fits.blocks import Table
+
+    if not isinstance(block, Table):
+        raise DataError(f"{path}: the block EVENTS is no table")
+    return block
+
+
+def _level1(job: Job) -> dict[str, NDArray[Any]]:
+    from ciaopy.fits import open_fits
+
+    with open_fits(job.obs.events.path) as file:
+        table = _as_table(file.read("EVENTS", columns=["time", "ccd_id", "grade"]), job.obs.events.path)
+    return {name: table[name] for name in ("time", "ccd_id", "grade")}
+
+
+def _figures(job: Job, facts: _Facts) -> Iterable[Any]:
+    """Return the figures in the order of `_FIGURES`."""
+    events, name = facts.events, job.file("repro_evt2.fits").name
+    image, extent = _image(events)
+    yield figures.counts_image(image, extent, f"{name}: {events.nrows} events")
+    yield _light_curve(facts, name)
+    edges = np.geomspace(0.2, 12.0, 120)
+    energy = np.asarray(events["energy"], float) / 1000.0 if "energy" in events else np.zeros(0)
+    yield figures.spectrum(edges, {"level 2": np.histogram(energy, edges)[0]}, name)
+    yield figures.bad_pixels(_bad_pixel_maps(job.bad_pixels), job.bad_pixels.name)
+
+
+def _image(events: Table) -> tuple[NDArray[np.float64], tuple[float, float, float, float]]:
+    x, y = (np.asarray(events[c], float) for c in ("x", "y"))
+    known = np.isfinite(x) & np.isfinite(y)
+    x, y = x[known], y[known]
+    if not x.size:
+        return np.zeros((2, 2)), (0.5, 8192.5, 0.5, 8192.5)
+    low = np.floor([x.min(), y.min()]) - 0.5
+    side = max(float(np.ptp(x)), float(np.ptp(y)), 1.0)
+    step = max(1.0, np.ceil(side / _IMAGE_SIZE))
+    n = int(np.ceil((side + 2.0) / step))
+    edges = [start + step * np.arange(n + 1) for start in low]
+    image = np.histogram2d(y, x, (edges[1], edges[0]))[0]
+    return image, (edges[0][0], edges[0][-1], edges[1][0], edges[1][-1])
+
+
+def _light_curve(facts: _Facts, name: str) -> Any:
+    time = facts.raw[0][np.isfinite(facts.raw[0])]
+    if not time.size:
+        return figures.light_curve(np.array([0.0, 1.0]), {"level 1": np.zeros(1)}, np.empty((0, 2)), 0.0, name)
+    start, stop = float(time.min()), float(time.max())
+    edges = np.linspace(start, max(stop, start + 1.0), 201)
+    width = edges[1] - edges[0]
+    rates = {
+        "level 1": np.histogram(time, edges)[0] / width,
+        "level 2": np.histogram(facts.events["time"], edges)[0] / width,
+    }
+    chip = next(iter(facts.good), None)
+    good = facts.good[chip] if chip is not None else np.empty((0, 2))
+    return figures.light_curve(edges, rates, good, start, name)
+
+
+def _bad_pixel_maps(path: Path, block: int = 8) -> dict[int, NDArray[np.int64]]:
+    """Return, per CCD, the number of bad pixels (neighbours included) in blocks of `block` x `block` pixels."""
+    from ciaopy.acis.bad_pixel_table import ccd_of, rows_of
+    from ciaopy.acis.bad_pixels import expand
+    from ciaopy.fits import read_dataset
+
+    maps = {}
+    for table in read_dataset(path).tables("BADPIX"):
+        pixels = expand(rows_of(table))
+        bad = np.zeros((1024, 1024), bool)
+        bad[pixels.y - 1, pixels.x - 1] = True
+        n = 1024 // block
+        maps[ccd_of(table)] = bad.reshape(n, block, n, block).sum(axis=(1, 3))
+    return maps
+
+
+def _page(job: Job, facts: _Facts, drawn: Sequence[bytes], timings: Sequence[Timing], warnings: Sequence[str]) -> str:
+    header = facts.events.header
+    title = f"ObsID {header.get('OBS_ID', '?')}: {header.get('OBJECT', '')}"
+    first = job.obs.events.path
+    parts = [
+        f"<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'><title>{escape(title)}</title>",
+        f"<style>{_STYLE}</style></head><body><h1>{escape(title)}</h1>",
+        f"<p>chandra_repro of ciaopy {escape(__version__)}; input <code>{escape(str(first))}</code></p>",
+        _section("Observation", _table(_keywords(header, _OBSERVATION))),
+        _section("Image", _picture(drawn[0], "counts image")),
+        _section("Events", _table([(name, f"{count:,}") for name, count in facts.steps], numbers=True)),
+        _section("Light curve", _picture(drawn[1], "light curve with good times") + _good_times(facts)),
+        _section("Spectrum", _picture(drawn[2], "energy histogram")),
+        _section("Bad pixels", _picture(drawn[3], "bad pixels of each chip")),
+        _section("Calibration", _table(_keywords(header, _CALIBRATION))),
+        _section("Warnings", _list(dict.fromkeys(warnings))),
+        _section("Timings", _timings(timings)),
+        _section("Parameters", _table(job.wishes.recorded)),
+        "</body></html>",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _section(title: str, body: str) -> str:
+    return f"<h2>{escape(title)}</h2>\n{body}"
+
+
+def _picture(data: bytes, text: str) -> str:
+    return f"<img alt='{escape(text)}' src='data:image/png;base64,{base64.b64encode(data).decode()}'>"
+
+
+def _table(rows: Iterable[tuple[str, str]], numbers: bool = False) -> str:
+    kind = " class='n'" if numbers else ""
+    lines = [f"<tr><th>{escape(name)}</th><td{kind}>{escape(value)}</td></tr>" for name, value in rows]
+    return "<table>\n" + "\n".join(lines) + "\n</table>"
+
+
+def _keywords(header: Header, names: Sequence[str]) -> list[tuple[str, str]]:
+    return [(name, str(header[name])) for name in names if name in header]
+
+
+def _list(texts: Iterable[str]) -> str:
+    items = "\n".join(f"<li>{escape(t)}</li>" for t in texts)
+    return f"<ul>\n{items}\n</ul>" if items else "<p>None.</p>"
+
+
+def _good_times(facts: _Facts) -> str:
+    rows = [
+        (f"CCD {ccd}" if ccd >= 0 else "all", f"{len(g)} intervals, {float((g[:, 1] - g[:, 0]).sum()):.2f} s")
+        for ccd, g in facts.good.items()
+    ]
+    return _table(rows)
+
+
+def _timings(timings: Sequence[Timing]) -> str:
+    rows = [(t.tool, f"{t.seconds:.2f} s") for t in timings if t.seconds >= 0.005]
+    return _table([*rows, ("total", f"{sum(t.seconds for t in timings):.2f} s")], numbers=True)

@@ -1,0 +1,1 @@
+"""Pictures: figures of matplotlib, previews of images."""

@@ -1,0 +1,1 @@
+"""What lies between the sky and a chip, as parameters name it: geometry, instrument, event calibration."""

@@ -1,0 +1,1 @@
+"""Downloads: resume, checks."""
