@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ciaopy.engine.runner import Timing
     from ciaopy.fits.blocks import Dataset, Table
-    from ciaopy.pipelines.repro.acis import Job
+    from ciaopy.pipelines.repro.job import Job
 
 __all__ = ["check_report", "report_files", "write_report"]
 
@@ -76,7 +76,7 @@ def check_report(job: Job) -> None:
     if not figures.available():
         raise NotAvailableError("report=yes needs matplotlib: pip install 'ciaopy[plot]', or set report=no")
     there = [p.name for p in report_files(job) if p.exists()]
-    if there and not job.wishes.clobber:
+    if there and not job.options.clobber:
         raise OutputExistsError(f"{job.out}: {', '.join(there)} exist; set clobber=yes to replace them")
 
 
@@ -240,7 +240,7 @@ def _page(job: Job, facts: _Facts, drawn: Sequence[bytes], timings: Sequence[Tim
         _section("Calibration", _table(_keywords(header, _CALIBRATION))),
         _section("Warnings", _list(dict.fromkeys(warnings))),
         _section("Timings", _timings(timings)),
-        _section("Parameters", _table(job.wishes.recorded)),
+        _section("Parameters", _table(job.provenance.parameters)),
         "</body></html>",
     ]
     return "\n".join(parts) + "\n"

@@ -1,0 +1,113 @@
+"""One dataset of chandra_repro: the observation, the user's choices, and the names of everything that is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ciaopy.observation.archive import Observation, plain_name
+from ciaopy.observation.aspect_choice import AspectChoice
+from ciaopy.pipelines.repro import files
+
+__all__ = ["Job", "Options", "Provenance"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """What the products say of how they were made.
+
+    Attributes
+    ----------
+    program : str
+        Name and version, for a COMMENT.
+    parameters : tuple of (str, str)
+        Names and values that took effect, for HISTORY.
+    """
+
+    program: str
+    parameters: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The user's choices for one dataset (parameters of chandra_repro).
+
+    `caldb` is False where ciaopy itself does the work and the user has no CALDB: the calibration rows of the archive's
+    bad pixel file then stand for the CALDB's list. `tg_zo_position`, `tg_orders` and `pi_filter` concern gratings,
+    `patch_hrc_ssc` HRC.
+    """
+
+    badpixel: bool
+    process_events: bool
+    destreak: bool
+    set_ardlib: bool
+    check_vf_pha: bool
+    pix_adj: str
+    tg_zo_position: str
+    tg_orders: str
+    asol_update: bool
+    pi_filter: bool
+    patch_hrc_ssc: bool
+    cleanup: bool
+    clobber: bool
+    caldb: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One dataset with everything that the step list depends on."""
+
+    obs: Observation
+    out: Path
+    root: str
+    options: Options
+    provenance: Provenance
+    aspect: AspectChoice
+
+    def file(self, tail: str) -> Path:
+        """Return `<out>/<root>_<tail>`."""
+        return self.out / f"{self.root}_{tail}"
+
+    def copy_of(self, path: Path) -> Path:
+        """Return where the copy of an input file goes."""
+        return self.out / plain_name(path)
+
+    @property
+    def makes_bad_pixels(self) -> bool:
+        """True where a new bad pixel file is made."""
+        return self.options.badpixel and not self.obs.events.continuous
+
+    @property
+    def bad_pixels(self) -> Path:
+        """The bad pixel file that later steps use: the new one, else the copy of the archive's."""
+        return self.file("repro_bpix1.fits") if self.makes_bad_pixels else self.copy_of(self.obs["bpix1"])
+
+    @property
+    def aspect_list(self) -> Path:
+        """The list of aspect solutions."""
+        return self.file("asol1.lis")
+
+    @property
+    def aspect_copies(self) -> tuple[Path, ...]:
+        """The copies of the aspect solutions that are used."""
+        return tuple(self.copy_of(p) for p in self.aspect.paths)
+
+    @property
+    def updates_aspect(self) -> bool:
+        """True where old aspect solutions are brought up to date."""
+        return self.aspect.kind == "ASPSOL" and self.options.asol_update
+
+    @property
+    def clobber(self) -> str:
+        """`yes` or `no`, for the tools."""
+        return "yes" if self.options.clobber else "no"
+
+    @property
+    def new_aspect(self) -> Path:
+        """The updated aspect solution."""
+        return self.out / f"pcadf{files.obsid(self.obs):05d}_repro_asol1.fits"
+
+    @property
+    def pointing(self) -> Path:
+        """The parameter file with the updated pointing."""
+        return self.out / f"pcadf{files.obsid(self.obs):05d}_repro_obs.par"
