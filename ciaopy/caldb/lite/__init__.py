@@ -41,6 +41,7 @@ PRODUCTS: dict[str, str] = {
     "DEAD_AREA": "cosmic-ray loss of FI chips, 0.2 %",
     "GREFF": "HETG and LETG orders 0 and +-1 within 2 %, the mirror shares aside",
     "REEF": "radii of 20-98 % of the mirror PSF on a flat plane, 0.5-2 %; azimuth scatter of 2-8 % left out",
+    "OSIP": "order-sorting windows of ACIS-S: CIAO's order for 99 % of the events in the arms; chips 0-4 not measured",
     "GMAP": "HRC-I gain 3 % (median; 14 % in 2010, 15-30 % at the edges); HRC-S not calibrated",
 }
 
@@ -59,6 +60,7 @@ _MAKERS = {
     "CONTAM": "area.contamination",
     "DEAD_AREA": "area.dead_area",
     "GREFF": "area.grating_efficiency",
+    "OSIP": "gratings.order_sorting",
     "REEF": "area.psf_radius",
 }
 
