@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
-
 from gratings_helpers import LETG_HRC, make_mask, resolve, run, write_aspect, write_level_1
 
 from ciaopy.errors import DataError, NoDataError, OutputExistsError, ParameterError, UserError
