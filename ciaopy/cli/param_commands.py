@@ -13,11 +13,11 @@ from collections.abc import Callable
 from ciaopy.console import Console
 from ciaopy.errors import ParameterError, UnknownParamError, UsageError
 from ciaopy.param.arguments import parse_arguments
-from ciaopy.param.evaluate import Evaluator, split_attribute
+from ciaopy.param.evaluate import Evaluator, read_current, split_attribute
 from ciaopy.param.parameters import Changes, asks, check_values, open_parameters, restore, save
 from ciaopy.param.parfile import ParFile
 from ciaopy.param.prompt import Prompter
-from ciaopy.param.search import locate, read_current, writable_path
+from ciaopy.param.search import locate, writable_path
 from ciaopy.param.values import match_name
 
 Command = Callable[..., int]

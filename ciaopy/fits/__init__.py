@@ -8,20 +8,23 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ciaopy.fits.blocks import Block, Column, Dataset, Image, Table, Vector
+from ciaopy.fits.blocks import Array, Block, Column, Dataset, Image, Table, Vector, connect_outlets
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from ciaopy.fits.atomic import AtomicFile, check_output
     from ciaopy.fits.convert import from_astropy
     from ciaopy.fits.edit import append_blocks, edit_header
+    from ciaopy.fits.files import being_read, find_file
     from ciaopy.fits.hdus import ColumnInfo, HduInfo
     from ciaopy.fits.header import new_header
     from ciaopy.fits.history import HistoryEntry, add_history, parse_history
     from ciaopy.fits.reader import FitsFile, open_fits, read_dataset, read_header
-    from ciaopy.fits.source import being_read, find_file
     from ciaopy.fits.writer import TableWriter, write_dataset
 
 __all__ = [
+    "Array",
     "AtomicFile",
     "Block",
     "Column",
@@ -58,10 +61,10 @@ _HOMES = {
     "TableWriter": "writer",
     "add_history": "history",
     "append_blocks": "edit",
-    "being_read": "source",
+    "being_read": "files",
     "check_output": "atomic",
     "edit_header": "edit",
-    "find_file": "source",
+    "find_file": "files",
     "from_astropy": "convert",
     "new_header": "header",
     "open_fits": "reader",
@@ -76,3 +79,18 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def _write(path: str | PathLike[str], block: Block, clobber: bool) -> None:
+    from ciaopy.fits.writer import write_dataset
+
+    write_dataset(path, block, clobber)
+
+
+def _to_astropy(block: Block) -> Any:
+    from ciaopy.fits.convert import image_to_astropy, table_to_astropy
+
+    return table_to_astropy(block) if isinstance(block, Table) else image_to_astropy(block)
+
+
+connect_outlets(_write, _to_astropy)

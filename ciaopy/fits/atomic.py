@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ciaopy.errors import OutputExistsError, UserError
-from ciaopy.fits.source import being_read
+from ciaopy.fits.files import being_read
 
 __all__ = ["AtomicFile", "check_output"]
 

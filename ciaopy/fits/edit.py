@@ -14,9 +14,10 @@ from ciaopy.errors import DataError, UserError
 from ciaopy.fits.atomic import AtomicFile
 from ciaopy.fits.blocks import Block
 from ciaopy.fits.checksum import block_sum, checksum_text, fold
+from ciaopy.fits.files import open_source
 from ciaopy.fits.hdus import HduInfo, HduList, truncated
 from ciaopy.fits.header import card_keyword, encode_cards, header_cards, is_structural, make_card
-from ciaopy.fits.source import Source, open_source
+from ciaopy.fits.source import Source
 from ciaopy.fits.writer import open_output, write_blocks
 
 if TYPE_CHECKING:

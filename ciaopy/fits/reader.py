@@ -16,11 +16,12 @@ import numpy as np
 
 from ciaopy.errors import DataError
 from ciaopy.fits.blocks import Array, Block, Column, Dataset, Image, Table, Vector
+from ciaopy.fits.files import note_open, open_source
 from ciaopy.fits.hdus import ColumnInfo, HduInfo, HduList, truncated
 from ciaopy.fits.header import card_keyword, card_value, column_keyword, is_structural, make_header
 from ciaopy.fits.images import read_pixels, read_unusual
 from ciaopy.fits.rows import Field, decode, decode_heap, row_dtype
-from ciaopy.fits.source import as_bytes, note_open, open_source
+from ciaopy.fits.source import as_bytes
 from ciaopy.kernels import BLOCK_ROWS, default_nproc, map_blocks
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ A tool gets a `ParameterSet`; `open_parameters(tool, argv)` makes one from the t
 
 from __future__ import annotations
 
-from ciaopy.param.evaluate import Evaluator
+from ciaopy.param.evaluate import Evaluator, read_current
 from ciaopy.param.parameters import ParameterSet, open_parameters, restore, save
 from ciaopy.param.parfile import Parameter, ParFile
 from ciaopy.param.prompt import Prompter
-from ciaopy.param.search import Location, SearchPath, find_par, list_tools, locate, read_current, system_par_dir
+from ciaopy.param.search import Location, SearchPath, find_par, list_tools, locate, system_par_dir
 from ciaopy.param.values import Value
 
 __all__ = [

@@ -13,10 +13,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 from ciaopy.errors import ParameterError, UnknownParamError
 from ciaopy.param.parfile import Parameter, ParFile
-from ciaopy.param.search import locate, read_current, system_par_dir
+from ciaopy.param.search import Location, locate, system_par_dir
 from ciaopy.param.values import Value, canonical, check_range, convert, is_deferred, match_name, parse_boolean
 
 #: The switch that lets a parameter file run programs.
@@ -241,3 +242,32 @@ def keep_values(old: ParFile, new: ParFile) -> ParFile:
             continue
         new.set(parameter.name, "value", parameter.value)
     return new
+
+
+def read_current(location: Location) -> ParFile:
+    """Read the file of a tool; a user copy that an update of the system file made stale is merged, in memory."""
+    current = ParFile.read(location.path)
+    if location.user is None or location.system is None:
+        return current
+    system = ParFile.read(location.system)
+    if not _is_stale(location.user, location.system, current, system):
+        return current
+    return keep_values(old=current, new=system.copy(location.user))
+
+
+def _is_stale(user: Path, system: Path, current: ParFile, new: ParFile) -> bool:
+    """True where names or types differ, or the system file is newer and anything else about a parameter differs.
+
+    Modification times alone say nothing: package managers set them to any date.
+    """
+    if [(p.name, p.type) for p in current] != [(p.name, p.type) for p in new]:
+        return True
+    same = all(
+        (a.mode, a.min, a.max, a.prompt) == (b.mode, b.min, b.max, b.prompt) for a, b in zip(current, new, strict=True)
+    )
+    if same:
+        return False
+    try:
+        return system.stat().st_mtime > user.stat().st_mtime
+    except OSError:
+        return False

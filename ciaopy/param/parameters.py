@@ -9,11 +9,11 @@ from typing import Any
 
 from ciaopy.errors import ParameterError, UnknownParamError
 from ciaopy.param.arguments import parse_arguments, split_at_file
-from ciaopy.param.evaluate import Evaluator
+from ciaopy.param.evaluate import Evaluator, read_current
 from ciaopy.param.locking import rewrite
 from ciaopy.param.parfile import MODE_LETTERS, ParFile
 from ciaopy.param.prompt import Prompter
-from ciaopy.param.search import Location, locate, read_current, writable_path
+from ciaopy.param.search import Location, locate, writable_path
 from ciaopy.param.values import to_text
 
 #: (parameter, field) to text: what is to be changed in a file.

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ciaopy.errors import ParameterError
-from ciaopy.param.parfile import ParFile
 
 VARIABLES = ("PDIRS", "PFILES", "UPARM")
 #: Folder that CIAO 4 uses in the home directory, used here where none of the variables is set.
@@ -161,37 +160,6 @@ def _first(folders: tuple[Path, ...], stem: str, suffixes: tuple[str, ...]) -> P
 def find_par(name: str) -> Path:
     """Path of the parameter file that reading `name` would use: the user copy, else the system file."""
     return locate(name).path
-
-
-def read_current(location: Location) -> ParFile:
-    """Read the file of a tool; a user copy that an update of the system file made stale is merged, in memory."""
-    current = ParFile.read(location.path)
-    if location.user is None or location.system is None:
-        return current
-    system = ParFile.read(location.system)
-    if not _is_stale(location.user, location.system, current, system):
-        return current
-    from ciaopy.param.evaluate import keep_values
-
-    return keep_values(old=current, new=system.copy(location.user))
-
-
-def _is_stale(user: Path, system: Path, current: ParFile, new: ParFile) -> bool:
-    """True where names or types differ, or the system file is newer and anything else about a parameter differs.
-
-    Modification times alone say nothing: package managers set them to any date.
-    """
-    if [(p.name, p.type) for p in current] != [(p.name, p.type) for p in new]:
-        return True
-    same = all(
-        (a.mode, a.min, a.max, a.prompt) == (b.mode, b.min, b.max, b.prompt) for a, b in zip(current, new, strict=True)
-    )
-    if same:
-        return False
-    try:
-        return system.stat().st_mtime > user.stat().st_mtime
-    except OSError:
-        return False
 
 
 def writable_path(location: Location, search: SearchPath | None = None) -> Path:

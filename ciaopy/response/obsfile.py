@@ -84,7 +84,7 @@ def file_to_change(text: str, parameter: str, ws: Workspace) -> Path:
     DataError
         No such file.
     """
-    from ciaopy.fits.source import find_file
+    from ciaopy.fits import find_file
 
     name = text.strip()
     if not name:

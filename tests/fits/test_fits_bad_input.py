@@ -116,7 +116,7 @@ def test_missing_folder_and_unreadable(tmp_path: Path, good: Path, monkeypatch: 
     def refuse(*args: Any, **kwargs: Any) -> int:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr("ciaopy.fits.source.os.open", refuse)
+    monkeypatch.setattr("ciaopy.fits.files.os.open", refuse)
     fails(good, "cannot be read: Permission denied")
 
 
