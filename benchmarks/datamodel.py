@@ -81,7 +81,7 @@ def run(arguments: list[str]) -> float:
 def peak_memory(infile: str, outfile: Path) -> float:
     """Return the peak memory of a process that copies `infile`, MB, less that of one that only imports."""
     code = (
-        "import sys\nfrom ciaopy.datamodel.api import copy\nfrom ciaopy.datamodel import Workspace\n"
+        "import sys\nfrom ciaopy.datamodel.copying import copy\nfrom ciaopy.datamodel import Workspace\n"
         "import ciaopy.kernels.regions, ciaopy.fits.writer, ciaopy.fits.reader\n"
         "def peak():\n"
         "    return next(int(s.split()[1]) for s in open('/proc/self/status') if s.startswith('VmHWM'))\n"
@@ -96,7 +96,7 @@ def peak_memory(infile: str, outfile: Path) -> float:
 def main() -> None:
     """Run the benchmark and print its table."""
     from ciaopy.datamodel import Workspace
-    from ciaopy.datamodel.api import copy
+    from ciaopy.datamodel.copying import copy
 
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rows", type=int, default=5_000_000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,85 @@ def test_the_check_sees_an_upward_import(tmp_path, monkeypatch):
     )
     assert {room_of(module) for module, _ in imports(path)} == {"cli", "tools", "engine"}
     assert all(LEVELS[room] > LEVELS["fits"] for room in ("cli", "tools", "engine"))
+
+
+# ---- circles -------------------------------------------------------------------------------------------------------
+
+
+def module_name(path: Path) -> str:
+    """`ciaopy/fits/__init__.py` -> `ciaopy.fits`."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def is_typing_only(node: ast.AST) -> bool:
+    """Tell whether a statement is `if TYPE_CHECKING:`."""
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def from_imports(tree: ast.AST, *, typing_only: bool = False) -> Iterator[tuple[str, str]]:
+    """Yield (module, name) of the absolute imports that run, or of those for type checkers; name "" for `import x`."""
+    for child in ast.iter_child_nodes(tree):
+        if is_typing_only(child):
+            assert isinstance(child, ast.If)
+            for statement in child.body if typing_only else child.orelse:
+                yield from from_imports(ast.Module([statement], []))
+        elif not typing_only and isinstance(child, ast.ImportFrom):
+            assert not child.level, "relative imports are not used"
+            yield from ((child.module or "", alias.name) for alias in child.names)
+        elif not typing_only and isinstance(child, ast.Import):
+            yield from ((alias.name, "") for alias in child.names)
+        else:
+            yield from from_imports(child, typing_only=typing_only)
+
+
+def import_graph(trees: dict[str, ast.AST], packages: set[str]) -> dict[str, set[str]]:
+    """Return for each module those that it imports: itself, or through the lazy name of a face."""
+    lazy = {
+        face: {name: module for module, name in from_imports(trees[face], typing_only=True)}
+        for face in packages
+        if face in trees
+    }
+    graph: dict[str, set[str]] = {}
+    for module, tree in trees.items():
+        found = set()
+        for source, name in from_imports(tree):
+            if f"{source}.{name}" in trees:
+                found.add(f"{source}.{name}")
+                continue
+            found.add(source)
+            while source in lazy and name in lazy[source]:
+                source = lazy[source][name]
+                found.add(source)
+        graph[module] = (found & trees.keys()) - {module}
+    return graph
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Return the groups of nodes that reach each other: what is left when ends are cut off again and again."""
+    left = {node: set(targets) for node, targets in graph.items()}
+    while True:
+        targeted = set().union(*left.values()) if left else set()
+        ends = {node for node, targets in left.items() if not targets or node not in targeted}
+        if not ends:
+            return [sorted(left)] if left else []
+        left = {node: targets - ends for node, targets in left.items() if node not in ends}
+
+
+TREES: dict[str, ast.AST] = {module_name(p): ast.parse(p.read_bytes()) for p in sorted(PACKAGE.rglob("*.py"))}
+PACKAGES = {module_name(p) for p in PACKAGE.rglob("__init__.py")}
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    assert circles(import_graph(TREES, PACKAGES)) == []
+
+
+def test_the_check_sees_a_circle_through_functions_and_faces():
+    trees = {
+        "ciaopy": ast.parse(""),
+        "ciaopy.a": ast.parse("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from ciaopy.a.one import f\n"),
+        "ciaopy.a.one": ast.parse("def f():\n    from ciaopy.b import g\n    g()\n"),
+        "ciaopy.b": ast.parse("def g():\n    from ciaopy.a import f\n    f()\n"),
+        "ciaopy.c": ast.parse("if TYPE_CHECKING:\n    from ciaopy.d import h\n"),
+        "ciaopy.d": ast.parse("from ciaopy.c import h\n"),
+    }
+    assert circles(import_graph(trees, {"ciaopy", "ciaopy.a"})) == [["ciaopy.a.one", "ciaopy.b"]]

@@ -16,6 +16,7 @@ from ciaopy.analysis.extract import ratio
 from ciaopy.analysis.profile import MeanExposure, RegionCounts, Source
 from ciaopy.datamodel.images.access import outside_subspace, pixels, values
 from ciaopy.datamodel.regions import Region
+from ciaopy.datamodel.regions.reading import ReadBlock
 from ciaopy.datamodel.regions.stack import axis_regions
 from ciaopy.datamodel.subspace import Subspace
 from ciaopy.datamodel.wcs import PhysicalAxis, image_wcs, physical_axis
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 TIME_UNIT = re.compile(r"(?<![A-Za-z/])s(ec)?(?![A-Za-z])")
 
 
-def image_counts(image: Image, vfile: VirtualFile) -> tuple[Source, RegionCounts]:
+def image_counts(image: Image, vfile: VirtualFile, read: ReadBlock) -> tuple[Source, RegionCounts]:
     """Sum an image over the regions of `[bin sky=...]`.
 
     Parameters
@@ -38,6 +39,8 @@ def image_counts(image: Image, vfile: VirtualFile) -> tuple[Source, RegionCounts
     image : Image
         Two axes, after the filters of the virtual file: what these left out, nulls and NaN have no counts and no area.
     vfile : VirtualFile
+    read : callable
+        Reads region files with a block or a filter: `Workspace.read`.
 
     Returns
     -------
@@ -58,7 +61,7 @@ def image_counts(image: Image, vfile: VirtualFile) -> tuple[Source, RegionCounts
     if len(binning.axes) != 1 or not (binning.axes[0].region or binning.axes[0].grid):
         raise UserError(f"{vfile.text}: the counts of an image need regions, such as [bin sky=annulus(x,y,0:100:10)]")
     sky = image_wcs(image)
-    regions = axis_regions(binning.axes[0], sky)
+    regions = axis_regions(binning.axes[0], sky, read)
     data = values(image)
     good = (data == data) & ~outside_subspace(image)
     sums, areas = _sums(image, data, good, regions)

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 from ciaopy.errors import UserError
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel.datasource import DataSource
     from ciaopy.fits.blocks import Image, Table
 
 
-def block_without_rows(name: str, ws: Workspace, parameter: str = "infile") -> Table | Image:
+def block_without_rows(name: str, ws: DataSource, parameter: str = "infile") -> Table | Image:
     """Return the block of a virtual file: a table with columns, header and subspace but no rows; an image whole.
 
     Parameters
     ----------
     name : str
         Virtual file.
-    ws : Workspace
+    ws : DataSource
     parameter : str
         Which parameter gave the name, for the message.
 

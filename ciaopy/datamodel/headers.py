@@ -11,13 +11,13 @@ from ciaopy.errors import DataError, UserError
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
+    from ciaopy.datamodel.datasource import DataSource
     from ciaopy.datamodel.opened import BlockInfo
-    from ciaopy.datamodel.workspace import Workspace
 
 _TRUE, _FALSE = {"T", "TRUE", "YES"}, {"F", "FALSE", "NO"}
 
 
-def find_block(text: str, ws: Workspace) -> tuple[Path, BlockInfo]:
+def find_block(text: str, ws: DataSource) -> tuple[Path, BlockInfo]:
     """Return the file and the block that a virtual file without filters names.
 
     Raises
@@ -37,7 +37,7 @@ def find_block(text: str, ws: Workspace) -> tuple[Path, BlockInfo]:
         return opened.path, opened.find(vfile.block)
 
 
-def full_header(text: str, ws: Workspace) -> Header:
+def full_header(text: str, ws: DataSource) -> Header:
     """Return the whole header of a block as it stands in the file; no rows are read.
 
     A virtual file that filters gives the header of the result, without structural keywords.
@@ -57,7 +57,7 @@ def full_header(text: str, ws: Workspace) -> Header:
         return ws.read(text).header  # a text file
 
 
-def change_header(text: str, ws: Workspace, change: Callable[[Header], None]) -> None:
+def change_header(text: str, ws: DataSource, change: Callable[[Header], None]) -> None:
     """Change the header of a block in place, on disk or in memory; data keep their bytes.
 
     Raises

@@ -21,7 +21,7 @@ from ciaopy.fits.blocks import Array, Block, Dataset, Image, Table
 from ciaopy.kernels import BLOCK_ROWS
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel.datasource import DataSource
     from ciaopy.fits.hdus import ColumnInfo, HduInfo
     from ciaopy.fits.reader import FitsFile
 
@@ -52,7 +52,7 @@ class Opened:
     ----------
     vfile : VirtualFile
         Its path, and `[opt kernel=text/...]` for text files.
-    ws : Workspace
+    ws : DataSource
         Memory is asked before the disk.
 
     Raises
@@ -61,7 +61,7 @@ class Opened:
         The file is missing, or neither FITS nor text of a known form.
     """
 
-    def __init__(self, vfile: VirtualFile, ws: Workspace) -> None:
+    def __init__(self, vfile: VirtualFile, ws: DataSource) -> None:
         self.vfile, self.ws, self.path = vfile, ws, Path(vfile.path)
         self._file: FitsFile | None = None
         self._dataset = ws.in_memory(self.path)

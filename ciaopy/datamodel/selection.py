@@ -19,7 +19,7 @@ from ciaopy.errors import UserError
 from ciaopy.fits.blocks import Array, Block, Table
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel.datasource import DataSource
 
 T = TypeVar("T")
 
@@ -141,7 +141,7 @@ def _some(rows: Rows, names: Iterable[str], keep: Array) -> Rows:
     return Rows({n.lower(): rows.columns[n.lower()][keep] for n in names}, 0, len(keep))
 
 
-def open_selection(opened: Opened, info: BlockInfo, vfile: VirtualFile, ws: Workspace) -> Selection:
+def open_selection(opened: Opened, info: BlockInfo, vfile: VirtualFile, ws: DataSource) -> Selection:
     """Bind the filters, columns and subspace edits of a virtual file to a table.
 
     Raises
@@ -176,7 +176,7 @@ class _Sized(Table):
         return self._nrows
 
 
-def edit_subspace(vfile: VirtualFile, bound: Bound, source: Table, ws: Workspace) -> Subspace:
+def edit_subspace(vfile: VirtualFile, bound: Bound, source: Table, ws: DataSource) -> Subspace:
     """Return the subspace after the filters and the `[subspace ...]` edits."""
     subspace = bound.subspace
     for edit in vfile.subspace:

@@ -49,13 +49,13 @@ class Workspace:
         UserError, DataError
             The text, the file or the block is not as it should be.
         """
-        from ciaopy.datamodel.api import read
+        from ciaopy.datamodel.reading import read
 
         return read(str(vfile), self)
 
     def dataset(self, path: str | Path) -> Dataset:
         """Return all blocks of a file; with brackets, the block asked for is replaced by the result."""
-        from ciaopy.datamodel.api import read_all
+        from ciaopy.datamodel.reading import read_all
 
         return read_all(str(path), self)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ciaopy.datamodel.api import copy
+from ciaopy.datamodel.copying import copy
 from ciaopy.datamodel.opened import Opened
 from ciaopy.datamodel.syntax.parser import parse
 from ciaopy.errors import NotAvailableError
@@ -25,7 +25,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     Raises
     ------
     UserError, DataError
-        See `ciaopy.datamodel.api.copy`.
+        See `ciaopy.datamodel.copying.copy`.
     """
     option = str(par["option"] or "").strip().lower()
     if option not in OPTIONS:

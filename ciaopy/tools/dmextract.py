@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ciaopy.analysis import extract, imageprofile, profile
-from ciaopy.datamodel.api import read_block
 from ciaopy.datamodel.images.access import read_image
 from ciaopy.datamodel.opened import Opened
+from ciaopy.datamodel.reading import read_block
 from ciaopy.datamodel.regions.stack import axis_regions
 from ciaopy.datamodel.selection import open_selection, require_table
 from ciaopy.datamodel.syntax.parser import parse
@@ -86,7 +86,7 @@ def _count(vfile: VirtualFile, ws: Workspace) -> tuple[profile.Source, profile.R
         if info.kind == "image":
             image = read_block(opened, replace(vfile, binning=None), ws)
             assert isinstance(image, Image)
-            return imageprofile.image_counts(image, vfile)
+            return imageprofile.image_counts(image, vfile, ws.read)
         require_table(opened, info)
         selection = open_selection(opened, info, vfile, ws)
         if len(binning.axes) != 1:
@@ -94,7 +94,7 @@ def _count(vfile: VirtualFile, ws: Workspace) -> tuple[profile.Source, profile.R
         pair = profile.sky_pair(selection)
         sky = columns_wcs(selection.source, pair)
         names = selection.source.column(pair[0]).name.upper(), selection.source.column(pair[1]).name.upper()
-        found = profile.count_regions(selection, axis_regions(binning.axes[0], sky), pair)
+        found = profile.count_regions(selection, axis_regions(binning.axes[0], sky, ws.read), pair)
         return profile.Source(selection.template().header, selection.subspace, names, sky), found
 
 

@@ -34,7 +34,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     if not names:
         raise UserError("infile: no image given")
     function = par["function"]
-    mask = parse_region(_mask_text(par))
+    mask = parse_region(_mask_text(par), read=ws.read)
     ws.check_output(par["outfile"], par["clobber"], tuple(names))
     images = read_images(ws, names)
     planes = [_with_nan(image) for image in images]

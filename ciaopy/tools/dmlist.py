@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ciaopy.datamodel import listing
-from ciaopy.datamodel.api import read_block
 from ciaopy.datamodel.opened import BlockInfo, Opened
+from ciaopy.datamodel.reading import read_block
 from ciaopy.datamodel.selection import open_selection
 from ciaopy.datamodel.syntax.parser import parse
 from ciaopy.datamodel.syntax.virtualfile import VirtualFile

@@ -12,7 +12,7 @@ from astropy.io import fits
 from datamodel_helpers import columns, write_events
 from image_tools_helpers import run
 
-from ciaopy.datamodel import Workspace, api, read
+from ciaopy.datamodel import Workspace, copying, read
 from ciaopy.errors import CiaopyError, DataError, OutputExistsError, UserError
 from ciaopy.fits import Table
 
@@ -71,14 +71,14 @@ def test_streaming_gives_the_same_bytes_as_memory(
     events: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = f"{events}[energy=500:7000,ccd_id=3]"
-    api.copy(text, str(tmp_path / "memory.fits"), Workspace())
-    monkeypatch.setattr(api, "STREAM_BYTES", 0)
+    copying.copy(text, str(tmp_path / "memory.fits"), Workspace())
+    monkeypatch.setattr(copying, "STREAM_BYTES", 0)
     monkeypatch.setattr("ciaopy.datamodel.opened.SCAN_BYTES", 4096)
     for nproc in (1, 8):
-        api.copy(text, str(tmp_path / "streamed.fits"), Workspace(nproc=nproc), clobber=True)
+        copying.copy(text, str(tmp_path / "streamed.fits"), Workspace(nproc=nproc), clobber=True)
         a, b = (fits.getdata(tmp_path / n, 1) for n in ("memory.fits", "streamed.fits"))
         assert a.tobytes() == b.tobytes()
-    api.copy(f"{text}[cols time,ra]", str(tmp_path / "some.fits"), Workspace())
+    copying.copy(f"{text}[cols time,ra]", str(tmp_path / "some.fits"), Workspace())
     assert fits.getdata(tmp_path / "some.fits", 1).names == ["time", "RA"]
 
 
@@ -199,7 +199,7 @@ def test_a_folder_that_may_not_be_written(events: Path, tmp_path: Path) -> None:
 def test_datasets_kept_in_memory(events: Path, tmp_path: Path) -> None:
     ws = Workspace()
     ws.keep_in_memory(tmp_path / "m.fits")
-    api.copy(f"{events}[ccd_id=3]", str(tmp_path / "m.fits"), ws)
+    copying.copy(f"{events}[ccd_id=3]", str(tmp_path / "m.fits"), ws)
     assert ws.exists(tmp_path / "m.fits") and not (tmp_path / "m.fits").exists()
     table = ws.read(f"{tmp_path}/m.fits[energy=500:7000]")
     want = read(f"{events}[ccd_id=3,energy=500:7000]")

@@ -49,7 +49,7 @@ from ciaopy.errors import RegionError, VirtualFileError
 from ciaopy.fits.blocks import Array
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel.datasource import DataSource
     from ciaopy.fits.blocks import Column, Table
 
 PATTERN = re.compile(r"b?[01xX]{2,}$|b[01xX]$")
@@ -75,13 +75,13 @@ class Binder:
     ----------
     table : Table
         The block; only its column descriptions, vectors and header count.
-    ws : Workspace
+    ws : DataSource
         Finds region, mask and time files.
     text : str
         The virtual file as typed, for messages.
     """
 
-    def __init__(self, table: Table, ws: Workspace, text: str) -> None:
+    def __init__(self, table: Table, ws: DataSource, text: str) -> None:
         self.table, self.ws, self.text = table, ws, text
         self._regions: dict[RegionTerm, Region | MaskRegion | Combination] = {}
         self._times: dict[FileTerm, tuple[TimeSet, ...] | Filter] = {}

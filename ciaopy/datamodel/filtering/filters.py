@@ -12,7 +12,7 @@ from ciaopy.datamodel.subspace import Subspace
 from ciaopy.datamodel.syntax.virtualfile import Filter
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel.datasource import DataSource
     from ciaopy.fits.blocks import Table
 
 __all__ = ["Bound", "bind", "column_limits", "kind_of"]
@@ -26,7 +26,7 @@ class Bound:
     subspace: Subspace
 
 
-def bind(filters: tuple[Filter, ...], table: Table, subspace: Subspace, ws: Workspace, text: str = "") -> Bound:
+def bind(filters: tuple[Filter, ...], table: Table, subspace: Subspace, ws: DataSource, text: str = "") -> Bound:
     """Bind filters, in order, to a table.
 
     Parameters
@@ -37,7 +37,7 @@ def bind(filters: tuple[Filter, ...], table: Table, subspace: Subspace, ws: Work
         The block; only its column descriptions, vectors and header count.
     subspace : Subspace
         That of the block; not modified.
-    ws : Workspace
+    ws : DataSource
         Finds region, mask and time files.
     text : str
         The virtual file as typed, for messages.

@@ -14,14 +14,20 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ciaopy.datamodel.regions import Bounds, Region, parse_region
-from ciaopy.datamodel.regions.parser import OPERATORS, closing_parenthesis
-from ciaopy.datamodel.regions.shapes import EVERYWHERE, NOWHERE
+from ciaopy.datamodel.regions import (
+    EVERYWHERE,
+    NOWHERE,
+    OPERATORS,
+    Bounds,
+    Region,
+    closing_parenthesis,
+    parse_region,
+)
 from ciaopy.datamodel.wcs import SkyTransform, physical_axis
 from ciaopy.errors import DataError, RegionError
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel.datasource import DataSource
     from ciaopy.fits.blocks import Image
 
 MASK = re.compile(r"mask\s*\(([^()]*)\)$", re.I)
@@ -132,7 +138,7 @@ def complement_text(region: MaskRegion | Combination) -> str:
     return f"!({text})"
 
 
-def resolve_region(text: str, wcs: SkyTransform | None, ws: Workspace) -> Region | MaskRegion | Combination:
+def resolve_region(text: str, wcs: SkyTransform | None, ws: DataSource) -> Region | MaskRegion | Combination:
     """Return the region that a filter names: shapes, `region(file)`, `mask(image)`, or a combination of them.
 
     Raises
@@ -141,7 +147,7 @@ def resolve_region(text: str, wcs: SkyTransform | None, ws: Workspace) -> Region
         It cannot be parsed; or the mask is not an image of two dimensions.
     """
     if not HAS_MASK.search(text):
-        return parse_region(text, wcs)
+        return parse_region(text, wcs, ws.read)
     groups: list[list[tuple[bool, Shape2D]]] = []
     for operator, negated, term in _terms(text.strip()):
         found = MASK.match(term)
@@ -151,7 +157,7 @@ def resolve_region(text: str, wcs: SkyTransform | None, ws: Workspace) -> Region
         elif HAS_MASK.search(term):
             part = resolve_region(term[1:-1], wcs, ws)  # a group in parentheses
         else:
-            part = parse_region(term, wcs)
+            part = parse_region(term, wcs, ws.read)
         if operator == "|":
             groups.append([])
         groups[-1].append((negated ^ (operator == "-"), part))
@@ -183,7 +189,7 @@ def _terms(text: str) -> Iterator[tuple[str, bool, str]]:
             raise RegionError(f"region: a shape is missing after {after[1]!r}")
 
 
-def _read_mask(name: str, ws: Workspace) -> MaskRegion:
+def _read_mask(name: str, ws: DataSource) -> MaskRegion:
     from ciaopy.fits.blocks import Image
 
     try:

@@ -15,7 +15,7 @@ from ciaopy.errors import DataError, UserError
 from ciaopy.fits.blocks import Dataset, Table
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel.datasource import DataSource
 
 FITS_START = (b"SIMPLE  =", b"\x1f\x8b")
 
@@ -29,7 +29,7 @@ class TimeSet:
     source: Table | None
 
 
-def read_time_filter(name: str, ws: Workspace) -> tuple[TimeSet, ...] | Filter:
+def read_time_filter(name: str, ws: DataSource) -> tuple[TimeSet, ...] | Filter:
     """Read what stands after `@` in a filter.
 
     A block named in brackets, or the only one with START and STOP, holds for all rows. Otherwise the data subspace of
@@ -58,7 +58,7 @@ def read_time_filter(name: str, ws: Workspace) -> tuple[TimeSet, ...] | Filter:
     return found
 
 
-def _is_text(path: Path, ws: Workspace) -> bool:
+def _is_text(path: Path, ws: DataSource) -> bool:
     if ws.in_memory(path) is not None or not path.is_file():
         return False
     with path.open("rb") as f:

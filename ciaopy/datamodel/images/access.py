@@ -13,7 +13,7 @@ from ciaopy.errors import DataError, UserError
 from ciaopy.fits.blocks import Image
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel.datasource import DataSource
 
 __all__ = ["image_like", "outside_subspace", "pixels", "read_image", "read_images", "values"]
 
@@ -34,12 +34,12 @@ def values(image: Image) -> NDArray[Any]:
     return np.where(null, np.nan, data.astype(np.float64)) if null.any() else data
 
 
-def read_image(ws: Workspace, name: str, ndim: int | None = 2) -> Image:
+def read_image(ws: DataSource, name: str, ndim: int | None = 2) -> Image:
     """Read an image.
 
     Parameters
     ----------
-    ws : Workspace
+    ws : DataSource
     name : str
         Virtual file.
     ndim : int or None
@@ -58,7 +58,7 @@ def read_image(ws: Workspace, name: str, ndim: int | None = 2) -> Image:
     return block
 
 
-def read_images(ws: Workspace, names: Sequence[str], ndim: int | None = 2) -> list[Image]:
+def read_images(ws: DataSource, names: Sequence[str], ndim: int | None = 2) -> list[Image]:
     """Read images of one size.
 
     Raises

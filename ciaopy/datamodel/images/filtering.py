@@ -28,10 +28,10 @@ from ciaopy.fits.blocks import Array, Column, Image, Table, Vector
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel.datasource import DataSource
 
 
-def select_image(image: Image, vfile: VirtualFile, ws: Workspace) -> Image:
+def select_image(image: Image, vfile: VirtualFile, ws: DataSource) -> Image:
     """Return an image after the filters, binning and options of a virtual file.
 
     Raises
@@ -112,7 +112,7 @@ def _grid_table(image: Image) -> Table:
     return table
 
 
-def _filtered(image: Image, vfile: VirtualFile, ws: Workspace) -> Image:
+def _filtered(image: Image, vfile: VirtualFile, ws: DataSource) -> Image:
     assert image.data is not None
     table = _grid_table(image)
     names = axis_names(image.header, image.data.ndim)
@@ -170,7 +170,7 @@ def _box(
     inside: NDArray[np.bool_],
     names: dict[str, int],
     axes: list[PhysicalAxis],
-    ws: Workspace,
+    ws: DataSource,
 ) -> list[Window]:
     """Return the window on each axis (1, 2, ...): the bounding boxes of the filters, else of the pixels kept."""
     windows = []
@@ -200,7 +200,7 @@ def _terms(expression: Expression) -> list[RangeTerm | RegionTerm]:
     return [expression] if isinstance(expression, RangeTerm | RegionTerm) else []
 
 
-def _term_limits(term: RangeTerm | RegionTerm, table: Table, ws: Workspace) -> list[tuple[str, float, float]]:
+def _term_limits(term: RangeTerm | RegionTerm, table: Table, ws: DataSource) -> list[tuple[str, float, float]]:
     if isinstance(term, RangeTerm):
         los = [float(i.lo) if i.lo else -math.inf for i in term.items]
         his = [float(i.hi) if i.hi else math.inf for i in term.items]
@@ -310,7 +310,7 @@ def _kept_type(data: Array, dtype: np.dtype[np.generic]) -> Array:
     return as_type(data, {1: "i2", 2: "i2", 4: "i4", 8: "i8"}[dtype.itemsize])
 
 
-def _edited_subspace(image: Image, vfile: VirtualFile, ws: Workspace) -> Subspace | None:
+def _edited_subspace(image: Image, vfile: VirtualFile, ws: DataSource) -> Subspace | None:
     """Return the image's subspace after the filters and `[subspace]` edits; None where nothing changes it."""
     if not vfile.filters and not vfile.subspace:
         return None

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from ciaopy.datamodel.regions.coordinates import SkyTransform
-from ciaopy.datamodel.regions.files import (
-    read_region_file,
-    region_from_table,
-    region_to_table,
-    write_region_file,
-)
-from ciaopy.datamodel.regions.parser import parse_region
+from ciaopy.datamodel.regions.parser import OPERATORS, closing_parenthesis
+from ciaopy.datamodel.regions.reading import ReadBlock, parse_region, read_region_file, region_from_table
 from ciaopy.datamodel.regions.region import Region
-from ciaopy.datamodel.regions.shapes import Bounds, Shape
+from ciaopy.datamodel.regions.shapes import EVERYWHERE, NOWHERE, Bounds, Shape
+from ciaopy.datamodel.regions.writing import region_to_table, write_region_file
 
 __all__ = [
+    "EVERYWHERE",
+    "NOWHERE",
+    "OPERATORS",
     "Bounds",
+    "ReadBlock",
     "Region",
     "Shape",
     "SkyTransform",
+    "closing_parenthesis",
     "parse_region",
     "read_region_file",
     "region_from_table",

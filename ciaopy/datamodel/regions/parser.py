@@ -1,4 +1,4 @@
-"""Region text to `Region`: CIAO expressions, and the content of ASCII region files of CIAO and ds9."""
+"""The grammar of region text: CIAO expressions, and the lines of ASCII region files of CIAO and ds9."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ciaopy.datamodel.regions.region import Region
 from ciaopy.datamodel.regions.shapes import KINDS, Shape
 from ciaopy.errors import RegionError
 
-__all__ = ["OPERATORS", "closing_parenthesis", "parse_region", "parse_region_lines"]
+__all__ = ["OPERATORS", "Include", "closing_parenthesis", "parse_expression", "parse_lines"]
 
 # Shape names; capitals are the letters that may not be left out.
 _NAMES = (
@@ -43,32 +43,26 @@ _MAX_DEPTH = 30
 Include = Callable[[str], Region]
 
 
-def parse_region(text: str, wcs: SkyTransform | None = None) -> Region:
-    """Parse a region as typed in a filter (`circle(10,10,5)-circle(10,10,2)`), or the content of a region file.
-
-    Operators: `+` `|` or nothing (OR), `*` `&` (AND), `-` (AND NOT), `!` before a shape (NOT). AND binds tighter than
-    OR: `A+B-C` is A | (B & !C). `region(FILE)` stands for a file's region, `bounds(REGION)` for the rectangle around
-    one; parentheses group. Text with a line end, a `;` or a leading `#` is read as a region file.
+def parse_expression(text: str, wcs: SkyTransform | None, include: Include) -> Region:
+    """Parse one region expression; see `parse_region`, which also takes the content of a file.
 
     Parameters
     ----------
     text : str
-    wcs : SkyTransform, optional
-        Needed for sky coordinates (`hh:mm:ss`, `dd:mm:ss`, `150.1d`) and sizes (`3'`, `2"`, `0.1d`).
+    wcs : SkyTransform or None
+        For sky coordinates and sizes.
+    include : callable
+        Returns the region of the file that `region(FILE)` names.
 
     Raises
     ------
     RegionError
         The text cannot be understood, has no shapes, or begins with an exclusion.
     """
-    frame = Frame(wcs=wcs)
-    if "\n" in text or ";" in text or text.lstrip().startswith("#"):
-        return parse_region_lines(text, wcs)
-    terms = _Expression(text.strip(), frame, _include_with(wcs)).terms()
-    return _combine(terms, text)
+    return _combine(_Expression(text.strip(), Frame(wcs=wcs), include).terms(), text)
 
 
-def parse_region_lines(text: str, wcs: SkyTransform | None = None) -> Region:
+def parse_lines(text: str, wcs: SkyTransform | None, include: Include) -> Region:
     """Parse the content of an ASCII region file: one shape or expression per line or `;`, all joined by OR.
 
     A line that begins with `-`, `*` or `&` is combined with the shape (component) before it. Coordinate systems of
@@ -78,9 +72,9 @@ def parse_region_lines(text: str, wcs: SkyTransform | None = None) -> Region:
     Raises
     ------
     RegionError
-        As `parse_region`; the message gives the line.
+        As `parse_expression`; the message gives the line.
     """
-    frame, include = Frame(wcs=wcs), _include_with(wcs)
+    frame = Frame(wcs=wcs)
     terms: list[tuple[str, Region]] = []
     for number, line in enumerate(text.splitlines(), 1):
         try:
@@ -134,15 +128,6 @@ def _combine(terms: list[tuple[str, Region]], text: str) -> Region:
         else:
             groups[-1] = groups[-1] & term if operator == "&" else groups[-1] - term
     return Region(tuple(component for group in groups for component in group.components))
-
-
-def _include_with(wcs: SkyTransform | None) -> Include:
-    def include(name: str) -> Region:
-        from ciaopy.datamodel.regions.files import read_region_file
-
-        return read_region_file(name, wcs)
-
-    return include
 
 
 class _Expression:

@@ -8,7 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ciaopy.datamodel.regions import Region, parse_region, read_region_file
+from ciaopy.datamodel.regions.reading import ReadBlock, parse_region, read_region_file
+from ciaopy.datamodel.regions.region import Region
 from ciaopy.datamodel.wcs import SkyTransform
 from ciaopy.errors import RegionError, StackError
 
@@ -22,8 +23,17 @@ MAX_REGIONS = 100_000
 PAIRED = {"annulus": ((2, 3),), "pie": ((2, 3), (4, 5)), "sector": ((2, 3),)}
 
 
-def axis_regions(axis: Axis, wcs: SkyTransform | None) -> list[Region]:
+def axis_regions(axis: Axis, wcs: SkyTransform | None, read: ReadBlock) -> list[Region]:
     """Return the regions of a binning axis: `annulus(x,y,r0:r1:dr)`, `region(file)`, `@file` (a region per line).
+
+    Parameters
+    ----------
+    axis : Axis
+        Of the binning.
+    wcs : SkyTransform or None
+        For sky coordinates.
+    read : callable
+        Reads region files with a block or a filter: `Workspace.read`.
 
     Raises
     ------
@@ -31,17 +41,17 @@ def axis_regions(axis: Axis, wcs: SkyTransform | None) -> list[Region]:
         A region cannot be parsed, or a file is missing.
     """
     if axis.grid:
-        return _from_stack(axis.grid, wcs)
-    return [parse_region(text, wcs) for text in expand_ranges(axis.region)]
+        return _from_stack(axis.grid, wcs, read)
+    return [parse_region(text, wcs, read) for text in expand_ranges(axis.region)]
 
 
-def _from_stack(name: str, wcs: SkyTransform | None) -> list[Region]:
+def _from_stack(name: str, wcs: SkyTransform | None, read: ReadBlock) -> list[Region]:
     path = Path(name.lstrip("-"))
     if not path.is_file():
         raise StackError(f"{path}: no such file of regions")
     with path.open("rb") as f:
         if f.read(9) == b"SIMPLE  =":
-            return [Region((c,)) for c in read_region_file(path, wcs).components]
+            return [Region((c,)) for c in read_region_file(path, wcs, read).components]
     texts = []
     for line in path.read_text(encoding="utf-8").splitlines():
         text = line.partition("#")[0].strip().rstrip(";").strip()
@@ -49,7 +59,7 @@ def _from_stack(name: str, wcs: SkyTransform | None) -> list[Region]:
             texts += expand_ranges(text.lstrip("+").strip())
     if not texts:
         raise RegionError(f"{path}: no regions in it")
-    return [parse_region(t, wcs) for t in texts]
+    return [parse_region(t, wcs, read) for t in texts]
 
 
 def expand_ranges(text: str) -> list[str]:

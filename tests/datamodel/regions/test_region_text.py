@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ciaopy.datamodel import Workspace
 from ciaopy.datamodel.regions import (
     Region,
     Shape,
@@ -240,7 +241,9 @@ def test_fits_files_round_trip(tmp_path: Path) -> None:
     region, path = parse_region(REGION), tmp_path / "out.fits"
     write_region_file(path, region, "fits")
     assert read_region_file(path) == region
-    assert parse_region(f"region({path}[REGION])") == region
+    assert parse_region(f"region({path}[REGION])", read=Workspace().read) == region
+    with pytest.raises(RegionError, match="a region file with a filter needs a reader"):
+        parse_region(f"region({path}[REGION])")
     with fits.open(path) as hdus:
         assert hdus["REGION"].data["SHAPE"][1] == "!Annulus"
         assert np.isnan(hdus["REGION"].data["X"][0][1:]).all()
@@ -263,7 +266,7 @@ def test_field_of_view_of_1230_in_fits(data: Path) -> None:
     region = read_region_file(path)
     assert {s.kind for s in region.shapes} == {"polygon"}
     assert all(0 < s.area < 1.3e6 for s in region.shapes)
-    one = read_region_file(f"{path}[ccd_id=7]")
+    one = read_region_file(f"{path}[ccd_id=7]", read=Workspace().read)
     assert len(one.shapes) == 1
     assert one.shapes[0] in region.shapes
 

@@ -1,34 +1,67 @@
-"""Region files: ASCII of CIAO and ds9, and FITS tables (HDUCLAS1 = REGION)."""
+"""Regions as users give them: text, ASCII files of CIAO and ds9, FITS tables (HDUCLAS1 = REGION)."""
 
 from __future__ import annotations
 
 import gzip
 import math
 import os
-import tempfile
 import zlib
+from collections.abc import Callable
 from contextvars import ContextVar
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ciaopy.datamodel.regions.coordinates import SkyTransform
-from ciaopy.datamodel.regions.parser import parse_region_lines
+from ciaopy.datamodel.regions.parser import parse_expression, parse_lines
 from ciaopy.datamodel.regions.region import Region
-from ciaopy.datamodel.regions.shapes import DSVAL_NAMES, KINDS, Shape
-from ciaopy.errors import CiaopyError, OutputExistsError, RegionError
-from ciaopy.fits.blocks import Column, Image, Table, Vector
+from ciaopy.datamodel.regions.shapes import KINDS, Shape
+from ciaopy.errors import CiaopyError, RegionError
+from ciaopy.fits.blocks import Image, Table
 
-__all__ = ["read_region_file", "region_from_table", "region_to_table", "write_region_file"]
+__all__ = ["ReadBlock", "parse_region", "read_region_file", "region_from_table"]
+
+#: Returns the block of a virtual file (`Workspace.read`).
+ReadBlock = Callable[[str], Table | Image]
 
 
 # Files being read, so that one that includes itself is found out.
 _OPEN: ContextVar[tuple[str, ...]] = ContextVar("open region files", default=())
 
 
-def read_region_file(path: str | os.PathLike[str], wcs: SkyTransform | None = None) -> Region:
+def parse_region(text: str, wcs: SkyTransform | None = None, read: ReadBlock | None = None) -> Region:
+    """Parse a region as typed in a filter (`circle(10,10,5)-circle(10,10,2)`), or the content of a region file.
+
+    Operators: `+` `|` or nothing (OR), `*` `&` (AND), `-` (AND NOT), `!` before a shape (NOT). AND binds tighter than
+    OR: `A+B-C` is A | (B & !C). `region(FILE)` stands for a file's region, `bounds(REGION)` for the rectangle around
+    one; parentheses group. Text with a line end, a `;` or a leading `#` is read as a region file.
+
+    Parameters
+    ----------
+    text : str
+    wcs : SkyTransform, optional
+        Needed for sky coordinates (`hh:mm:ss`, `dd:mm:ss`, `150.1d`) and sizes (`3'`, `2"`, `0.1d`).
+    read : callable, optional
+        Reads the files that the text names with a block or a filter (`region(fov1.fits[ccd_id=3])`).
+
+    Raises
+    ------
+    RegionError
+        The text cannot be understood, has no shapes, or begins with an exclusion.
+    """
+
+    def include(name: str) -> Region:
+        return read_region_file(name, wcs, read)
+
+    if "\n" in text or ";" in text or text.lstrip().startswith("#"):
+        return parse_lines(text, wcs, include)
+    return parse_expression(text, wcs, include)
+
+
+def read_region_file(
+    path: str | os.PathLike[str], wcs: SkyTransform | None = None, read: ReadBlock | None = None
+) -> Region:
     """Read a region file, ASCII or FITS, plain or gzipped.
 
     Parameters
@@ -38,6 +71,8 @@ def read_region_file(path: str | os.PathLike[str], wcs: SkyTransform | None = No
         column is taken.
     wcs : SkyTransform, optional
         For sky coordinates in ASCII files.
+    read : callable, optional
+        Reads a FITS file with a block or a filter: `Workspace.read`.
 
     Raises
     ------
@@ -50,12 +85,12 @@ def read_region_file(path: str | os.PathLike[str], wcs: SkyTransform | None = No
     token = _OPEN.set((*_OPEN.get(), name))
     try:
         if "[" in name and not Path(name).exists():
-            return region_from_table(_filtered_table(name))
+            return region_from_table(_filtered_table(name, read))
         file = _existing(name)
         raw = _content(file)
         if raw.startswith(b"SIMPLE  ="):
             return region_from_table(_first_region_table(file))
-        return parse_region_lines(raw.decode("utf-8", errors="strict"), wcs)
+        return parse_lines(raw.decode("utf-8", errors="strict"), wcs, lambda other: read_region_file(other, wcs, read))
     except UnicodeDecodeError:
         raise RegionError(f"{name}: neither a FITS file nor region text") from None
     except RegionError as error:
@@ -91,11 +126,11 @@ def _content(file: Path) -> bytes:
         raise RegionError(f"{file}: cannot be read: {error}") from None
 
 
-def _filtered_table(name: str) -> Table:
-    from ciaopy import datamodel
-
+def _filtered_table(name: str, read: ReadBlock | None) -> Table:
+    if read is None:
+        raise RegionError(f"{name}: a region file with a filter needs a reader; give read=Workspace().read")
     try:
-        block = datamodel.read(name)
+        block = read(name)
     except RegionError:
         raise
     except CiaopyError as error:
@@ -173,105 +208,3 @@ def _shape_of_row(name: str, x: list[float], y: list[float], radii: list[float],
         tuple(angles[: want.angles]),
         excluded,
     )
-
-
-def region_to_table(region: Region, name: str = "REGION") -> Table:
-    """Return a region as a FITS REGION block: SHAPE, X, Y, R, ROTANG, COMPONENT, and the vector `pos` of X and Y."""
-    from astropy.io.fits import Header
-
-    rows = [(shape, number) for number, c in enumerate(region.components, 1) for shape in c]
-    # a polygon is stored closed
-    points = [_closed(s) for s, _ in rows]
-    width = max(1, *(len(p) for p in points))
-
-    def padded(values: list[list[float]], size: int, fill: float) -> np.ndarray[Any, Any]:
-        table = np.full((len(values), size), fill)
-        for i, v in enumerate(values):
-            table[i, : len(v)] = v
-        return table
-
-    texts = [("!" if s.excluded else "") + DSVAL_NAMES[s.kind] for s, _ in rows]
-    x = padded([[p[0] for p in ps] for ps in points], width, math.nan)
-    y = padded([[p[1] for p in ps] for ps in points], width, math.nan)
-    columns = [
-        Column("SHAPE", np.array(texts, dtype="S16"), "16A", comment="Region shape type"),
-        Column("X", x, f"{width}D", "pixel", "Position"),
-        Column("Y", y, f"{width}D", "pixel", "Position"),
-        Column("R", padded([list(s.radii) for s, _ in rows], 2, 0.0), "2D", "pixel", "Radius or length"),
-        Column("ROTANG", padded([list(s.angles) for s, _ in rows], 2, 0.0), "2D", "deg", "Rotation angle"),
-        Column("COMPONENT", np.array([n for _, n in rows], dtype=np.int32), "J", comment="Component number"),
-    ]
-    header = Header([("HDUCLASS", "ASC"), ("HDUCLAS1", "REGION"), ("HDUCLAS2", "STANDARD"), ("HDUVERS", "1.2.0")])
-    return Table(name, {c.name.lower(): c for c in columns}, header, [Vector("pos", ("X", "Y"))])
-
-
-def _closed(shape: Shape) -> list[tuple[float, float]]:
-    points = list(zip(shape.x, shape.y, strict=True))
-    return points + points[:1] if shape.kind == "polygon" else points
-
-
-def write_region_file(
-    path: str | os.PathLike[str], region: Region, kind: str = "ciao", *, clobber: bool = False
-) -> None:
-    """Write a region in physical coordinates.
-
-    Parameters
-    ----------
-    path : str or path
-    region : Region
-    kind : {'ciao', 'ds9', 'fits'}
-        ASCII as CIAO writes it, ASCII of ds9, or a FITS REGION table. Nothing is lost to rounding in any of them.
-    clobber : bool
-        Replace an existing file.
-
-    Raises
-    ------
-    OutputExistsError
-        The file exists and `clobber` is False.
-    RegionError
-        `kind` is unknown.
-    """
-    target = Path(path)
-    if target.exists() and not clobber:
-        raise OutputExistsError(f"{target}: exists; use clobber=yes to replace it")
-    if kind == "fits":
-        from astropy.io.fits import Header
-
-        from ciaopy.fits import write_dataset
-
-        write_dataset(target, [Image("PRIMARY", None, Header()), region_to_table(region)], clobber=clobber)
-        return
-    if kind not in ("ciao", "ds9"):
-        raise RegionError(f"region files are of kind ciao, ds9 or fits, not {kind}")
-    text = _ascii(region, kind)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as stream:
-            stream.write(text)
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(target)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _ascii(region: Region, kind: str) -> str:
-    lines = (
-        ["# Region file format: CIAO version 1.0"]
-        if kind == "ciao"
-        else ["# Region file format: DS9 version 4.1", "physical"]
-    )
-    for component in region.components:
-        # field() first, where nothing is included
-        ordered = sorted(component, key=lambda s: s.excluded)
-        if ordered[0].excluded:
-            ordered.insert(0, Shape("field"))
-        prefixes = chain([""], ("-" if s.excluded else "*" for s in ordered[1:]))
-        lines += [prefix + s.text(None).lower() for prefix, s in zip(prefixes, ordered, strict=True)]
-    return "\n".join(lines) + "\n"
