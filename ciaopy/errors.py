@@ -15,7 +15,9 @@
       DataError                     a file is missing what the step needs, damaged, truncated or not FITS
         NoDataError                 nothing is left to work on (no good time, no events, no overlap)
       CalibrationError              a calibration product is missing, ambiguous or unreadable
-      ExternalToolError             a program run by the CIAO back end failed (also an OSError)
+      ExternalToolError             an external program (CIAO, SAS) is missing or failed (also an OSError)
+        SASNotFoundError            XMM SAS is needed and not set up (also a UserError)
+        SASVersionError             this SAS is too old for what is asked (also a UserError)
 
 Every message says what is wrong, in which file, keyword or parameter, and what to do. Nothing else catches them but
 `cli/`, which prints one line and exits with `exit_code`.
@@ -33,6 +35,8 @@ __all__ = [
     "OutputExistsError",
     "ParameterError",
     "RegionError",
+    "SASNotFoundError",
+    "SASVersionError",
     "StackError",
     "UnknownParamError",
     "UsageError",
@@ -117,4 +121,12 @@ class CalibrationError(CiaopyError):
 
 
 class ExternalToolError(CiaopyError, OSError):
-    """A program run by the CIAO back end failed."""
+    """An external program is missing or failed."""
+
+
+class SASNotFoundError(UserError, ExternalToolError):
+    """XMM SAS is needed, and is not set up."""
+
+
+class SASVersionError(UserError, ExternalToolError):
+    """This version of XMM SAS cannot do what is asked."""

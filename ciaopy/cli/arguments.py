@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ciaopy.cli.catalog import Offer
+from ciaopy.engine.external import Suite
+from ciaopy.engine.suites import SUITES
 from ciaopy.errors import UsageError
 
 DEBUG_FLAGS = frozenset({"--debug", "--tracebackdebug"})
 #: CIAO's scripts take these out, too; they have no effect here.
 IGNORED_FLAGS = frozenset({"--paramdebug", "--regtestonly"})
-PIPELINE_FLAGS = frozenset({"--plan", "--ciao"})
 
 
 @dataclass
@@ -24,15 +26,15 @@ class Request:
         Words for the parameter engine.
     debug, help, plan : bool
         The flags of these names.
-    ciao : Path or None
-        Folder of the CIAO installation to run on.
+    roots : dict of str to Path
+        Suites to run on (`ciao`), and the folders of their installations.
     """
 
     arguments: list[str] = field(default_factory=list)
     debug: bool = False
     help: bool = False
     plan: bool = False
-    ciao: Path | None = None
+    roots: dict[str, Path] = field(default_factory=dict)
 
 
 def wants_debug(words: Sequence[str]) -> bool:
@@ -45,7 +47,7 @@ def without_debugging(words: Sequence[str]) -> list[str]:
     return [word for word in words if word not in DEBUG_FLAGS | IGNORED_FLAGS]
 
 
-def split_flags(words: Sequence[str], tool: str, pipeline: bool) -> Request:
+def split_flags(words: Sequence[str], tool: str, offer: Offer) -> Request:
     """Take the flags out of the words of a command line.
 
     Parameters
@@ -54,13 +56,13 @@ def split_flags(words: Sequence[str], tool: str, pipeline: bool) -> Request:
         Words after the command.
     tool : str
         Its name, for messages.
-    pipeline : bool
-        True if the tool knows `--plan` and `--ciao DIR`.
+    offer : Offer
+        Which of `--plan`, `--ciao DIR` and their like the tool has.
 
     Raises
     ------
     UsageError
-        `--plan` or `--ciao` for a tool that is no pipeline, or `--ciao` without an existing folder.
+        `--plan` or `--ciao` for a tool that has it not, or `--ciao` without an existing folder.
     """
     request, rest = Request(), list(words)
     while rest:
@@ -69,13 +71,14 @@ def split_flags(words: Sequence[str], tool: str, pipeline: bool) -> Request:
         if word == "--":
             request.arguments += [word, *rest]
             break
-        if flag in PIPELINE_FLAGS:
-            if not pipeline:
-                raise UsageError(f"{tool} has no {flag}: only pipelines such as chandra_repro have")
-            if flag == "--plan":
-                request.plan = True
-            else:
-                request.ciao = _ciao_folder(word, rest)
+        if word == "--plan":
+            if not offer.plan:
+                raise UsageError(f"{tool} has no --plan: only pipelines such as chandra_repro have")
+            request.plan = True
+        elif (suite := flag.removeprefix("--")) in SUITES and flag != suite:
+            if suite not in offer.suites:
+                raise UsageError(f"{tool} has no {flag}: it does not run on the tools of {SUITES[suite].title}")
+            request.roots[suite] = _root(SUITES[suite], word, rest)
         elif word in DEBUG_FLAGS:
             request.debug = True
         elif word == "--help":
@@ -85,12 +88,14 @@ def split_flags(words: Sequence[str], tool: str, pipeline: bool) -> Request:
     return request
 
 
-def _ciao_folder(word: str, rest: list[str]) -> Path:
+def _root(suite: Suite, word: str, rest: list[str]) -> Path:
     """Return the folder of `--ciao=DIR` or `--ciao DIR`."""
-    folder = word.partition("=")[2] if "=" in word else (rest.pop(0) if rest else "")
+    folder, first = word.partition("=")[2] if "=" in word else (rest.pop(0) if rest else ""), suite.folders[0]
     if not folder:
-        raise UsageError("--ciao needs the folder of a CIAO installation (the one that holds bin/)")
+        raise UsageError(
+            f"{suite.option} needs the folder of a {suite.title} installation (the one that holds {first}/)"
+        )
     path = Path(folder).expanduser()
-    if not (path / "bin").is_dir():
-        raise UsageError(f"--ciao {folder}: no CIAO installation there (no folder bin/)")
+    if not (path / first).is_dir():
+        raise UsageError(f"{suite.option} {folder}: no {suite.title} installation there (no folder {first}/)")
     return path

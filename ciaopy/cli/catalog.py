@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from ciaopy.param.parfile import ParFile
 from ciaopy.param.search import list_tools, system_par_dir
 from ciaopy.pipelines import MODULES
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
+#: What the parameter `tools` holds for ciaopy's own tools.
+NATIVE = "native"
 #: Parameter files that belong to no tool.
 PLAIN_FILES = frozenset({"ardlib", "geom"})
 
@@ -58,9 +61,32 @@ def module_path(name: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def is_pipeline(name: str) -> bool:
-    """True if `name` is a pipeline: a list of steps that can be shown (`--plan`) or run on CIAO's tools."""
-    return name in MODULES
+@dataclass(frozen=True)
+class Offer:
+    """What a tool's command line takes besides parameters and the flags of all tools.
+
+    Attributes
+    ----------
+    plan : bool
+        `--plan`: its module declares `plan(par, ws)`.
+    suites : tuple of str
+        `--NAME DIR` for each: its parameter `tools` may be that suite.
+    """
+
+    plan: bool = False
+    suites: tuple[str, ...] = ()
+
+
+def offer(name: str) -> Offer:
+    """Return what a tool offers, from its module's source and its parameter file; the module is not imported."""
+    path = module_path(name)
+    if path is None or name not in MODULES:
+        return Offer()
+    body = ast.parse(path.read_bytes()).body
+    parameters = {p.name: p for p in ParFile.read(system_par_dir() / f"{name}.par")}
+    choices = parameters["tools"].choices if "tools" in parameters else ()
+    suites = tuple(choice for choice in choices if choice != NATIVE)
+    return Offer(any(isinstance(node, ast.FunctionDef) and node.name == "plan" for node in body), suites)
 
 
 def has_parameter_file(name: str) -> bool:

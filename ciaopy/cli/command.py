@@ -52,6 +52,12 @@ class ParameterCommand(click.Command):
         files = [CompletionItem(incomplete, type="file")]
         if parameters is None:
             return files
+        if incomplete.startswith("-"):
+            return [
+                CompletionItem(flag, help=text)
+                for flag, text in run.flags(str(self.name))
+                if flag.startswith(incomplete)
+            ]
         name, equals, start = incomplete.partition("=")
         if equals:  # zsh and fish: units=def
             items = _values(parameters.get(name))

@@ -5,17 +5,15 @@ from __future__ import annotations
 import shutil
 import textwrap
 
-from ciaopy.cli.catalog import Tool
+from ciaopy.cli.catalog import Tool, offer
+from ciaopy.engine.suites import SUITES
 from ciaopy.param.parfile import Parameter, ParFile
 
 FLAGS = (
     ("--help", "Show this text"),
     ("--debug", "Show the traceback of an error"),
 )
-PIPELINE_FLAGS = (
-    ("--plan", "Show the steps that would be run, and run none"),
-    ("--ciao DIR", "Run the steps on the tools of the CIAO installation in DIR (sets tools=ciao)"),
-)
+PLAN_FLAG = ("--plan", "Show the steps that would be run, and run none")
 GRAMMAR = (
     "Write name=value, or --name value; name+ and name- for yes and no. Names may be cut short while they are unique. "
     "Values without a name go to the parameters of the first list, in order. @@file.par takes the values of a file."
@@ -24,6 +22,17 @@ NOT_YET = "Not yet done by ciaopy: the parameters can be set and read, the tool 
 # Stands for `[name=value ...]`, which is as long and must not be broken, while lines are wrapped.
 LAST_WORD = "[name=value_...]"
 TYPE_WORDS = {"b": "yes or no", "i": "integer", "r": "real", "s": "text", "f": "file"}
+
+
+def flags_of(tool: Tool) -> list[tuple[str, str]]:
+    """Return the flags of a tool, with what each does."""
+    offered = offer(tool.name)
+    own = [PLAN_FLAG] if offered.plan else []
+    for name in offered.suites:
+        suite = SUITES[name]
+        text = f"Run the steps on the tools of the {suite.title} installation in DIR (sets tools={name})"
+        own.append((f"{suite.option} DIR", text))
+    return [*FLAGS, *own]
 
 
 def usage_line(parameters: ParFile, prefix: str = "") -> str:
@@ -75,8 +84,7 @@ def tool_help(tool: Tool, parameters: ParFile, width: int | None = None) -> str:
         if group:
             lines += ["", f"{title}:", *_table(group, width)]
     lines += ["", *textwrap.wrap(GRAMMAR, width), "", "Flags:"]
-    flags = FLAGS + (PIPELINE_FLAGS if tool.kind == "pipeline" else ())
-    for flag, text in flags:
+    for flag, text in flags_of(tool):
         lines += _wrapped(text, width, f"  {flag:<12} ", " " * 15)
     return "\n".join(lines)
 

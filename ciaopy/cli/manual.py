@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ciaopy.cli import catalog, run
-from ciaopy.cli.helptext import FLAGS, GRAMMAR, PIPELINE_FLAGS, constraint, default_text
+from ciaopy.cli.helptext import GRAMMAR, constraint, default_text, flags_of
 from ciaopy.param import Parameter, ParFile, system_par_dir
 
 ENVIRONMENT = (
@@ -72,7 +72,7 @@ def tool_page(tool: catalog.Tool, parameters: ParFile) -> str:
         if group:
             lines += [f".SH {title}", *(line for p in group for line in _parameter(p))]
     lines += [".SH FLAGS"]
-    for flag, text in FLAGS + (PIPELINE_FLAGS if tool.kind == "pipeline" else ()):
+    for flag, text in flags_of(tool):
         lines += _entry(f".B {escape(flag)}", text)
     lines += [".SH ENVIRONMENT", *(line for name, text in ENVIRONMENT for line in _entry(f".B {name}", text))]
     lines += [".SH EXIT STATUS", escape(STATUS), ".SH SEE ALSO", _see_also(tool.name)]

@@ -101,7 +101,7 @@ def run_words(name: str, words: Sequence[str]) -> int:
     """
     if not is_tool(name):
         raise unknown_command(name, [*parameter_commands(), *tool_names()])
-    request = split_flags(words, name, catalog.is_pipeline(name))
+    request = split_flags(words, name, catalog.offer(name))
     console = Console()
     if request.help:
         console.output(help_text(name))
@@ -118,10 +118,10 @@ def _run_tool(name: str, request: Request) -> int:
     from ciaopy.param import open_parameters
 
     words = request.arguments
-    if request.ciao is not None and not any(word.startswith("tools=") for word in words):
-        words = [*words, "tools=ciao"]
+    if request.roots and not any(word.startswith("tools=") for word in words):
+        words = [*words, f"tools={next(reversed(request.roots))}"]
     par = open_parameters(name, words, unasked=unasked)
-    run_tool(par, Console(), options=RunOptions(plan=request.plan, ciao=request.ciao))
+    run_tool(par, Console(), options=RunOptions(plan=request.plan, roots=request.roots))
     return 0
 
 
@@ -152,6 +152,13 @@ def help_text(name: str) -> str:
     from ciaopy.cli.helptext import tool_help
 
     return tool_help(catalog.find_tool(name), ParFile.read(system_par_dir() / f"{name}.par"))
+
+
+def flags(name: str) -> list[tuple[str, str]]:
+    """Return the flags of a tool, without their values, and what each does."""
+    from ciaopy.cli.helptext import flags_of
+
+    return [(flag.partition(" ")[0], text) for flag, text in flags_of(catalog.find_tool(name))]
 
 
 def summary(name: str) -> str:

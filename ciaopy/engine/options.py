@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -10,15 +11,17 @@ from pathlib import Path
 class RunOptions:
     """Options of one run of a pipeline.
 
-    `run_tool` hands them to a pipeline whose function is `run(par, ws, options)`.
+    What a pipeline offers follows from what it declares: `--plan` from a function `plan(par, ws)` that gives recipes,
+    `--ciao DIR` from a parameter `tools` that may be `ciao`.
 
     Attributes
     ----------
     plan : bool
         Print the steps and run none (`--plan`).
-    ciao : Path or None
-        Folder of the CIAO installation whose tools do the work with tools=ciao (`--ciao DIR`); None: `$ASCDS_INSTALL`.
+    roots : mapping of str to Path
+        Folders of suites, by their names: the work of tools=ciao is done by that of `ciao` (`--ciao DIR`). A suite that
+        is not among them is where its environment variable says.
     """
 
     plan: bool = False
-    ciao: Path | None = None
+    roots: Mapping[str, Path] = field(default_factory=dict)

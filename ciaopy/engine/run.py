@@ -9,6 +9,7 @@ from types import ModuleType
 
 from ciaopy.console import Console
 from ciaopy.engine.options import RunOptions
+from ciaopy.engine.runner import show_plan
 from ciaopy.errors import NotAvailableError, ParameterError
 from ciaopy.param import ParameterSet
 
@@ -70,17 +71,18 @@ def run_tool(par: ParameterSet, console: Console, options: RunOptions | None = N
     console : Console
         Its streams are used, at the verbosity of the tool's own `verbose` parameter.
     options : RunOptions, optional
-        Handed to a pipeline whose function is `run(par, ws, options)`.
+        `plan`: print the recipes that the pipeline's `plan(par, ws)` gives, and run none. Otherwise the options are
+        handed to a pipeline whose function is `run(par, ws, options)`.
 
     Returns
     -------
     object
-        What the tool returns.
+        What the tool returns; None for a plan.
 
     Raises
     ------
     NotAvailableError
-        The tool has parameters and no module, or knows none of the options asked for.
+        The tool has parameters and no module, or an option is asked for that it does not have.
     ParameterError
         Results cannot be saved.
     CiaopyError
@@ -89,8 +91,10 @@ def run_tool(par: ParameterSet, console: Console, options: RunOptions | None = N
     module = load_tool(par.tool)
     options = options or RunOptions()
     extra = {"options": options} if "options" in inspect.signature(module.run).parameters else {}
-    if options != RunOptions() and not extra:
-        raise NotAvailableError(f"{par.tool} cannot show its plan or run on CIAO's tools yet")
+    if options.plan and not hasattr(module, "plan"):
+        raise NotAvailableError(f"{par.tool} has no plan: it is one step")
+    if options.roots and not extra:
+        raise NotAvailableError(f"{par.tool} runs on ciaopy's own tools alone")
     verbose = par.get("verbose")
     if verbose is not None:
         console = console.at(verbose)
@@ -101,7 +105,13 @@ def run_tool(par: ParameterSet, console: Console, options: RunOptions | None = N
         par.forget()
     from ciaopy.datamodel.workspace import Workspace
 
-    result: object = module.run(par, Workspace(console=console, nproc=_threads(par)), **extra)
+    ws = Workspace(console=console, nproc=_threads(par))
+    result: object = None
+    if options.plan:
+        for recipe in module.plan(par, ws):
+            show_plan(recipe, console)
+    else:
+        result = module.run(par, ws, **extra)
     par.close()
     return result
 

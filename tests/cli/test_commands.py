@@ -62,7 +62,7 @@ def test_help_shows_parameters_defaults_ranges(ciaopy, how):
             continue
         assert f"{name} = {parameter.default or chr(34) * 2}" in result.stdout
     assert "0 to 5" in result.stdout and "name+" in result.stdout
-    assert ("--plan" in result.stdout) == catalog.is_pipeline(how[0])
+    assert ("--plan" in result.stdout) == catalog.offer(how[0]).plan
 
 
 def test_help_of_fluximage_shows_its_enumerations(ciaopy):
@@ -141,22 +141,22 @@ def test_a_subcommand_without_a_module_is_marked_and_refused(monkeypatch, capsys
 
 def test_plan_is_for_pipelines(tmp_path):
     with pytest.raises(UsageError, match="dmstat has no --plan"):
-        split_flags(["a", "--plan"], "dmstat", pipeline=False)
-    request = split_flags(["--plan", "indir=a", "--debug"], "chandra_repro", pipeline=True)
+        split_flags(["a", "--plan"], "dmstat", catalog.offer("dmstat"))
+    request = split_flags(["--plan", "indir=a", "--debug"], "chandra_repro", catalog.offer("chandra_repro"))
     assert request.plan and request.debug and request.arguments == ["indir=a"]
     (tmp_path / "bin").mkdir()
     for words in (["--ciao", str(tmp_path), "x"], [f"--ciao={tmp_path}", "x"]):
-        request = split_flags(words, "chandra_repro", pipeline=True)
-        assert request.ciao == tmp_path and request.arguments == ["x"]
+        request = split_flags(words, "chandra_repro", catalog.offer("chandra_repro"))
+        assert request.roots == {"ciao": tmp_path} and request.arguments == ["x"]
     with pytest.raises(UsageError, match="no CIAO installation"):
-        split_flags(["--ciao", str(tmp_path / "none")], "chandra_repro", pipeline=True)
+        split_flags(["--ciao", str(tmp_path / "none")], "chandra_repro", catalog.offer("chandra_repro"))
     with pytest.raises(UsageError, match="--ciao needs"):
-        split_flags(["--ciao"], "chandra_repro", pipeline=True)
+        split_flags(["--ciao"], "chandra_repro", catalog.offer("chandra_repro"))
 
 
 def test_words_that_look_like_options_reach_the_tool():
     words = ["in.fits", "clobber-", "value=-5", "-", "a=b=c", "--", "--debug"]
-    assert split_flags(words, "dmcopy", pipeline=False).arguments == words
+    assert split_flags(words, "dmcopy", catalog.offer("dmcopy")).arguments == words
 
 
 def test_plan_and_ciao_reach_the_pipeline(tmp_path, monkeypatch):
@@ -164,14 +164,12 @@ def test_plan_and_ciao_reach_the_pipeline(tmp_path, monkeypatch):
 
     seen = []
     (tmp_path / "bin").mkdir()
-    monkeypatch.setattr(catalog, "is_pipeline", lambda name: True)
-    monkeypatch.setattr(catalog, "module_path", lambda name: tmp_path)
     monkeypatch.setattr(engine, "run_tool", lambda par, console, options: seen.append((par, options)))
     words = ["in", "out", "--ciao", str(tmp_path), "--plan", "--verbose", "2", "mode=h"]
     assert run.run_words("chandra_repro", words) == 0
     par, options = seen[0]
     assert (par["indir"], par["outdir"], par["tools"], par["verbose"]) == ("in", "out", "ciao", 2)
-    assert options.plan and options.ciao == tmp_path
+    assert options.plan and options.roots == {"ciao": tmp_path}
 
 
 def test_options_of_the_shell_style():

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from ciaopy.console import Console
 from ciaopy.datamodel.workspace import Workspace
-from ciaopy.engine.ciao import CiaoBackend, find_ciao
+from ciaopy.engine.backends import choose_backend
 from ciaopy.engine.options import RunOptions
-from ciaopy.engine.runner import Backend, Timing, run_recipe, show_plan
+from ciaopy.engine.runner import Backend, Timing, run_recipe
+from ciaopy.engine.step import Recipe
 from ciaopy.errors import NoDataError, NotAvailableError, OutputExistsError, UserError
 from ciaopy.kernels import default_nproc
 from ciaopy.pipelines.imaging.bands import CSC, Band, parse_bands
@@ -96,11 +97,8 @@ def run(par: ParameterSet, ws: Workspace, options: RunOptions | None = None) -> 
     with tempfile.TemporaryDirectory(
         prefix="ciaopy-fluximage-", dir=temporary_folder(par) if _early(par) else None
     ) as work:
-        job = _job(par, ws, Path(work), options)
+        job = _job(par, ws, Path(work), make=True)
         steps = recipe(job)
-        if options.plan:
-            show_plan(steps, console)
-            return Result()
         pictures = _pictures(job) if par["preview"] else {}
         _check_outputs(job, list(pictures))
         console.say("", 1)
@@ -115,6 +113,20 @@ def run(par: ParameterSet, ws: Workspace, options: RunOptions | None = None) -> 
         result.previews = write_previews(pictures, result.flux, Workspace(console, workers), job.clobber)
     _tell_products(job, result, console)
     return result
+
+
+def plan(par: ParameterSet, ws: Workspace) -> list[Recipe]:
+    """Return the steps; nothing is made.
+
+    Raises
+    ------
+    UserError, DataError, NoDataError
+        As `run`, before any work.
+    """
+    ws.console.say(f"Running {PROGRAM}", 1)
+    folder = temporary_folder(par) if _early(par) else None
+    with tempfile.TemporaryDirectory(prefix="ciaopy-fluximage-", dir=folder) as work:
+        return [recipe(_job(par, ws, Path(work), make=False))]
 
 
 def _early(par: ParameterSet) -> bool:
@@ -164,8 +176,8 @@ def thread_count(par: ParameterSet) -> int:
     return min(int(wanted), most) if wanted > 0 else max(most + int(wanted), 1)
 
 
-def _job(par: ParameterSet, ws: Workspace, work: Path, options: RunOptions) -> FluxJob:
-    """Read and check everything, in the order of the parameters."""
+def _job(par: ParameterSet, ws: Workspace, work: Path, make: bool) -> FluxJob:
+    """Read and check everything, in the order of the parameters; make the output folder if `make`."""
     console = ws.console
     name = find_events(par["infile"], console, ws)
     folder, head = split_outroot(par["outroot"])
@@ -179,7 +191,7 @@ def _job(par: ParameterSet, ws: Workspace, work: Path, options: RunOptions) -> F
     psfecf = par["psfecf"]
     if psfecf is not None and not 0 < psfecf <= 1:
         raise UserError(f"psfecf={psfecf:g}: a fraction above 0 and up to 1 is needed, or INDEF for no map")
-    if not options.plan:
+    if make:
         _make_folder(folder)
     background = background_for(par, events, console)
     chips = events.chips_inside(grid.filter, ws) if grid is not None else events.chips
@@ -350,13 +362,11 @@ def _check_outputs(job: FluxJob, pictures: list[Path]) -> None:
 
 
 def _backend(par: ParameterSet, options: RunOptions, ws: Workspace, job: FluxJob) -> Backend:
-    if par["tools"] == "ciao":
-        return CiaoBackend(find_ciao(options.ciao), ws)
     from ciaopy.pipelines.imaging.native import FluxBackend
 
     files = job.companions
     shared = [n for n in (*files.aspect, files.bad_pixels, files.mask, files.dead_time) if n not in ("NONE", "CALDB")]
-    return FluxBackend(ws, shared)
+    return choose_backend(par["tools"], ws, options.roots, lambda own: FluxBackend(own, shared))
 
 
 def _pictures(job: FluxJob) -> dict[Path, tuple[str, ...]]:

@@ -150,7 +150,7 @@ def make_mosaic(
         for job in jobs:
             job.work.mkdir()
         jobs = on_grid(par, jobs, ws)
-        result = plan(jobs, min(threads, len(jobs)), start)
+        result = expected_result(jobs, min(threads, len(jobs)), start)
         check_outputs(result.products, jobs, par["clobber"])
         tell_plan(result, console)
         by_label = {job.names.obsid: job for job in jobs}
@@ -249,7 +249,7 @@ def on_grid(par: ParameterSet, jobs: list[FluxJob], ws: Workspace) -> list[FluxJ
     return [replace(job, grid=grid) for job in jobs]
 
 
-def plan(jobs: Sequence[FluxJob], workers: int, start: str) -> MosaicResult:
+def expected_result(jobs: Sequence[FluxJob], workers: int, start: str) -> MosaicResult:
     """Return the names of the products and the memory that will be needed.
 
     Raises

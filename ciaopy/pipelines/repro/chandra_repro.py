@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from io import StringIO
@@ -10,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from ciaopy.console import Console
 from ciaopy.datamodel.workspace import Workspace
-from ciaopy.engine.ciao import CiaoBackend, find_ciao
+from ciaopy.engine.backends import NATIVE, choose_backend
 from ciaopy.engine.native import NativeBackend
 from ciaopy.engine.options import RunOptions
-from ciaopy.engine.runner import Backend, Timing, check_products, run_recipe, show_plan
+from ciaopy.engine.runner import Timing, check_products, run_recipe
 from ciaopy.engine.step import Recipe
 from ciaopy.errors import CiaopyError, DataError, UserError
 from ciaopy.kernels import default_nproc
@@ -68,32 +69,55 @@ def run(par: ParameterSet, ws: Workspace, options: RunOptions | None = None) -> 
     NotAvailableError
         HRC and grating observations.
     """
-    options = options or RunOptions()
-    console = ws.console
-    console.say(f"Running {PROGRAM}")
     result = Result()
-    datasets, failed = find_inputs(par["indir"].strip(), par["outdir"].strip(), console, make_folders=not options.plan)
+    work = _prepared(par, ws.console, result, make=True)
+    total = len(work) + len(result.failed)
+    for job, one in work:
+        check_products(one, par["clobber"])
+        _check_report(par, job)
+    _run_all(_Run(par, options or RunOptions(), result), ws, work)
+    _raise_failures(result, total)
+    return result
+
+
+def plan(par: ParameterSet, ws: Workspace) -> Iterator[Recipe]:
+    """Give the steps for every dataset; nothing is made.
+
+    Raises
+    ------
+    UserError, DataError, NotAvailableError
+        As `run`, before any work.
+    """
+    result = Result()
+    work = _prepared(par, ws.console, result, make=False)
+    yield from (one for _, one in work)
+    _raise_failures(result, len(work) + len(result.failed))
+
+
+def _prepared(par: ParameterSet, console: Console, result: Result, make: bool) -> list[tuple[Job, Recipe]]:
+    """Return the step lists of all datasets that can be processed; output folders are made if `make`."""
+    console.say(f"Running {PROGRAM}")
+    datasets, failed = find_inputs(par["indir"].strip(), par["outdir"].strip(), console, make_folders=make)
     result.failed |= failed
-    total = len(datasets) + len(result.failed)
     shared = len({(d.folder, d.out) for d in datasets}) > 1
     if shared and par["set_ardlib"]:
         console.say("WARNING: several observations: ardlib.par is not set (set_ardlib=no)", 1)
-    if not total:
+    if not datasets and not result.failed:
         console.say("Nothing to process.", 1)
-        return result
-    work = _planned(datasets, par, console, result, set_ardlib=par["set_ardlib"] and not shared)
-    for job, one in work:
-        if options.plan:
-            show_plan(one, console)
-        else:
-            check_products(one, par["clobber"])
-            _check_report(par, job)
-    if not options.plan:
-        _run_all(_Run(par, options, result), ws, work)
+    return _planned(datasets, par, console, result, set_ardlib=par["set_ardlib"] and not shared)
+
+
+def _raise_failures(result: Result, total: int) -> None:
+    """Raise what was kept of the datasets that could not be processed.
+
+    Raises
+    ------
+    DataError
+        Lists them.
+    """
     if result.failed:
         listed = "".join(f"\n  {name}: {error}" for name, error in result.failed.items())
         raise DataError(f"{len(result.failed)} of {total} datasets could not be processed:{listed}")
-    return result
 
 
 def _check_report(par: ParameterSet, job: Job) -> None:
@@ -160,7 +184,7 @@ def _job(dataset: ReproInput, par: ParameterSet, set_ardlib: bool) -> Job:
         patch_hrc_ssc=par["patch_hrc_ssc"],
         cleanup=par["cleanup"],
         clobber=par["clobber"],
-        caldb=par["tools"] == "ciao" or has_caldb(),
+        caldb=par["tools"] != NATIVE or has_caldb(),
     )
     if dataset.out in {obs.primary, obs.secondary}:
         raise UserError(f"{dataset.out}: outdir is an input folder; inputs are never changed, give another outdir")
@@ -202,7 +226,7 @@ def _run_all(shared: _Run, ws: Workspace, work: list[tuple[Job, Recipe]]) -> Non
     nproc = par["nproc"] or default_nproc()
     folders = list(dict.fromkeys(job.out for job, _ in work))
     groups = [[(job, one) for job, one in work if job.out == folder] for folder in folders]
-    workers = min(len(groups), nproc) if par["tools"] == "native" else 1
+    workers = min(len(groups), nproc) if par["tools"] == NATIVE else 1
     if workers <= 1:
         for job, one in work:
             _run_guarded(shared, ws.console, nproc, job, one, alone=len(work) == 1 and not shared.result.failed)
@@ -239,11 +263,8 @@ def _run_one(shared: _Run, console: Console, nproc: int, job: Job, steps: Recipe
     par, result = shared.par, shared.result
     workspace = Workspace(console, nproc)
     introduce(job, console)
-    backend: Backend = (
-        CiaoBackend(find_ciao(shared.options.ciao), workspace)
-        if par["tools"] == "ciao"
-        else NativeBackend(workspace, keep=not par["cleanup"])
-    )
+    keep = not par["cleanup"]
+    backend = choose_backend(par["tools"], workspace, shared.options.roots, lambda own: NativeBackend(own, keep=keep))
     timings = run_recipe(steps, backend, console, par["cleanup"])
     result.timings[job.root] = timings
     result.products += [p for p in steps.products if p.exists()]
