@@ -1,1 +1,53 @@
-"""The files of one observation: archive layout, companions, headers, what belongs together."""
+"""The files of one observation: identity, archive layout, companions, headers, what belongs together.
+
+An `Observation` is an `EventFile` with its `Companions`. chandra_repro finds them by name in an archive download
+(`gather`), fluximage by parameter or header (`find_companions`), the mosaics for many at once (`find_all_companions`).
+"""
+
+from ciaopy.observation.archive import (
+    Layout,
+    find_level1,
+    is_there,
+    level1_files,
+    listing,
+    look_up,
+    plain_name,
+    product_events,
+    read_level1,
+    root_name,
+)
+from ciaopy.observation.aspect_choice import AspectChoice, choose
+from ciaopy.observation.companions import Companions, GivenFiles, Observation
+from ciaopy.observation.finder import find_companions
+from ciaopy.observation.gather import gather
+from ciaopy.observation.identity import EventFile, ObsId, check_identity
+from ciaopy.observation.matching import find_all_companions, matched_aspect
+from ciaopy.observation.tangent_point import position, reference, tangent_point
+
+__all__ = [
+    "AspectChoice",
+    "Companions",
+    "EventFile",
+    "GivenFiles",
+    "Layout",
+    "ObsId",
+    "Observation",
+    "check_identity",
+    "choose",
+    "find_all_companions",
+    "find_companions",
+    "find_level1",
+    "gather",
+    "is_there",
+    "level1_files",
+    "listing",
+    "look_up",
+    "matched_aspect",
+    "plain_name",
+    "position",
+    "product_events",
+    "read_level1",
+    "reference",
+    "root_name",
+    "tangent_point",
+]

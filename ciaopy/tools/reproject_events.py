@@ -11,7 +11,7 @@ import numpy as np
 
 from ciaopy.errors import DataError, UserError
 from ciaopy.fits.blocks import Array, Table
-from ciaopy.observation.tangent_point import reference
+from ciaopy.observation import reference
 
 if TYPE_CHECKING:
     from ciaopy.coords import AspectSolution, FocalPlane, SkyFrame

@@ -15,7 +15,7 @@ from image_tools_helpers import run, write_image
 
 from ciaopy.coords import AspectSolution, FocalPlane, SkyFrame
 from ciaopy.errors import DataError, UserError
-from ciaopy.observation.tangent_point import position
+from ciaopy.observation import position
 
 SCALE = 0.492 / 3600
 

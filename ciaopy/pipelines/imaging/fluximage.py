@@ -16,9 +16,10 @@ from ciaopy.engine.runner import Backend, Timing, run_recipe
 from ciaopy.engine.step import Recipe
 from ciaopy.errors import NoDataError, NotAvailableError, OutputExistsError, UserError
 from ciaopy.kernels import default_nproc
+from ciaopy.observation import GivenFiles, find_companions
 from ciaopy.pipelines.imaging.bands import CSC, Band, parse_bands
 from ciaopy.pipelines.imaging.grid import AxisRange, SkyGrid, explicit_grid
-from ciaopy.pipelines.imaging.inputs import Finder, FluxEvents, find_events, open_events
+from ciaopy.pipelines.imaging.inputs import FluxEvents, find_events, open_events
 from ciaopy.pipelines.imaging.names import Names, split_outroot
 from ciaopy.pipelines.imaging.steps import (
     Background,
@@ -186,7 +187,10 @@ def _job(par: ParameterSet, ws: Workspace, work: Path, make: bool) -> FluxJob:
     for band in bands:
         console.say(f"{events.instrument} {band.describe}", 1)
     grid = _explicit(par, events, ws)
-    files = Finder(events, console, ws).gather(par["asolfile"], par["badpixfile"], par["maskfile"], par["dtffile"])
+    given = GivenFiles(
+        aspect=par["asolfile"], bad_pixels=par["badpixfile"], mask=par["maskfile"], dead_time=par["dtffile"]
+    )
+    files = find_companions(events, given, console, ws)
     cut = exposure_cut(par["expmapthresh"])
     psfecf = par["psfecf"]
     if psfecf is not None and not 0 < psfecf <= 1:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ciaopy.engine.step import Message, Recipe, Step
+from ciaopy.observation import Companions
 from ciaopy.pipelines.imaging import headers as headers
 from ciaopy.pipelines.imaging.bands import Band
 from ciaopy.pipelines.imaging.grid import SkyGrid
-from ciaopy.pipelines.imaging.inputs import Companions, FluxEvents
+from ciaopy.pipelines.imaging.inputs import FluxEvents
 from ciaopy.pipelines.imaging.names import Names
 
 if TYPE_CHECKING:

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 from ciaopy.datamodel.workspace import Workspace
 from ciaopy.engine.runner import run_recipe
 from ciaopy.errors import UserError
+from ciaopy.observation import Companions, GivenFiles, find_all_companions
 from ciaopy.pipelines.imaging import fluximage
 from ciaopy.pipelines.imaging.bands import Band, parse_bands
 from ciaopy.pipelines.imaging.grid import AxisRange, SkyGrid, explicit_grid
-from ciaopy.pipelines.imaging.inputs import Companions
 from ciaopy.pipelines.imaging.names import Names
 from ciaopy.pipelines.imaging.native import FluxBackend
 from ciaopy.pipelines.imaging.steps import Background, FluxJob, intermediates, products, recipe
-from ciaopy.pipelines.mosaic.ancillary import FileLists, gather_companions
 from ciaopy.pipelines.mosaic.combine import Mosaic, combine_psf
 from ciaopy.pipelines.mosaic.fov import union_of_fields
 from ciaopy.pipelines.mosaic.grid import (
@@ -91,7 +90,7 @@ def run(par: ParameterSet, ws: Workspace) -> MosaicResult:
     with output_targets(par["outroot"]) as targets:
         members = find_members(par["infiles"], ws.console, ws)
         check_grid_and_bands(par, members, ws)
-        companions = gather_companions(members, file_lists(par), ws.console, ws)
+        companions = find_all_companions([m.events for m in members], given_files(par), ws.console, ws)
         return make_mosaic(par, ws, members, companions, targets.start)
 
 
@@ -129,9 +128,11 @@ def check_grid_and_bands(par: ParameterSet, members: Sequence[Member], ws: Works
     return parse_bands(par["bands"], members[0].events.instrument)
 
 
-def file_lists(par: ParameterSet) -> FileLists:
+def given_files(par: ParameterSet) -> GivenFiles:
     """Return the lists of companion files."""
-    return FileLists(par["asolfiles"], par["badpixfiles"], par["maskfiles"], par["dtffiles"])
+    return GivenFiles(
+        aspect=par["asolfiles"], bad_pixels=par["badpixfiles"], mask=par["maskfiles"], dead_time=par["dtffiles"]
+    )
 
 
 def make_mosaic(

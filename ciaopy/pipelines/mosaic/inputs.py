@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ciaopy.errors import CiaopyError, DataError, UserError
+from ciaopy.observation import product_events
 from ciaopy.pipelines.imaging.inputs import FluxEvents, open_events
 from ciaopy.stack import build
 
@@ -115,20 +116,18 @@ def _files(entry: str, console: Console) -> list[str]:
     if not Path(entry).is_dir():
         return [entry]
     folder = Path(entry)
-    for place in (folder / "repro", folder / "primary", folder):
-        found = sorted(str(p) for p in place.glob("*evt*") if p.is_file())
-        if found:
-            for name in found:
-                console.say(f"Found {name}", 1)
-            return found
-    console.say(f"Skipping {folder}: it holds no event file (*evt*), also not in repro/ and primary/", 1)
-    return []
+    found = product_events(folder)
+    for name in found:
+        console.say(f"Found {name}", 1)
+    if not found:
+        console.say(f"Skipping {folder}: it holds no event file (*evt*), also not in repro/ and primary/", 1)
+    return found
 
 
 def _open(name: str, ws: Workspace) -> Member:
     from ciaopy.datamodel.block_header import block_without_rows
     from ciaopy.fits.blocks import Table
-    from ciaopy.observation.tangent_point import tangent_point
+    from ciaopy.observation import tangent_point
 
     events = open_events(name, ws.console, ws)
     block = block_without_rows(name, ws)
@@ -153,7 +152,7 @@ def _check(member: Member, earlier: list[Member], all_columns: bool) -> None:
         if events.instrument == "HRC" and events.detector != first.detector:
             raise DataError(f"DETNAM is {events.detector}, that of {first.name} is {first.detector}")
     if events.instrument == "ACIS":
-        mode = events.key("READMODE").upper()
+        mode = events.readmode
         if not mode:
             raise DataError("no READMODE in its header; it may be continuous clocking, which makes no image")
         if mode.startswith("CONTINUOUS"):

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ciaopy.observation import GivenFiles, find_all_companions
 from ciaopy.pipelines.imaging.inputs import open_events
-from ciaopy.pipelines.mosaic.ancillary import FileLists, gather_companions
 from ciaopy.pipelines.mosaic.flux_obs import (
     MosaicResult,
     check_grid_and_bands,
     check_outputs,
     check_parameters,
-    file_lists,
+    given_files,
     make_jobs,
     make_mosaic,
     named_products,
@@ -61,14 +61,14 @@ def run(par: ParameterSet, ws: Workspace) -> MergedMosaic:
         members = find_members(par["infiles"], ws.console, ws, all_columns=True)
         bands = check_grid_and_bands(par, members, ws)
         reprojected = Reprojected(reference_point(par["refcoord"], members, ws), members)
-        companions = gather_companions(members, file_lists(par), ws.console, ws)
+        companions = find_all_companions([m.events for m in members], given_files(par), ws.console, ws)
         jobs = make_jobs(par, members, companions, bands, targets.start, Path())
         check_clobber(
             [*(targets.events(m) for m in members), targets.merged], (m.events for m in members), par["clobber"]
         )
         check_outputs(named_products(jobs[0], targets.start), jobs, par["clobber"])
         summarize(members, ws.console)
-        links = Links(par, members, FileLists(aspect=par["asolfiles"]), ws, active=False)
+        links = Links(par, members, GivenFiles(aspect=par["asolfiles"]), ws, active=False)
         reproject_all(par, targets, reprojected, ws, links, merge=True)
         moved = [
             replace(m, events=open_events(str(path), ws.console, ws), point=reprojected.point)

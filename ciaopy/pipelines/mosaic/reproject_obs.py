@@ -17,9 +17,8 @@ from ciaopy.datamodel.workspace import Workspace
 from ciaopy.engine.native import bind
 from ciaopy.engine.run import load_tool
 from ciaopy.errors import CiaopyError, OutputExistsError, UserError
-from ciaopy.observation.tangent_point import reference
+from ciaopy.observation import GivenFiles, reference
 from ciaopy.pipelines.imaging.names import split_outroot
-from ciaopy.pipelines.mosaic.ancillary import FileLists
 from ciaopy.pipelines.mosaic.fov import union_of_fields
 from ciaopy.pipelines.mosaic.inputs import SAME_POINT, Member, find_members, mean_point, separation
 from ciaopy.pipelines.mosaic.merge_events import merge_events
@@ -112,7 +111,7 @@ def run(par: ParameterSet, ws: Workspace) -> Reprojected:
         check_clobber(
             [*wanted, *([targets.merged] if par["merge"] else [])], (m.events for m in members), par["clobber"]
         )
-        links = Links(par, members, FileLists(aspect=par["asolfiles"]), ws)
+        links = Links(par, members, GivenFiles(aspect=par["asolfiles"]), ws)
         reproject_all(par, targets, result, ws, links, merge=par["merge"])
     list_products(result.products, ws.console)
     warn_of_differences(members, ws.console)
@@ -297,7 +296,7 @@ class Links:
     par : ParameterSet
         `linkfiles`, if the tool has it.
     members : sequence of Member
-    lists : FileLists
+    lists : GivenFiles
         Aspect solutions given by the user.
     ws : Workspace
     active : bool
@@ -305,16 +304,15 @@ class Links:
     """
 
     def __init__(
-        self, par: ParameterSet, members: Sequence[Member], lists: FileLists, ws: Workspace, active: bool = True
+        self, par: ParameterSet, members: Sequence[Member], lists: GivenFiles, ws: Workspace, active: bool = True
     ) -> None:
-        from ciaopy.pipelines.imaging.inputs import look_up
-        from ciaopy.pipelines.mosaic.ancillary import matched_aspect
+        from ciaopy.observation import look_up, matched_aspect
 
         self.symbolic = bool(par.get("linkfiles", True))
         self.active = active
         self.made: list[Path] = []
         self.files: dict[str, dict[str, list[str]]] = {m.label: {} for m in members}
-        given = matched_aspect(list(members), lists.aspect, ws.console) if lists.aspect.strip() else None
+        given = matched_aspect([m.events for m in members], lists.aspect, ws.console) if lists.aspect.strip() else None
         for i, member in enumerate(members):
             for key in LINKS:
                 value = member.events.key(key)

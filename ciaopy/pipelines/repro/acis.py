@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ciaopy.engine.step import Recipe, Step
 from ciaopy.errors import DataError
-from ciaopy.observation.archive import Events, plain_name
+from ciaopy.observation import EventFile, plain_name
 from ciaopy.pipelines.repro import common, files
 from ciaopy.pipelines.repro.common import Stage, io, says, stacked
 from ciaopy.pipelines.repro.job import Job
@@ -46,7 +46,7 @@ def recipe(job: Job) -> Recipe:
     return common.as_recipe(job, stages(job))
 
 
-def carried_over(events: Events) -> tuple[str, str]:
+def carried_over(events: EventFile) -> tuple[str, str]:
     """Return, for a run without CALDB, what is computed anew and what the archive's own processing leaves."""
     corrected = events.header.get("CTI_CORR") in {True, "T"}
     made = "" if corrected else "grades and pulse heights, "
@@ -60,7 +60,7 @@ def carried_over(events: Events) -> tuple[str, str]:
 def reset_status(job: Job) -> list[Step]:
     """Return the steps that clear status bits of earlier processing and flag the streaks of CCD 8."""
     reset = job.file("reset_evt1.fits")
-    streaks = job.options.destreak and 8 in job.obs.events.chips
+    streaks = job.options.destreak and 8 in job.obs.events.ccds
     first = job.file("dsk_evt1.fits") if streaks else reset
     steps = [
         common.copy_events(job, first, says("Resetting afterglow status bits.")),
@@ -146,18 +146,18 @@ def process_events(job: Job) -> list[Step]:
     """Return the steps that process the events anew and bring their header up to date."""
     events, made = job.file("reset_evt1.fits"), job.file("repro_evt1.fits")
     header = job.obs.events
-    mode = header.key("DATAMODE")
+    mode = header.datamode
     parameters = {
         "infile": stacked(events),
         "outfile": str(made),
         "acaofffile": f"@{stacked(job.aspect_list)}",
         "badpixfile": str(job.bad_pixels),
         "mtlfile": stacked(job.copy_of(job.obs["mtl1"])),
-        "eventdef": event_definition(header.key("READMODE"), mode),
+        "eventdef": event_definition(header.readmode, mode),
         "apply_tgain": "yes",
         "apply_cti": "yes",
         "clobber": job.clobber,
-        **position_parameter(job.options.pix_adj, header.continuous, mode.endswith("GRADED")),
+        **position_parameter(job.options.pix_adj, header.continuous, header.graded),
     }
     if mode == "VFAINT" and job.options.check_vf_pha:
         parameters |= {"check_vf_pha": "yes", "trail": VFAINT_TRAIL}
@@ -166,13 +166,13 @@ def process_events(job: Job) -> list[Step]:
         parameters["obsfile"] = str(job.pointing)
         reads += [job.pointing, job.new_aspect]
     texts = ["Running acis_process_events to reprocess the event file."]
-    if job.options.pix_adj == "centroid" and mode.endswith("GRADED"):
+    if job.options.pix_adj == "centroid" and header.graded:
         texts.insert(0, "WARNING: graded events have no centroid: pix_adj=none is used.")
     if header.continuous:
         texts.insert(0, "Continuous clocking: sky positions rest on RA_TARG and DEC_TARG; check them in the header.")
     update = {
         "infile": str(made),
-        "pbkfile": str(job.obs.files.get("pbk0", "")),
+        "pbkfile": str(job.obs["pbk0"]) if "pbk0" in job.obs else "",
         "asolfile": f"@{stacked(job.aspect_list)}",
     }
     return [

@@ -18,8 +18,7 @@ from ciaopy.engine.runner import Timing, check_products, run_recipe
 from ciaopy.engine.step import Recipe
 from ciaopy.errors import CiaopyError, DataError, UserError
 from ciaopy.kernels import default_nproc
-from ciaopy.observation.archive import Events, gather, read_events, root_name
-from ciaopy.observation.aspect_choice import choose
+from ciaopy.observation import EventFile, choose, gather, read_level1, root_name
 from ciaopy.pipelines.repro.inputs import ReproInput, find_inputs
 from ciaopy.pipelines.repro.job import Job, Options, Provenance
 from ciaopy.pipelines.repro.notices import conclude, has_caldb, introduce
@@ -165,7 +164,7 @@ def _keep(error: CiaopyError, name: str, console: Console, result: Result) -> No
 
 
 def _job(dataset: ReproInput, par: ParameterSet, set_ardlib: bool) -> Job:
-    events = read_events(dataset.events, dataset.cycle)
+    events = read_level1(dataset.events, dataset.cycle)
     builder_of(events)
     badpixel = par["badpixel"] and not events.continuous
     obs = gather(dataset.folder, events, badpixel, par["process_events"])
@@ -186,17 +185,24 @@ def _job(dataset: ReproInput, par: ParameterSet, set_ardlib: bool) -> Job:
         clobber=par["clobber"],
         caldb=par["tools"] != NATIVE or has_caldb(),
     )
-    if dataset.out in {obs.primary, obs.secondary}:
+    if dataset.out in {obs.layout.primary, obs.layout.secondary}:
         raise UserError(f"{dataset.out}: outdir is an input folder; inputs are never changed, give another outdir")
     made = Provenance(
         program=f"chandra_repro version ciaopy {__version__}",
         parameters=_recorded(par, dataset, root, badpixel, set_ardlib, events),
     )
-    return Job(obs=obs, out=dataset.out, root=root, options=options, provenance=made, aspect=choose(obs.aspect))
+    return Job(
+        obs=obs,
+        out=dataset.out,
+        root=root,
+        options=options,
+        provenance=made,
+        aspect=choose(obs.companions.aspect_paths),
+    )
 
 
 def _recorded(
-    par: ParameterSet, dataset: ReproInput, root: str, badpixel: bool, set_ardlib: bool, events: Events
+    par: ParameterSet, dataset: ReproInput, root: str, badpixel: bool, set_ardlib: bool, events: EventFile
 ) -> tuple[tuple[str, str], ...]:
     """Return the parameters for HISTORY, with the values that took effect."""
     used = {n: par.text(n) for n in _RECORDED}

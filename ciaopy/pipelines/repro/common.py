@@ -104,14 +104,14 @@ def copy_inputs(job: Job) -> list[Step]:
     steps = [
         Step(
             "copy",
-            {"files": f"{len(copied)} files of {job.obs.folder}", "to": str(job.out)},
+            {"files": f"{len(copied)} files of {job.obs.layout.folder}", "to": str(job.out)},
             makes=targets,
             action=lambda ws: files.copy_all(copied, targets),
         ),
         files.list_step(job.aspect_list, job.aspect_copies),
     ]
     if job.makes_bad_pixels:
-        steps.append(files.list_step(job.file("bias0.lis"), job.obs.bias))
+        steps.append(files.list_step(job.file("bias0.lis"), job.obs.companions.bias))
     return steps
 
 

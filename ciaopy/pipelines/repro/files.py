@@ -14,7 +14,7 @@ import numpy as np
 from ciaopy.engine.step import Step
 from ciaopy.errors import DataError
 from ciaopy.fits.blocks import Dataset, Table
-from ciaopy.observation.archive import Observation
+from ciaopy.observation import Observation
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -40,12 +40,13 @@ def obsid(obs: Observation) -> int:
 
 def copied(obs: Observation, process_events: bool) -> tuple[Path, ...]:
     """Return the input files that stand beside the products, in the order of their copying."""
-    paths = [obs["bpix1"], *obs.fov, *obs.aspect]
-    paths += [obs.files[k] for k in ("msk1", "mtl1", "stat1", "pbk0", "dtf1") if k in obs.files]
+    companions = obs.companions
+    paths = [obs["bpix1"], *companions.fov, *companions.aspect_paths]
+    paths += [obs[k] for k in ("msk1", "mtl1", "stat1", "pbk0", "dtf1") if k in obs]
     if not process_events:
         paths.append(obs["evt2"])
-    if obs.report is not None:
-        paths.append(obs.report)
+    if companions.report is not None:
+        paths.append(companions.report)
     return tuple(dict.fromkeys(paths))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ciaopy.errors import CiaopyError, DataError, UserError
-from ciaopy.observation.archive import find_events
+from ciaopy.observation import find_level1
 from ciaopy.stack import build as build_stack
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _events_of(folder: Path, console: Console, alone: bool) -> list[tuple[Path, 
             raise UserError(f"{folder}: no such folder (parameter indir)")
         console.say(f"Skipping {folder}: it is not a folder", 1)
         return []
-    found = find_events(folder)
+    found = find_level1(folder)
     if not found:
         if alone:
             raise DataError(f"{folder}: cannot find a level-1 event file (*evt1.fits*), also not in secondary/")

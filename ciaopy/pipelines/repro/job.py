@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ciaopy.observation.archive import Observation, plain_name
-from ciaopy.observation.aspect_choice import AspectChoice
+from ciaopy.observation import AspectChoice, Observation, plain_name
 from ciaopy.pipelines.repro import files
 
 __all__ = ["Job", "Options", "Provenance"]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ciaopy.pipelines.repro.registry import builder_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ciaopy.console import Console
-    from ciaopy.observation.archive import Events
+    from ciaopy.observation import EventFile
     from ciaopy.pipelines.repro.job import Job
 
 __all__ = ["calibration_notice", "conclude", "has_caldb", "introduce"]
@@ -25,20 +24,20 @@ def has_caldb() -> bool:
 
 def introduce(job: Job, console: Console) -> None:
     """Say what is about to be done, and what for want of calibration will not be."""
-    console.say(f"\nProcessing input directory '{job.obs.folder}'")
-    events = job.obs.events
-    console.say(f"using products found in primary {job.obs.primary}", 2)
-    console.say(f"using products found in secondary {job.obs.secondary}", 2)
+    console.say(f"\nProcessing input directory '{job.obs.layout.folder}'")
+    events, companions = job.obs.events, job.obs.companions
+    console.say(f"using products found in primary {job.obs.layout.primary}", 2)
+    console.say(f"using products found in secondary {job.obs.layout.secondary}", 2)
     if not events.kalman:
         console.say("NOTE: no guide stars (ASPTYPE is not KALMAN): the on-board computer's aspect is used.", 0)
     if not job.options.process_events:
         console.say("WARNING: process_events=no: no new event file; the archive's level=2 file is copied.")
     if not job.makes_bad_pixels:
         console.say(f"The archive's bad pixel file is used: {job.copy_of(job.obs['bpix1']).name}")
-    if job.obs.objects:
+    if companions.objects:
         console.say("WARNING: solar-system object: sso_freeze is not available yet; the events are not frozen.", 0)
-    listed: dict[str, tuple[Path, ...]] = {k.upper(): (p,) for k, p in job.obs.files.items()}
-    listed |= {"EVT1": (events.path,), "ASOL1": job.aspect.paths, "BIAS0": job.obs.bias, "FOV1": job.obs.fov}
+    listed: dict[str, tuple[Path, ...]] = {k.upper(): (Path(p),) for k, p in companions.files.items()}
+    listed |= {"EVT1": (events.path,), "ASOL1": job.aspect.paths, "BIAS0": companions.bias, "FOV1": companions.fov}
     for name, paths in sorted(listed.items()):
         console.say(f"  {name}: {', '.join(str(p) for p in paths)}", 3)
     console.say(f"  cleanup={'yes' if job.options.cleanup else 'no'} clobber={job.clobber} root={job.root}", 3)
@@ -47,7 +46,7 @@ def introduce(job: Job, console: Console) -> None:
             console.say(line)
 
 
-def calibration_notice(events: Events) -> list[str]:
+def calibration_notice(events: EventFile) -> list[str]:
     """Return what the user should know before a run without a CALDB; nothing where there is one."""
     from ciaopy.caldb import caldb_version
 
@@ -70,6 +69,7 @@ def conclude(job: Job, console: Console) -> None:
         console.say(
             f"The bad pixel file in ardlib.par is\n  {job.bad_pixels}\nrun 'punlearn ardlib' when you are done."
         )
-    if job.obs.report is not None:
-        console.say(f"The V&V report is\n  {job.copy_of(job.obs.report)}")
+    report = job.obs.companions.report
+    if report is not None:
+        console.say(f"The V&V report is\n  {job.copy_of(report)}")
     console.say(f"The data have been reprocessed. The products are in\n  {job.out}")

@@ -14,7 +14,7 @@ from ciaopy.pipelines.repro import acis
 
 if TYPE_CHECKING:
     from ciaopy.engine.step import Recipe
-    from ciaopy.observation.archive import Events
+    from ciaopy.observation import EventFile
     from ciaopy.pipelines.repro.job import Job
 
 __all__ = ["RECIPES", "RecipeBuilder", "builder_of"]
@@ -33,7 +33,7 @@ class RecipeBuilder:
     """
 
     recipe: Callable[[Job], Recipe]
-    carried_over: Callable[[Events], tuple[str, str]]
+    carried_over: Callable[[EventFile], tuple[str, str]]
 
 
 #: By INSTRUME, and whether a grating was in.
@@ -42,7 +42,7 @@ RECIPES: dict[tuple[str, bool], RecipeBuilder] = {
 }
 
 
-def builder_of(events: Events) -> RecipeBuilder:
+def builder_of(events: EventFile) -> RecipeBuilder:
     """Return what makes the step list of an observation.
 
     Raises

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ciaopy.errors import DataError, OutputExistsError, UserError
-from ciaopy.observation.archive import Events, layout, listing, plain_name, read_events
+from ciaopy.observation import EventFile, Layout, level1_files, listing, plain_name, read_level1
 from ciaopy.pipelines.repro.files import copy_bytes
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Part:
 
     Attributes
     ----------
-    events : Events
+    events : EventFile
         Its level-1 event file.
     interval : int
         OBI_NUM, 0 where the header has none.
@@ -35,7 +35,7 @@ class Part:
         `e1` or `e2` of interleaved exposures, else empty.
     """
 
-    events: Events
+    events: EventFile
     interval: int
     cycle: str
 
@@ -86,16 +86,14 @@ def find_parts(folder: Path) -> list[Part]:
     DataError
         No level-1 event file, or several of one interval and cycle.
     """
-    _, secondary = layout(folder)
-    places = dict.fromkeys([folder, secondary])
-    found = [p for place in places for p in listing(place) if re.search(r"evt1\.fit", p.name)]
+    found = level1_files(folder)
     if not found:
         raise DataError(f"{folder}: cannot find a level-1 event file (*evt1.fits*), also not in secondary/")
     parts: dict[tuple[int, str], Part] = {}
     for path in found:
         cycle = _CYCLE.search(path.name)
         tag = cycle[1] if cycle else ""
-        events = read_events(path, f"{tag}_" if tag else "")
+        events = read_level1(path, f"{tag}_" if tag else "")
         part = Part(events, int(events.header.get("OBI_NUM", _number(path) or 0)), tag)
         other = parts.setdefault((part.interval, tag), part)
         if other is not part:
@@ -122,7 +120,8 @@ def copy_part(folder: Path, part: Part, target: Path) -> int:
     A file belongs to a part by the interval and cycle in its name; aspect, parameter block and bias files, whose names
     need not tell, by the event header (ASOLFILE, PBKFILE, BIASFILn). Files that name neither belong to every part.
     """
-    primary, secondary = layout(folder)
+    layout = Layout.of(folder)
+    primary, secondary = layout.primary, layout.secondary
     aspect = part.named("ASOLFILE")
     listed = {"asol1": aspect, "pbk0": part.named("PBKFILE"), "bias": part.named(r"BIASFIL\d?")}
     copies: list[tuple[Path, Path]] = []
@@ -148,7 +147,8 @@ def _belongs(path: Path, part: Part, listed: dict[str, set[str]], beside: list[P
 
 def _place(path: Path, place: Path, folder: Path, part: Part) -> Path:
     """Return the folder of a copy below the target: as in the source, or by kind where all files lie in one folder."""
-    primary, secondary = layout(folder)
+    layout = Layout.of(folder)
+    primary, secondary = layout.primary, layout.secondary
     if place != folder:
         return place.relative_to(folder)
     data = path.name.removesuffix(".gz").endswith((".fits", ".fit"))

@@ -11,8 +11,7 @@ from astropy.io.fits import Header
 from ciaopy.console import Console
 from ciaopy.datamodel import Workspace
 from ciaopy.errors import DataError
-from ciaopy.pipelines.imaging.inputs import FluxEvents, ObsId
-from ciaopy.pipelines.mosaic.ancillary import _is_of
+from ciaopy.pipelines.imaging.inputs import FluxEvents
 from ciaopy.pipelines.mosaic.inputs import Member, _check, _order
 from ciaopy.pipelines.mosaic.merge_obs import position_angle, summarize
 from ciaopy.pipelines.mosaic.reproject_obs import _letter, in_parallel, warn_of_differences
@@ -23,9 +22,10 @@ WHOLE = frozenset(["time", "chipx", "chipy", "detx", "dety", "x", "y", "ccd_id",
 def member(obsid: str, columns: frozenset[str] = WHOLE, cycle: str = "", obi: int | None = None, **keys: Any) -> Member:
     """An observation that exists as a header only."""
     values = {"INSTRUME": "ACIS", "DETNAM": "ACIS-0123", "GRATING": "NONE", "READMODE": "TIMED", "TSTART": 1.0}
-    header = Header({"OBS_ID": obsid, **values, **keys})
+    parts = {"CYCLE": cycle, "TIMEDELB": 3.2 if cycle else 0.0} | ({} if obi is None else {"OBI_NUM": obi})
+    header = Header({"OBS_ID": obsid, **values, **parts, **keys})
     free = (0.5, 8192.5)
-    events = FluxEvents(f"{obsid}{cycle}.fits", header, columns, ObsId(obsid, cycle, obi), (0,), (free, free))
+    events = FluxEvents(name=f"{obsid}{cycle}.fits", header=header, columns=columns, chips=(0,), limits=(free, free))
     return Member(events, (10.0, 20.0))
 
 
@@ -61,15 +61,6 @@ def test_columns_of_the_instrument():
 def test_order_is_by_time_and_secondary_exposures_come_first():
     found = [member("9", TSTART=5.0), member("3", cycle="P"), member("3", cycle="S"), member("1", TSTART=2.0)]
     assert [m.label for m in sorted(found, key=_order)] == ["3e2", "3e1", "1", "9"]
-
-
-def test_companions_match_cycle_and_pointing():
-    primary, second = member("433", cycle="P"), member("433", obi=2)
-    assert _is_of(Header({"OBS_ID": "00433", "CYCLE": "P"}), primary, "maskfiles")
-    assert not _is_of(Header({"OBS_ID": "433", "CYCLE": "S"}), primary, "maskfiles")
-    assert _is_of(Header({"OBS_ID": "433", "CYCLE": "S"}), primary, "asolfiles")  # both cycles share it
-    assert not _is_of(Header({"OBS_ID": "433", "OBI_NUM": 1}), second, "maskfiles")
-    assert not _is_of(Header({"OBS_ID": "434"}), primary, "maskfiles")
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])

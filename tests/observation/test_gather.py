@@ -8,8 +8,7 @@ import pytest
 from astropy.io import fits
 
 from ciaopy.errors import DataError
-from ciaopy.observation.archive import find_events, gather, listing, read_events, root_name
-from ciaopy.observation.aspect_choice import choose
+from ciaopy.observation import choose, find_level1, gather, listing, read_level1, root_name
 
 KEYS = {
     "INSTRUME": "ACIS",
@@ -57,15 +56,17 @@ def tree(tmp_path):
 
 
 def observe(root, badpixel=True, process_events=True):
-    (path, cycle), *_ = find_events(root)
-    return gather(root, read_events(path, cycle), badpixel, process_events)
+    (path, cycle), *_ = find_level1(root)
+    return gather(root, read_level1(path, cycle), badpixel, process_events)
 
 
 def test_archive_layout(tree):
     obs = observe(tree)
     assert obs["flt1"].name == "acisf04321_000N001_flt1.fits.gz"
-    assert [p.name[:9] for p in obs.bias] == ["acisf220N"] * 2 and len(obs.aspect) == len(obs.fov) == 1
-    assert obs.events.chips == (0, 1, 2, 3, 7) and root_name(obs.events, "") == "acisf04321"
+    assert [p.name[:9] for p in obs.companions.bias] == ["acisf220N"] * 2 and len(obs.companions.aspect_paths) == len(
+        obs.companions.fov
+    ) == 1
+    assert obs.events.ccds == (0, 1, 2, 3, 7) and root_name(obs.events, "") == "acisf04321"
 
 
 def test_flat_layout(tree, tmp_path):
@@ -74,7 +75,7 @@ def test_flat_layout(tree, tmp_path):
     for p in tree.rglob("*.fits.gz"):
         shutil.copy(p, flat)
     obs = observe(flat)
-    assert obs.primary == obs.secondary == flat and obs["evt2"].parent == flat
+    assert obs.layout.primary == obs.layout.secondary == flat and obs["evt2"].parent == flat
 
 
 def test_plain_files_win_over_packed_ones(tree):
@@ -96,19 +97,19 @@ def test_interleaved_exposures_are_two_datasets(tree):
     for c in ("e1", "e2"):
         shutil.copy(old, old.with_name(f"acisf04321_000N001_{c}_evt1.fits.gz"))
     old.unlink()
-    found = find_events(tree)
+    found = find_level1(tree)
     assert [c for _, c in found] == ["e1_", "e2_"]
-    assert [root_name(read_events(p, c), "") for p, c in found] == ["acisf04321e1", "acisf04321e2"]
+    assert [root_name(read_level1(p, c), "") for p, c in found] == ["acisf04321e1", "acisf04321e2"]
 
 
 def test_two_versions_of_the_events_need_splitobs(tree):
     make(tree / "secondary/acisf04321_001N001_evt1")
     with pytest.raises(DataError, match="splitobs"):
-        find_events(tree)
+        find_level1(tree)
 
 
 def test_no_events(tmp_path):
-    assert find_events(tmp_path) == []
+    assert find_level1(tmp_path) == []
 
 
 @pytest.mark.parametrize("kind", ["bpix1", "flt1", "msk1", "mtl1", "stat1", "pbk0", "bias0", "asol1"])
@@ -133,7 +134,7 @@ def test_without_badpixel_the_bias_and_parameter_block_are_not_needed(tree):
     for kind in ("pbk0", "bias0"):
         for p in tree.rglob(f"*{kind}*"):
             p.unlink()
-    assert observe(tree, badpixel=False).bias == ()
+    assert observe(tree, badpixel=False).companions.bias == ()
 
 
 def test_process_events_no_needs_the_archives_level_2_file(tree):
@@ -160,7 +161,7 @@ def test_missing_keywords_are_named_together(tree):
     with fits.open(path, mode="update") as h:
         del h["EVENTS"].header["DATAMODE"], h["EVENTS"].header["READMODE"]
     with pytest.raises(DataError, match=r"DATAMODE.*READMODE"):
-        read_events(path, "")
+        read_level1(path, "")
 
 
 def test_aspect_choice(tmp_path):
@@ -180,7 +181,7 @@ def test_a_name_without_underscore_needs_root(tree):
     path = next(tree.rglob("*evt1*"))
     bare = path.with_name("evt1.fits.gz")
     path.rename(bare)
-    events = read_events(bare, "")
+    events = read_level1(bare, "")
     with pytest.raises(DataError, match="root="):
         root_name(events, "")
     assert root_name(events, "mine") == "mine"
