@@ -95,15 +95,16 @@ class Degap(Product):
 
     Attributes
     ----------
-    axis : dict of str to float64 array, shape (ntap, 4)
-        Per axis `U` and `V`: LA, LB (f < 0), RA, RB (f >= 0) by coarse tap; taps without a row are 1, 0, 1, 0.
+    axis : dict of str to float64 array, shape (4, ntap, 4)
+        Per axis `U` and `V`, by CHIP_ID and coarse tap: LA, LB (f < 0), RA, RB (f >= 0); taps without a row are
+        1, 0, 1, 0. A file without CHIP_ID serves all chips.
     """
 
     axis: dict[str, FloatArray]
 
-    def fine(self, axis: str, tap: ArrayLike, position: ArrayLike) -> FloatArray:
+    def fine(self, axis: str, tap: ArrayLike, position: ArrayLike, chip: int = 0) -> FloatArray:
         """Return the corrected fine position (taps, -0.5..0.5) for each tap; taps beyond the table stay as they are."""
-        table = self.axis[axis]
+        table = self.axis[axis][chip]
         f = np.asarray(position, dtype=np.float64)
         t = np.asarray(tap)
         known = (t >= 0) & (t < len(table))

@@ -122,6 +122,36 @@ class EventTransform:
         kernels.chip_to_tdet(ids, wx, wy, self._tdet, *out[:2])
         return int(outside)
 
+    def chip_of_det(
+        self, time: ArrayLike, chip_id: ArrayLike, detx: ArrayLike, dety: ArrayLike
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the chip positions, float64, shape (n,), of DET positions, through the attitude in force.
+
+        The inverse of the DET part of the transformation; positions off the chip are extrapolated, those without
+        attitude are NaN.
+
+        Parameters
+        ----------
+        time : array_like, shape (n,)
+            s (MET).
+        chip_id : array_like of int, shape (n,)
+            The chip of each event.
+        detx, dety : array_like, shape (n,)
+        """
+        t = np.ascontiguousarray(time, np.float64)
+        ids = np.ascontiguousarray(chip_id, np.int64)
+        x, y = (np.ascontiguousarray(v, np.float64) for v in (detx, dety))
+        if not t.shape == ids.shape == x.shape == y.shape or t.ndim != 1:
+            raise ValueError("time, chip_id, detx, dety must be 1-D arrays of one length")
+        index, found = np.empty(t.size, np.int64), np.empty(t.size, np.int64)
+        chipx, chipy = np.empty(t.size), np.empty(t.size)
+        kernels.record_index(t, self._start, self._until, TIME_SLACK, index)
+        plane = self.plane
+        kernels.det_to_chip(
+            *(x, y, ids, index, plane.chips, plane.sizes, self._records, plane.optics), found, chipx, chipy
+        )
+        return chipx, chipy
+
     def all(
         self, time: ArrayLike, chip_id: ArrayLike, chipx: ArrayLike, chipy: ArrayLike, nproc: int | None = 1
     ) -> EventPositions:

@@ -111,7 +111,8 @@ def _from_par(path: Path) -> Header:
         name = parameter.name.upper()
         if name == "MODE":
             continue
-        header[name] = (_value(parameter.type, parameter.value), _comment(parameter.prompt))
+        key = name if len(name) <= 8 else f"HIERARCH {name}"  # old obs.par files: RANGE_SWITCH_LEVEL
+        header[key] = (_value(parameter.type, parameter.value), _comment(parameter.prompt))
     if not header:
         raise DataError(f"{path}: holds no keywords; make it with dmmakepar from the event file")
     return header

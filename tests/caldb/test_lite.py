@@ -27,7 +27,8 @@ def caldb(data: Path) -> Path:
 
 @pytest.mark.parametrize("name", sorted(lite.PRODUCTS))
 def test_every_product_says_what_it_is(name):
-    header = HRC_I if name == "GMAP" else ACIS
+    hrc = ("GMAP", "TAPRINGTEST", "FPTEST", "SATTEST", "EFTEST", "AMP_SF_COR")
+    header = HRC_I if name in hrc else ACIS
     p = lite.product(name, header)
     assert isinstance(p, Product)
     assert p.is_lite

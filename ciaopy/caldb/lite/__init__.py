@@ -43,6 +43,11 @@ PRODUCTS: dict[str, str] = {
     "REEF": "radii of 20-98 % of the mirror PSF on a flat plane, 0.5-2 %; azimuth scatter of 2-8 % left out",
     "OSIP": "order-sorting windows of ACIS-S: CIAO's order for 99 % of the events in the arms; chips 0-4 not measured",
     "GMAP": "HRC-I gain 3 % (median; 14 % in 2010, 15-30 % at the edges); HRC-S not calibrated",
+    "TAPRINGTEST": "HRC ringing correction: exact on 165,591 events of the archive, WIDTHRES 2 only",
+    "FPTEST": "HRC hyperbolic test: exact on 165,591 events of the archive",
+    "SATTEST": "HRC saturation test: exact on 165,591 events of the archive",
+    "EFTEST": "HRC flatness test: exact on 165,591 events of the archive",
+    "AMP_SF_COR": "HRC amplifier scale: exact on 165,591 events of the archive, RANGELEV 115 (I), 125 (S) +-5 only",
 }
 
 # Where each product is made; those of the coordinate system live in ciaopy.coords.
@@ -62,6 +67,11 @@ _MAKERS = {
     "GREFF": "area.grating_efficiency",
     "OSIP": "gratings.order_sorting",
     "REEF": "area.psf_radius",
+    "TAPRINGTEST": "hrc.tap_ring",
+    "FPTEST": "hrc.hyperbolic",
+    "SATTEST": "hrc.saturation",
+    "EFTEST": "hrc.flatness",
+    "AMP_SF_COR": "hrc.amp_scale",
 }
 
 # What to do about the products whose absence users meet first.

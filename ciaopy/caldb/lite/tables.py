@@ -21,21 +21,22 @@ def source(*names: str) -> str:
     return f"{VERSION}: {', '.join(names)}"
 
 
-def _text(name: str) -> str:
+def text(name: str) -> str:
+    """Return a table as it stands in the package."""
     return (files("ciaopy.caldb.lite") / "tables" / name).read_text(encoding="utf-8")
 
 
 @cache
 def rows(name: str) -> tuple[tuple[str, ...], ...]:
     """Return the rows of a CSV table as texts, comments left out."""
-    lines = [line for line in _text(name).splitlines() if line.strip() and not line.startswith("#")]
+    lines = [line for line in text(name).splitlines() if line.strip() and not line.startswith("#")]
     return tuple(tuple(row) for row in csv.reader(lines))
 
 
 @cache
 def labels(name: str) -> tuple[str, ...]:
     """Return the column labels of a CSV table: its last comment line."""
-    comments = [line for line in _text(name).splitlines() if line.startswith("#")]
+    comments = [line for line in text(name).splitlines() if line.startswith("#")]
     return tuple(label.strip() for label in comments[-1].lstrip("# ").split(","))
 
 
@@ -48,4 +49,4 @@ def array(name: str) -> FloatArray:
 @cache
 def constants() -> dict[str, Any]:
     """Return the ACIS constants."""
-    return tomllib.loads(_text("acis_constants.toml"))
+    return tomllib.loads(text("acis_constants.toml"))

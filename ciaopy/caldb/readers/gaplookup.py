@@ -18,7 +18,7 @@ def read(file: CalibrationSource) -> Degap:
     CalibrationError
         The file has no coefficients LA, LB, RA, RB.
     """
-    if not any(t.has("AXIS", "TAP", *degap.COLUMNS) for t in file.tables()):
+    if not any(degap.is_degap(t) for t in file.tables()):
         file.fail(
             "the layout of the degap look-up table is not known here; please report the columns, "
             "and meanwhile use a DEGAP coefficient file or degapfile=NONE"

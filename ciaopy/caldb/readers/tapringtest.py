@@ -21,6 +21,9 @@ COLUMNS = {
 def read(file: CalibrationSource) -> TapRing:
     """Read TRING_A, B, C, D, BETA, GAMMA, THRESH12 and OFFSET (0 if absent) for AXIS U and V.
 
-    Names as in the specification; no CALDB file was at hand. CalibrationError as in `coefficients`.
+    The last four stand with TRING_ before them or without. CalibrationError as in `coefficients`.
     """
-    return TapRing(source=file.source, axis=coefficients(file, COLUMNS, optional=("offset",)))
+    names = dict(COLUMNS)
+    for table in file.tables():
+        names |= {n: f"TRING_{c}" for n, c in COLUMNS.items() if not table.has(c) and table.has(f"TRING_{c}")}
+    return TapRing(source=file.source, axis=coefficients(file, names, optional=("offset",)))
