@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ciaopy.fits.header import column_keyword
+
 __all__ = ["ColumnLayout", "HduLayout", "KindLayout", "keyword_types", "kind_names", "layouts"]
 
 #: A 2-D image with HDUCLAS1 = EVENTS: it has no table of its own.
@@ -94,8 +96,9 @@ def _column(row: dict[str, Any]) -> ColumnLayout:
 def _hdu(name: str, table: dict[str, Any]) -> HduLayout:
     values = {key.lstrip("?"): tuple(seen) for key, seen in table.get("values", {}).items()}
     certain = {key for key in table.get("values", {}) if not key.startswith("?")}
+    required = frozenset(key for key in {*table["keys"], *certain} if column_keyword(key) is None)
     columns = tuple(_column(row) for row in table.get("columns", ()))
-    return HduLayout(name, table["need"], table["seen"], frozenset(table["keys"]) | certain, values, columns)
+    return HduLayout(name, table["need"], table["seen"], required, values, columns)
 
 
 @cache

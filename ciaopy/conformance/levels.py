@@ -10,7 +10,7 @@ import numpy as np
 
 from ciaopy.conformance.findings import ERROR, NOTE, WARNING, Finding
 from ciaopy.conformance.product import Part, Product
-from ciaopy.conformance.rows import BadRows, Columns
+from ciaopy.conformance.rows import BadRows, Columns, flat
 from ciaopy.fits.blocks import Array
 from ciaopy.fits.hdus import ColumnInfo
 
@@ -43,8 +43,7 @@ def level_row_rules(product: Product, part: Part) -> Iterator[BadRows]:
 
 
 def _any_bit(rows: Columns) -> Array:
-    status = rows["STATUS"]
-    return np.asarray(status.reshape(len(status), -1).any(axis=1))
+    return np.asarray(flat(rows["STATUS"]).any(axis=1))
 
 
 def _bad_grade(rows: Columns) -> Array:
@@ -103,7 +102,7 @@ class _Limits:
             bad |= values > self._as(values, self.high)
         if self.null is not None and values.dtype.kind in "iu":
             bad &= values != self.null
-        return np.asarray(bad.reshape(len(bad), -1).any(axis=1) if bad.ndim > 1 else bad)
+        return np.asarray(flat(bad).any(axis=1) if bad.ndim > 1 else bad)
 
     @staticmethod
     def _as(values: Array, limit: float) -> Any:

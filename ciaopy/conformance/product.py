@@ -12,7 +12,7 @@ import numpy as np
 
 from ciaopy.conformance.findings import Finding
 from ciaopy.conformance.layouts import HduLayout, KindLayout, layouts
-from ciaopy.fits.blocks import Array, Table
+from ciaopy.fits.blocks import Array
 from ciaopy.fits.hdus import ColumnInfo, HduInfo
 from ciaopy.fits.header import card_value
 from ciaopy.fits.reader import FitsFile
@@ -176,7 +176,8 @@ class Product:
         self.kind = kind
         known = self.layout.hdus if self.layout else {}
         for part in self.parts:
-            part.layout = known.get(part.extname) or known.get(_NUMBER_AT_END.sub("", part.extname))
+            name = "MATRIX" if part.extname == "SPECRESP MATRIX" else part.extname
+            part.layout = known.get(name) or known.get(_NUMBER_AT_END.sub("", name))
 
     def named(self, extname: str) -> list[Part]:
         """Return the HDUs with that name in the layout of the kind (`GTI` for GTI0, GTI1 ...)."""
@@ -195,9 +196,8 @@ class Product:
         return self._gtis
 
     def _good_times(self, part: Part) -> GoodTimes:
-        table = self.file.read(part.info, ["START", "STOP"])
-        assert isinstance(table, Table)
-        start, stop = (np.asarray(table[name], np.float64) for name in ("start", "stop"))
+        pieces = list(self.file.iter_columns(part.info, ["START", "STOP"]))
+        start, stop = (np.concatenate([np.zeros(0), *(piece[name] for piece in pieces)]) for name in ("START", "STOP"))
         return GoodTimes(part, start, stop, _chip(part))
 
 

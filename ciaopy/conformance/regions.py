@@ -9,7 +9,7 @@ import numpy as np
 
 from ciaopy.conformance.findings import ERROR
 from ciaopy.conformance.product import Part, Product
-from ciaopy.conformance.rows import BadRows, Columns, RowRule
+from ciaopy.conformance.rows import BadRows, Columns, RowRule, flat
 from ciaopy.conformance.subspace import SHAPES
 from ciaopy.conformance.times import TimeOrder
 from ciaopy.fits.blocks import Array
@@ -66,7 +66,7 @@ def aspect_row_rules(product: Product, part: Part) -> Iterator[RowRule]:
 
 
 def _not_unit(rows: Columns) -> Array:
-    attitude = rows["Q_ATT"].astype(np.float64).reshape(len(rows["Q_ATT"]), -1)
+    attitude = flat(rows["Q_ATT"]).astype(np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
         norm = np.sqrt((attitude * attitude).sum(axis=1))
     return np.asarray(~(np.abs(norm - 1) <= NORM_TOLERANCE))

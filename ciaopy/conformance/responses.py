@@ -9,7 +9,7 @@ import numpy as np
 
 from ciaopy.conformance.findings import ERROR, WARNING, Finding
 from ciaopy.conformance.product import Part, Product
-from ciaopy.conformance.rows import BadRows, Columns, RowRule, share
+from ciaopy.conformance.rows import BadRows, Columns, RowRule, flat, share
 from ciaopy.fits.blocks import Array
 
 __all__ = ["response_row_rules", "response_rules", "spectrum_row_rules", "spectrum_rules"]
@@ -194,15 +194,11 @@ def _alike(part: Part, *names: str) -> bool:
     return len(forms) == len(names) and len({form.repeat for form in forms}) == 1
 
 
-def _flat(values: Array) -> Array:
-    return values.reshape(len(values), -1) if len(values) else values.reshape(0, 1)
-
-
 def _bad_bins(rows: Columns) -> Array:
-    return np.asarray((~(_flat(rows["BIN_LO"]) < _flat(rows["BIN_HI"]))).any(axis=1))
+    return np.asarray((~(flat(rows["BIN_LO"]) < flat(rows["BIN_HI"]))).any(axis=1))
 
 
 def _not_poisson(rows: Columns) -> Array:
-    counts, error = (_flat(rows[name]).astype(np.float64) for name in ("COUNTS", "STAT_ERR"))
+    counts, error = (flat(rows[name]).astype(np.float64) for name in ("COUNTS", "STAT_ERR"))
     root = np.sqrt(np.maximum(counts, 0))
     return np.asarray((np.abs(error - root) > 1e-3 * np.maximum(root, 1)).any(axis=1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
@@ -13,7 +14,7 @@ from ciaopy.conformance.product import Part
 from ciaopy.fits.blocks import Array
 from ciaopy.fits.reader import FitsFile
 
-__all__ = ["BadRows", "Columns", "RowRule", "run_row_rules", "share"]
+__all__ = ["BadRows", "Columns", "RowRule", "flat", "run_row_rules", "share"]
 
 Columns: TypeAlias = Mapping[str, Array]
 
@@ -80,6 +81,11 @@ def share(count: int, total: int) -> str:
     return f"{count} of {total} row{'s' * (total != 1)}"
 
 
+def flat(values: Array) -> Array:
+    """Return the cells of a column as one row each: shape (n, elements)."""
+    return values.reshape(len(values), math.prod(values.shape[1:]))
+
+
 def _show(value: Any) -> str:
     """Return a cell as text: the first elements of an array, reals with the digits that they have."""
     if isinstance(value, bytes):
@@ -102,8 +108,7 @@ def run_row_rules(file: FitsFile, part: Part, rules: Iterable[RowRule]) -> Itera
     rules = list(rules)
     names = sorted({name for rule in rules for name in rule.columns})
     if names:
-        for table in file.iter_rows(part.info, names):
-            rows = {name: table[name] for name in names}
+        for rows in file.iter_columns(part.info, names):
             for rule in rules:
                 rule.see(rows)
     for rule in rules:

@@ -193,6 +193,26 @@ class FitsFile:
             yield self._table(empty, wanted, self._read_rows(info, wanted, start, stop, threads=False))
         self._source.verify()
 
+    def iter_columns(self, hdu: HduKey, columns: Sequence[str], block: int = BLOCK_ROWS) -> Iterator[dict[str, Array]]:
+        """Yield columns of a binary table in pieces of at most `block` rows, without making a header.
+
+        The keys are the names as asked for. Nothing is yielded for a table without rows.
+
+        Raises
+        ------
+        DataError
+            No such HDU or column, no binary table, or the data are cut short or damaged.
+        """
+        info = self.hdu(hdu)
+        if info.kind != "table" or info.unusual:
+            raise DataError(f"{self.path}: {info.describe()} is not a binary table")
+        self._source.prefetch()
+        wanted = _columns(info, columns, self.path)
+        for start in range(0, info.nrows, block):
+            data = self._read_rows(info, wanted, start, min(start + block, info.nrows), threads=False)
+            yield dict(zip(columns, data, strict=True))
+        self._source.verify()
+
     def read_raw(self, hdu: HduKey, rows: slice) -> Array:
         """Return rows of a table as they stand on disk: uint8, shape (n, row_bytes).
 
