@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["RULES", "Rule"]
+__all__ = ["RULES", "Rule", "rule_page"]
 
 
 @dataclass(frozen=True)
@@ -110,3 +110,40 @@ _ALL = (
 
 #: Identifier to rule, in the order of the specification.
 RULES: dict[str, Rule] = {rule.id: rule for rule in _ALL}
+
+_GROUPS = {
+    "FIT": "File",
+    "KND": "Kind",
+    "HDU": "Blocks",
+    "KEY": "Keywords",
+    "COL": "Columns",
+    "WCS": "Coordinates",
+    "DSS": "Data subspace",
+    "TIM": "Times and exposure",
+    "GTI": "Good times",
+    "LEV": "Level",
+    "RNG": "Limits",
+    "REG": "Regions",
+    "ASP": "Aspect",
+    "RSP": "Responses",
+    "PHA": "Spectra",
+    "COM": "Companions",
+}
+_HEAD = """# Rules of `ciaopy check`
+
+Written by `scripts/make_rules` from `ciaopy/conformance/registry.py`. What each kind of product holds stands in
+`ciaopy/conformance/products.toml`. Sources: FITS 4.0, the standard; guide, the CXC Data Products Guide; OGIP, memos 92-002
+and 92-007; files, a survey of about 200 archive and CIAO products of 1999-2024; ciaopy, decided here. Where guide and files
+differ, the files win.
+"""
+
+
+def rule_page() -> str:
+    """Return docs/rules.md: every rule in its group, as Markdown tables."""
+    lines = [_HEAD]
+    for prefix, title in _GROUPS.items():
+        rows = [r for r in _ALL if r.id.startswith(prefix)]
+        lines += [f"## {title}", "", "| rule | severity | what is wrong | source |", "| --- | --- | --- | --- |"]
+        lines += [f"| {r.id} | {r.severity} | {r.summary} | {r.source} |" for r in rows]
+        lines.append("")
+    return "\n".join(lines)

@@ -12,6 +12,7 @@ from astropy.io import fits
 from made import GTIS, TSTART, TSTOP, Cards, made, product, write
 
 from ciaopy.conformance import RULES, check, check_folder, kind_names
+from ciaopy.conformance.registry import rule_page
 
 HduList = fits.HDUList
 
@@ -230,6 +231,12 @@ def test_a_broken_rule_is_found_and_named(tmp_path, case):
 
 def test_every_rule_is_broken_somewhere():
     assert {c.rule for c in CASES} | ELSEWHERE == set(RULES)
+
+
+def test_the_page_of_rules_is_current():
+    page = Path(__file__).resolve().parents[2] / "docs" / "rules.md"
+    assert page.read_text() == rule_page(), "run scripts/make_rules"
+    assert all(f"| {rule} |" in page.read_text() for rule in RULES)
 
 
 def test_severities_are_those_that_the_registry_states():
