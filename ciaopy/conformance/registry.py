@@ -132,9 +132,9 @@ _GROUPS = {
 _HEAD = """# Rules of `ciaopy check`
 
 Written by `scripts/make_rules` from `ciaopy/conformance/registry.py`. What each kind of product holds stands in
-`ciaopy/conformance/products.toml`. Sources: FITS 4.0, the standard; guide, the CXC Data Products Guide; OGIP, memos 92-002
-and 92-007; files, a survey of about 200 archive and CIAO products of 1999-2024; ciaopy, decided here. Where guide and files
-differ, the files win.
+`ciaopy/conformance/products.toml`. Sources: FITS 4.0, the standard; guide, the CXC Data Products Guide; OGIP, memos
+92-002 and 92-007; files, a survey of about 200 archive and CIAO products, 1999-2024; ciaopy, decided here. Where guide
+and files differ, the files win.
 """
 
 
