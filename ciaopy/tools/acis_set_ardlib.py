@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ciaopy.acis.bad_pixel_table import ccd_of
-from ciaopy.errors import DataError, UserError
+from ciaopy.response.ardlib_file import set_bad_pixels
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
@@ -23,28 +21,4 @@ def run(par: ParameterSet, ws: Workspace) -> dict[str, str]:
     DataError
         It has no bad pixel blocks.
     """
-    name = par["badpixfile"].strip()
-    if not name:
-        raise UserError("acis_set_ardlib: badpixfile is empty; name the bad pixel file of the observation")
-    chips: list[int] = []
-    if name.upper() not in {"CALDB", "NONE"}:
-        if not ws.exists(name):
-            raise UserError(f"{name}: no such file (parameter badpixfile)")
-        chips = [ccd_of(t) for t in ws.dataset(name).tables("BADPIX")]
-        if not chips:
-            raise DataError(f"{name}: no BADPIX block; give a bpix1 file")
-    path = str(Path(name).absolute()) if par["absolutepath"] and chips else name
-    plain = name.upper() if not chips else "CALDB"
-    values = {f"AXAF_ACIS{n}_BADPIX_FILE": f"{path}[BADPIX{n}]" if n in chips else plain for n in range(10)}
-    where = store(par["ardlibfile"], values)
-    ws.console.say(f"Updated ardlib parameter file: {where}", 1)
-    for key, value in values.items():
-        ws.console.say(f"  {key} -> {value}", 1)
-    return values
-
-
-def store(ardlib: str, values: dict[str, str]) -> Path:
-    """Write parameters into the user's copy of an ardlib parameter file and return its path."""
-    from ciaopy.param import locate, save
-
-    return save(locate(ardlib), {(name, "value"): value for name, value in values.items()})
+    return set_bad_pixels(ws, par["badpixfile"].strip(), par["absolutepath"], par["ardlibfile"])

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ciaopy.analysis.limits import Limit, bin_edges, good_times, limit_status, parse_limit, smoothed
 from ciaopy.datamodel.gti import Gti
+from ciaopy.datamodel.gti_block import filter_block, named
 from ciaopy.datamodel.subspace import Subspace
 from ciaopy.errors import NoDataError, UserError
 from ciaopy.fits.blocks import Column, Table
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
     from numpy.typing import NDArray
 
     from ciaopy.datamodel.workspace import Workspace
@@ -84,7 +84,7 @@ def _timeline(table: Table, limits: list[Limit], status: NDArray[np.bool_], smoo
     columns["limit_status"] = _bit_column("limit_status", status)
     header = table.header.copy()
     header["TIMEPIXR"] = (0.0, "TIME is the start of a bin")
-    return Table(f"{table.name}_S", columns, _named(header, f"{table.name}_S"), list(table.vectors), table.companions)
+    return Table(f"{table.name}_S", columns, named(header, f"{table.name}_S"), list(table.vectors), table.companions)
 
 
 def _bit_column(name: str, bits: NDArray[np.bool_]) -> Column:
@@ -95,32 +95,3 @@ def _bit_column(name: str, bits: NDArray[np.bool_]) -> Column:
     if words is not None:
         data = np.ascontiguousarray(packed).view(np.dtype(words).newbyteorder(">")).astype(words).ravel()
     return Column(name, data, f"{count}X", comment="1: limit violated")
-
-
-def _named(header: Header, name: str) -> Header:
-    header["EXTNAME"] = (name, "name of this binary table extension")
-    header["HDUNAME"] = (name, "ASCDM block name")
-    return header
-
-
-def filter_block(table: Table, gti: Gti) -> Table:
-    """Return the FILTER block (an empty TIME column whose subspace is the GTI block), the GTI block beside it."""
-    header = table.header.copy()
-    subspace = Subspace()
-    subspace.to_header(header)
-    for key in ("TIMEDEL", "TIMEPIXR", "MTL_RLEN"):
-        header.remove(key, ignore_missing=True, remove_all=True)
-    header["CONTENT"] = ("GTI", "Data product identification")
-    header["TSTART"], header["TSTOP"] = float(gti.start[0]), float(gti.stop[-1])
-    header["ONTIME"] = (gti.duration, "[s] Sum of GTIs")
-    times = _named(header.copy(), "GTI")
-    for key, value in (("HDUCLASS", "OGIP"), ("HDUCLAS1", "GTI"), ("HDUCLAS2", "STANDARD")):
-        times[key] = value
-    columns = [Column(n, np.array(v), "1D", "s") for n, v in (("START", gti.start), ("STOP", gti.stop))]
-    block = Table("GTI", {c.name.lower(): c for c in columns}, times)
-    filtered = _named(header, "FILTER")
-    values: list[tuple[str, Any]] = [("DSTYP1", "TIME"), ("DSVAL1", "TABLE"), ("DSREF1", ":GTI")]
-    for key, value in [*values, ("DSFORM1", "D"), ("DSUNIT1", "s")]:
-        filtered[key] = value
-    time = Column("TIME", np.empty(0), "1D", "s", "time")
-    return Table("FILTER", {"time": time}, filtered, [], [block])

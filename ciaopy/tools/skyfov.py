@@ -12,24 +12,11 @@ if TYPE_CHECKING:
 
     from astropy.io.fits import Header
 
-    from ciaopy.coords import Attitude, FocalPlane, SkyFrame
+    from ciaopy.coords import Attitude, FocalPlane
     from ciaopy.coords.fov import FovPolygon
     from ciaopy.coords.geometry import FloatArray
     from ciaopy.datamodel.workspace import Workspace
-    from ciaopy.fits.blocks import Table
     from ciaopy.param import ParameterSet
-
-# Keywords of the event file that an archive fov1 file repeats (ObsIDs 1230, 22793).
-CARRIED = (
-    "ORIGIN", "ASCDSVER", "REVISION", "MISSION", "TELESCOP", "INSTRUME", "DETNAM", "GRATING", "OBJECT", "TITLE",
-    "OBSERVER", "OBS_ID", "OBI_NUM", "SEQ_NUM", "DS_IDENT", "OBS_MODE", "DATAMODE", "READMODE", "CYCLE", "FLSHTIME",
-    "DATACLAS", "ASPTYPE", "SIM_X", "SIM_Y", "SIM_Z", "FOC_LEN", "DEFOCUS", "RA_PNT", "DEC_PNT", "ROLL_PNT", "RA_TARG",
-    "DEC_TARG", "RA_NOM", "DEC_NOM", "ROLL_NOM", "RADESYS", "RADECSYS", "EQUINOX", "DATE-OBS", "DATE-END", "MJD-OBS",
-    "MJD_OBS", "TIMESYS", "MJDREF", "TIMEZERO", "TIMEUNIT", "TIMEREF", "TASSIGN", "CLOCKAPP", "TIERRELA", "TIERABSO",
-    "TIMVERSN", "TIMEPIXR", "TIMEDEL", "TSTART", "TSTOP", "BTIMNULL", "BTIMRATE", "BTIMDRFT", "BTIMCORR", "STARTMJF",
-    "STARTMNF", "STARTOBT", "STOPMJF", "STOPMNF", "ONTIME", "FP_TEMP", "RAND_SKY", "RAND_PI", "CTI_CORR", "CTI_APP",
-    "CALDBVER",
-)  # fmt: skip
 
 
 def run(par: ParameterSet, ws: Workspace) -> None:
@@ -40,6 +27,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     """
     from ciaopy.coords import FocalPlane, SkyFrame
     from ciaopy.coords.fov import fov_polygons
+    from ciaopy.coords.fov_table import fov_table
     from ciaopy.response.geometry import chosen_geometry
 
     infile, outfile = par["infile"].strip(), par["outfile"].strip()
@@ -105,52 +93,6 @@ def _attitudes(aspect: str, method: str, header: Header, infile: str, ws: Worksp
             )
         solution = solution.between(start, stop)
     return minmax_attitudes(solution) if method == "minmax" else convexhull_attitudes(solution)
-
-
-def fov_table(polygons: list[FovPolygon], frame: SkyFrame, header: Header) -> Table:
-    """Return the FOV block in the layout of an archive fov1 file.
-
-    Parameters
-    ----------
-    polygons : list of FovPolygon
-        One row each; shorter polygons are padded with NaN.
-    frame : SkyFrame
-        For the world coordinates of X, Y.
-    header : Header
-        Of the event file; `CARRIED` keywords are copied.
-    """
-    import numpy as np
-    from astropy.io.fits import Header as New
-
-    from ciaopy.fits.blocks import Column, Table, Vector
-
-    n, width = len(polygons), max(p.x.size for p in polygons)
-    x, y = (np.full((n, width), np.nan) for _ in range(2))
-    for i, p in enumerate(polygons):
-        x[i, : p.x.size], y[i, : p.y.size] = p.x, p.y
-    world = frame.column_keywords()
-    keys = [{k: (v, "") for k, v in world[c].items() if not k.startswith("TL")} for c in ("x", "y")]
-    blank = np.full((n, 2), np.nan)
-    columns = [
-        Column("X", x, f"{width}D", "pixel", "Position", keys[0]),
-        Column("Y", y, f"{width}D", "pixel", "Position", keys[1]),
-        Column("SHAPE", np.full(n, b"Polygon", "S16"), "16A", "", "Region shape type"),
-        Column("R", blank, "2D", "pixel", "Radius"),
-        Column("ROTANG", blank.copy(), "2D", "deg", "Angle"),
-        Column("COMPONENT", np.arange(1, n + 1, dtype=np.int16), "1I", "", "Component number"),
-        Column("CCD_ID", np.array([p.chip_id for p in polygons], np.int16), "1I", "", "CCD ID"),
-    ]
-    new = New()
-    new["EXTNAME"] = ("FOV", "name of this binary table extension")
-    new["HDUNAME"] = ("FOV", "ASCDM block name")
-    for key, value in (("HDUCLASS", "ASC"), ("HDUCLAS1", "REGION"), ("HDUCLAS2", "FOV")):
-        new[key] = (value, "Region extension")
-    new["CONTENT"] = ("FOV", "CXC Content key")
-    for key in CARRIED:
-        if key in header:
-            new[key] = (header[key], header.comments[key])
-    vectors = [Vector("POS", ("X", "Y")), Vector("EQPOS", ("RA", "DEC"))]
-    return Table("FOV", {c.name.lower(): c for c in columns}, new, vectors)
 
 
 def _write_ascii(outfile: str, polygons: list[FovPolygon], clobber: bool) -> None:

@@ -11,8 +11,8 @@ from coords_tools_helpers import run, write_blocks
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ciaopy.coords.fov_table import aligned
 from ciaopy.errors import CiaopyError, DataError, UserError
-from ciaopy.tools.get_fov_limits import _aligned
 
 
 def write_fov(path: Path, *polygons: list[tuple[float, float]], shape: bytes = b"Polygon") -> Path:
@@ -46,12 +46,12 @@ def test_grid(tmp_path: Path) -> None:
     ],
 )
 def test_alignment(low: float, high: float, width: float, want: tuple[float, float, int]) -> None:
-    assert _aligned(low, high, width) == want
+    assert aligned(low, high, width) == want
 
 
 @given(st.floats(-1e4, 1e4), st.floats(1.0, 1e4), st.sampled_from([0.25, 0.5, 1.0, 2.0, 8.0, 32.0]))
 def test_alignment_covers(low: float, size: float, width: float) -> None:
-    start, stop, count = _aligned(low, low + size, width)
+    start, stop, count = aligned(low, low + size, width)
     assert start <= low + 1e-9
     assert stop >= low + size - 1e-9
     assert stop - start - size < 2 * width

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from image_tools_helpers import run, write_table
 
+from ciaopy.datamodel.column_range import outwards
 from ciaopy.errors import DataError, NoDataError, UserError
-from ciaopy.tools.update_column_range import outwards
 
 
 def table(path: Path, x: list[float]) -> str:

@@ -294,10 +294,10 @@ def background_for(par: ParameterSet, events: FluxEvents, console: Console) -> B
 
 def _automatic(job: FluxJob, par: ParameterSet, ws: Workspace) -> SkyGrid:
     """Return the grid that holds the dithered chips, or the part of them that the filters of the events leave."""
+    from ciaopy.coords.fov_table import fov_limits
     from ciaopy.engine.native import bind
     from ciaopy.engine.run import load_tool
     from ciaopy.fits.blocks import Table
-    from ciaopy.tools.get_fov_limits import fov_limits
 
     width = _binsize(par, job.events.instrument)
     if job.companions.mask == "NONE":
@@ -315,7 +315,7 @@ def _automatic(job: FluxJob, par: ParameterSet, ws: Workspace) -> SkyGrid:
     assert isinstance(table, Table)
     ranges = []
     for (low, high, _), limit in zip(
-        fov_limits(table, width, job.names.fov.name, space), job.events.limits, strict=True
+        fov_limits(table, width, job.names.fov.name, space.console), job.events.limits, strict=True
     ):
         low, high = max(low, limit[0]), min(high, limit[1])
         if not low < high:

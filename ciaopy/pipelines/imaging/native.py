@@ -85,9 +85,9 @@ def make_exposure_maps(parameters: Sequence[ParameterSet], ws: Workspace) -> Non
     """
     from ciaopy.coords import FocalPlane, SkyFrame
     from ciaopy.exposure import SkyView, exposure_map
+    from ciaopy.response.exposure_files import expmap_image, read_histogram, read_instrument_map
     from ciaopy.response.exposure_headers import no_overlap, sky_grid
     from ciaopy.response.geometry import chosen_geometry
-    from ciaopy.tools.mkexpmap import expmap_image, read_histogram, read_instrument_map
 
     first = parameters[0]
     name = first["asphistfile"]

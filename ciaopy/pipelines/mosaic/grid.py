@@ -43,8 +43,8 @@ def field_limits(job: FluxJob, ws: Workspace) -> Limits:
     NoDataError
         The filters and the field of view do not overlap.
     """
+    from ciaopy.coords.fov_table import fov_limits
     from ciaopy.fits.blocks import Table
-    from ciaopy.tools.get_fov_limits import fov_limits
 
     made = job.work / "grid_fov.fits"
     if job.aspect.startswith("@"):
@@ -57,7 +57,7 @@ def field_limits(job: FluxJob, ws: Workspace) -> Limits:
     assert isinstance(table, Table)
     found = []
     for (low, high, _), limit in zip(
-        fov_limits(table, 1e-3, job.names.fov.name, space), job.events.limits, strict=True
+        fov_limits(table, 1e-3, job.names.fov.name, space.console), job.events.limits, strict=True
     ):
         low, high = max(low, limit[0]), min(high, limit[1])
         if not low < high:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ciaopy.console import Console
+from ciaopy.datamodel.column_range import Range, column_range, outwards, set_range
 from ciaopy.datamodel.workspace import Workspace
 from ciaopy.engine.native import bind
 from ciaopy.engine.run import load_tool
@@ -22,7 +23,6 @@ from ciaopy.pipelines.imaging.names import split_outroot
 from ciaopy.pipelines.mosaic.fov import union_of_fields
 from ciaopy.pipelines.mosaic.inputs import SAME_POINT, Member, find_members, mean_point, separation
 from ciaopy.pipelines.mosaic.merge_events import merge_events
-from ciaopy.tools.update_column_range import Range, column_range, outwards, set_range
 from ciaopy.version import __version__
 
 if TYPE_CHECKING:

@@ -292,7 +292,6 @@ def write_records(ws: Workspace, path: Path, program: str, recorded: Sequence[tu
 
 def set_ardlib(ws: Workspace, bad_pixels: str) -> None:
     """Point the user's ardlib.par to a bad pixel file."""
-    from ciaopy.engine.native import bind
-    from ciaopy.tools.acis_set_ardlib import run
+    from ciaopy.response.ardlib_file import set_bad_pixels
 
-    run(bind("acis_set_ardlib", {"badpixfile": bad_pixels}), ws)
+    set_bad_pixels(ws, bad_pixels)
