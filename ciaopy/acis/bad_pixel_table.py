@@ -18,7 +18,7 @@ from ciaopy.errors import DataError
 from ciaopy.fits.blocks import Column, Table, Vector
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
+    from ciaopy.fits import Header
 
 
 def ccd_of(table: Table) -> int:
@@ -110,7 +110,7 @@ def bad_pixel_table(ccd: int, rows: BadPixelRows, header: Header) -> Table:
     ccd : int
     rows : BadPixelRows
         In the order wanted.
-    header : astropy.io.fits.Header
+    header : Header
         Observation keywords; copied, the block's own are added.
     """
     n = len(rows)

@@ -14,7 +14,7 @@ from ciaopy.events.event_definition import DefinedColumn
 from ciaopy.fits.blocks import Array, Column, Table, Vector
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
+    from ciaopy.fits import Header
 
 __all__ = ["CalibrationRecord", "event_table", "write_keywords"]
 

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from ciaopy.errors import DataError
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
+    from ciaopy.fits import Header
     from ciaopy.fits.blocks import Column, Table
 
 #: Keywords that name one run or one file, and say nothing about the events.

@@ -21,9 +21,8 @@ from ciaopy.errors import RegionError, UserError
 from ciaopy.fits.blocks import Array, Column, Table
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.datamodel.selection import Selection
+    from ciaopy.fits import Header
 
 # Pixels in the full sky field of Chandra (8192 x 8192): BACKSCAL is the area in units of it.
 FIELD_PIXELS = 8192.0**2

@@ -18,10 +18,9 @@ from ciaopy.errors import UserError
 from ciaopy.fits.blocks import Array, Column, Table, Vector
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.datamodel.selection import Selection
     from ciaopy.datamodel.subspace import Subspace
+    from ciaopy.fits import Header
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from ciaopy.datamodel.wcs import PhysicalAxis
 from ciaopy.errors import UserError
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
+    from ciaopy.fits import Header
 
 __all__ = ["BinSpec", "Motion", "parse_bins", "regrid", "regridded_header"]
 

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from astropy.io.fits import Header
-
+    from ciaopy.fits import Header
     from ciaopy.fits.hdus import HduInfo
     from ciaopy.fits.reader import FitsFile
 

@@ -24,9 +24,8 @@ from ciaopy.errors import DataError, NoDataError
 from ciaopy.kernels import coords as kernels
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.datamodel import Gti, Workspace
+    from ciaopy.fits import Header
     from ciaopy.fits.blocks import Table
 
 COLUMNS = ("time", "ra", "dec", "roll", "dy", "dz", "dtheta")

@@ -10,11 +10,10 @@ from ciaopy.errors import DataError
 from ciaopy.fits import Column, Table, Vector
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.console import Console
     from ciaopy.coords.fov import FovPolygon
     from ciaopy.coords.tangent import SkyFrame
+    from ciaopy.fits import Header
 
 __all__ = ["FovAxis", "fov_limits", "fov_table"]
 
@@ -51,7 +50,7 @@ def fov_table(polygons: list[FovPolygon], frame: SkyFrame, header: Header) -> Ta
     header : Header
         Of the event file; `CARRIED` keywords are copied.
     """
-    from astropy.io.fits import Header as New
+    from ciaopy.fits import Header as New
 
     n, width = len(polygons), max(p.x.size for p in polygons)
     x, y = (np.full((n, width), np.nan) for _ in range(2))

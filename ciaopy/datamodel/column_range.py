@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.datamodel.opened import BlockInfo, Opened
+    from ciaopy.fits import Header
 
 __all__ = ["Range", "column_range", "outwards", "set_range"]
 

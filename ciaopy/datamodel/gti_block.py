@@ -11,7 +11,7 @@ from ciaopy.datamodel.subspace import Subspace
 from ciaopy.fits import Column, Table
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
+    from ciaopy.fits import Header
 
 __all__ = ["filter_block", "named"]
 

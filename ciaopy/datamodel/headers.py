@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ciaopy.errors import DataError, UserError
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.datamodel.datasource import DataSource
     from ciaopy.datamodel.opened import BlockInfo
+    from ciaopy.fits import Header
 
 _TRUE, _FALSE = {"T", "TRUE", "YES"}, {"F", "FALSE", "NO"}
 

@@ -14,7 +14,7 @@ from ciaopy.datamodel.wcs import columns_wcs, vector_columns, world_vector
 from ciaopy.fits.blocks import Array, Block, Column, Image, Table
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
+    from ciaopy.fits import Header
 
 RULER = "-" * 80
 LETTERS = {"i2": "Int2", "i4": "Int4", "i8": "Int8", "f4": "Real4", "f8": "Real8", "u1": "Byte", "u2": "UInt2",

@@ -15,7 +15,7 @@ from ciaopy.datamodel.subspace import Component, Ranges, Subspace, TimeTable
 from ciaopy.datamodel.syntax.virtualfile import All, Expression, Filter, RangeTerm
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
+    from ciaopy.fits import Header
 
 PER_CHIP = re.compile(r"(ONTIME|LIVTIME|EXPOSUR)(\d+)$")
 

@@ -19,7 +19,7 @@ from ciaopy.errors import DataError, UserError
 from ciaopy.fits.blocks import Array, Column, Table
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
+    from ciaopy.fits import Header
 
 RULES = ("skip", "fail", "warnfirst", "warnomit", "warnprefer", "merge", "default", "force", "calcmin", "calcmax")
 # Where nothing else is said: extremes of times, one word for what names an observation, quiet on bookkeeping.

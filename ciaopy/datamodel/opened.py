@@ -80,7 +80,7 @@ class Opened:
         kernel = self.vfile.options.get("kernel", "")
         if kernel.startswith("text") or is_text_table(self.path):
             table = read_text(self.path, self.vfile.options)
-            from astropy.io.fits import Header
+            from ciaopy.fits import Header
 
             self._dataset = Dataset([Image("PRIMARY", None, Header()), table], self.path)
             return

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from ciaopy.fits.blocks import Block, Dataset, Image, Table
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
+    from ciaopy.fits import Header
     from ciaopy.param import ParameterSet
 
 # Keywords that the primary HDU of a table repeats (as in archived event files).
@@ -21,7 +20,7 @@ PRIMARY_KEYS = (
 
 def empty_primary(header: Header | None = None) -> Image:
     """Return a primary HDU without data that repeats the main keywords of `header`."""
-    from astropy.io.fits import Header as New
+    from ciaopy.fits import Header as New
 
     primary = New()
     primary["HDUNAME"] = "PRIMARY"

@@ -18,8 +18,7 @@ import numpy as np
 from ciaopy.datamodel.gti import Gti
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
+    from ciaopy.fits import Header
     from ciaopy.fits.blocks import Block, Table
 
 KEY = re.compile(r"(\d*)DS(TYP|VAL|REF|FORM|UNIT)(\d+)$")
@@ -318,8 +317,7 @@ def ranges_to_gti(ranges: Ranges) -> Gti:
 
 def time_table_block(value: TimeTable) -> Table:
     """Return the block of a time table: as read where nothing changed, else its header with the new times."""
-    from astropy.io.fits import Header
-
+    from ciaopy.fits import Header
     from ciaopy.fits.blocks import Column, Table
 
     old = value.table

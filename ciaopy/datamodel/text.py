@@ -18,7 +18,7 @@ from ciaopy.errors import DataError, OutputExistsError, UserError
 from ciaopy.fits.blocks import Array, Block, Column, Table, Vector
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
+    from ciaopy.fits import Header
 
 KERNELS = ("text", "text/simple", "text/raw", "text/tsv", "text/dtf", "text/dtf-fixed")
 FITS_NAME = re.compile(r"\.(fits?|fts)(\.gz)?$", re.I)
@@ -92,7 +92,7 @@ def _split(
     lines: list[str], kernel: str, options: dict[str, str], path: Path
 ) -> tuple[Header, list[str], list[list[str]]]:
     """Return header, column names and rows of words."""
-    from astropy.io.fits import Card, Header
+    from ciaopy.fits import Header, parse_card
 
     header = Header()
     mark, separator = options.get("comment", "#"), options.get("sep", "")
@@ -104,7 +104,7 @@ def _split(
         for line in comments[1:]:
             card = line.lstrip()[len(mark) :].lstrip()
             if re.match(r"[A-Z0-9_-]{1,8}\s*=", card):
-                parsed = Card.fromstring(card.ljust(80)[:80])
+                parsed = parse_card(card.ljust(80)[:80])
                 header[parsed.keyword] = (parsed.value, parsed.comment)
         count = sum(1 for k in header if re.fullmatch(r"TTYPE\d+", k))
         names = [str(header[f"TTYPE{i}"]).strip() for i in range(1, count + 1) if f"TTYPE{i}" in header]

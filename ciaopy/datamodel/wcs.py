@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ciaopy.errors import DataError
+from ciaopy.fits import Header
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.fits.blocks import Image, Table, Vector
 
 F64 = NDArray[np.float64]
@@ -177,7 +176,7 @@ def image_wcs(image: Image | Header) -> SkyTransform | None:
     DataError
         The celestial axes have a projection other than TAN.
     """
-    header: Header = getattr(image, "header", image)
+    header = image if isinstance(image, Header) else image.header
     types = [str(header.get(f"CTYPE{i}", "")).strip() for i in (1, 2)]
     if not (types[0].startswith("RA--") and types[1].startswith("DEC-")):
         return None

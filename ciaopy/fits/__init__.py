@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from ciaopy.fits.atomic import AtomicFile, check_output
+    from ciaopy.fits.cards import Card, parse_card
     from ciaopy.fits.convert import from_astropy
     from ciaopy.fits.edit import append_blocks, edit_header
     from ciaopy.fits.files import being_read, find_file
     from ciaopy.fits.hdus import ColumnInfo, HduInfo
     from ciaopy.fits.header import new_header
     from ciaopy.fits.history import HistoryEntry, add_history, parse_history
+    from ciaopy.fits.keywords import Header, as_header
     from ciaopy.fits.reader import FitsFile, open_fits, read_dataset, read_header
     from ciaopy.fits.writer import TableWriter, write_dataset
 
@@ -27,11 +29,13 @@ __all__ = [
     "Array",
     "AtomicFile",
     "Block",
+    "Card",
     "Column",
     "ColumnInfo",
     "Dataset",
     "FitsFile",
     "HduInfo",
+    "Header",
     "HistoryEntry",
     "Image",
     "Table",
@@ -39,6 +43,7 @@ __all__ = [
     "Vector",
     "add_history",
     "append_blocks",
+    "as_header",
     "being_read",
     "check_output",
     "edit_header",
@@ -46,6 +51,7 @@ __all__ = [
     "from_astropy",
     "new_header",
     "open_fits",
+    "parse_card",
     "parse_history",
     "read_dataset",
     "read_header",
@@ -54,13 +60,16 @@ __all__ = [
 
 _HOMES = {
     "AtomicFile": "atomic",
+    "Card": "cards",
     "ColumnInfo": "hdus",
     "FitsFile": "reader",
     "HduInfo": "hdus",
+    "Header": "keywords",
     "HistoryEntry": "history",
     "TableWriter": "writer",
     "add_history": "history",
     "append_blocks": "edit",
+    "as_header": "keywords",
     "being_read": "files",
     "check_output": "atomic",
     "edit_header": "edit",
@@ -68,6 +77,7 @@ _HOMES = {
     "from_astropy": "convert",
     "new_header": "header",
     "open_fits": "reader",
+    "parse_card": "cards",
     "parse_history": "history",
     "read_dataset": "reader",
     "read_header": "reader",

@@ -1,6 +1,6 @@
 """Tables and images in memory: what the FITS room hands out and takes back.
 
-A `Table` or `Image` is one block (HDU). Its header is an `astropy.io.fits.Header` without structural keywords
+A `Table` or `Image` is one block (HDU). Its header is a `ciaopy.fits.Header` without structural keywords
 (SIMPLE, XTENSION, BITPIX, NAXISn, PCOUNT, GCOUNT, TFIELDS) and without per-column keywords (TTYPEn, TLMINn, ...):
 the latter live, without their number, in `Column.keys`, so that columns can be dropped, added and reordered freely.
 The data subspace (DSTYPn, DSVALn, DSREFn ...) stays in the header; `ciaopy.datamodel.subspace` reads and writes it.
@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ciaopy.errors import DataError
+from ciaopy.fits.keywords import Header, as_header
 
 if TYPE_CHECKING:
     from os import PathLike
 
-    from astropy.io.fits import Header
     from astropy.nddata import CCDData
     from astropy.table import Table as AstropyTable
 
@@ -89,8 +89,9 @@ class Image:
         Block name (HDUNAME, else EXTNAME, else `PRIMARY`).
     data : ndarray or None
         Native-endian; first index is the slow FITS axis (y, x).
-    header : astropy.io.fits.Header
+    header : Header
         All keywords but the structural ones; WCS, LTV/LTM, physical WCS and subspace included.
+        One of astropy's is taken too, and converted.
     companions : list of blocks
         Blocks that this one refers to and takes along when written: GTIs, masks.
     """
@@ -99,6 +100,9 @@ class Image:
     data: Array | None
     header: Header
     companions: list[Block] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.header = as_header(self.header)
 
     def to_astropy(self) -> CCDData:
         """Return the image as an `astropy.nddata.CCDData`; see `ciaopy.fits.convert`."""
@@ -120,8 +124,8 @@ class Table:
         Block name (HDUNAME, else EXTNAME).
     columns : dict
         Lower-case name to `Column`, in file order.
-    header : astropy.io.fits.Header
-        All keywords but the structural and the per-column ones.
+    header : Header
+        All keywords but the structural and the per-column ones; one of astropy's is taken too, and converted.
     vectors : list of Vector
         From MTYPEn/MFORMn, in file order.
     companions : list of blocks
@@ -133,6 +137,9 @@ class Table:
     header: Header
     vectors: list[Vector] = field(default_factory=list)
     companions: list[Block] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.header = as_header(self.header)
 
     def __len__(self) -> int:
         return self.nrows

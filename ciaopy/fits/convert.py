@@ -9,6 +9,7 @@ import numpy as np
 
 from ciaopy.errors import DataError
 from ciaopy.fits.blocks import Column, Image, Table
+from ciaopy.fits.keywords import Header, as_header
 
 if TYPE_CHECKING:
     from astropy.nddata import CCDData
@@ -38,7 +39,7 @@ def table_to_astropy(table: Table) -> AstropyTable:
         made.description, made.meta = column.comment or None, meta
         made.unit = _unit(column.unit)
         columns.append(made)
-    return New(columns, meta={"name": table.name, "header": table.header.copy(), "vectors": list(table.vectors)})
+    return New(columns, meta={"name": table.name, "header": table.header.to_astropy(), "vectors": list(table.vectors)})
 
 
 def _unit(text: str) -> Any:
@@ -71,10 +72,11 @@ def image_to_astropy(image: Image) -> CCDData:
     unit = _unit(str(image.header.get("BUNIT", "")))
     if unit is None or isinstance(unit, UnrecognizedUnit):
         unit = dimensionless_unscaled
+    header = image.header.to_astropy()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FITSFixedWarning)
-        wcs = WCS(image.header, naxis=image.data.ndim)
-    return CCDData(image.data, unit=unit, meta=image.header.copy(), wcs=wcs if wcs.has_celestial else None)
+        wcs = WCS(header, naxis=image.data.ndim)
+    return CCDData(image.data, unit=unit, meta=header, wcs=wcs if wcs.has_celestial else None)
 
 
 def from_astropy(data: AstropyTable | CCDData, name: str = "") -> Table | Image:
@@ -94,7 +96,7 @@ def from_astropy(data: AstropyTable | CCDData, name: str = "") -> Table | Image:
         if data.unit is not None and str(data.unit):
             header["BUNIT"] = str(data.unit)
         if data.wcs is not None and "CTYPE1" not in header:
-            header.update(data.wcs.to_header())
+            header.update(as_header(data.wcs.to_header()))
         return Image(name or str(header.get("HDUNAME", "IMAGE")), _native(np.asarray(data.data)), header)
     header = data.meta.get("header")
     others = {k: v for k, v in data.meta.items() if k not in ("header", "name", "vectors")}
@@ -110,12 +112,10 @@ def from_astropy(data: AstropyTable | CCDData, name: str = "") -> Table | Image:
     return result
 
 
-def _header(values: Any) -> Any:
+def _header(values: Any) -> Header:
     """Return a header copy; of a plain dict the values that FITS can hold."""
-    from astropy.io.fits import Header
-
     if hasattr(values, "cards"):
-        return values.copy()
+        return as_header(values).copy()
     header = Header()
     for key, value in values.items():
         if re.fullmatch(r"[A-Za-z0-9_-]{1,8}", str(key)) and isinstance(value, str | int | float | bool | np.generic):

@@ -21,7 +21,7 @@ from ciaopy.fits.source import Source
 from ciaopy.fits.writer import open_output, write_blocks
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
+    from ciaopy.fits.keywords import Header
 
 __all__ = ["append_blocks", "edit_header"]
 

@@ -25,7 +25,7 @@ from ciaopy.fits.rows import Field, Tform, parse_tdim, parse_tform
 from ciaopy.fits.source import Source
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
+    from ciaopy.fits.keywords import Header
 
 __all__ = ["ColumnInfo", "HduInfo", "HduList"]
 

@@ -1,20 +1,17 @@
 """FITS headers as text: cards, values, padding, and the split into structural, column and ordinary keywords.
 
-`astropy.io.fits.Header` is the header type of the whole package; it is made lazily from the 80-character cards, so a
-header with a thousand HISTORY records costs next to nothing until somebody asks for it. The few keywords that say how
-the bytes of an HDU are laid out are parsed here, without astropy. Source: FITS standard 4.0, section 4.
+`ciaopy.fits.Header` is the header type of the whole package: it keeps the 80-character cards as they were read. The few
+keywords that say how the bytes of an HDU are laid out are parsed here. Source: FITS standard 4.0, section 4.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ciaopy.errors import DataError
-
-if TYPE_CHECKING:
-    from astropy.io.fits import Header
+from ciaopy.fits.cards import format_card
+from ciaopy.fits.keywords import Header, as_header
 
 __all__ = [
     "BLOCK_BYTES",
@@ -117,18 +114,12 @@ def split_cards(text: str) -> list[str]:
 
 
 def make_header(cards: Iterable[str]) -> Header:
-    """Return an `astropy.io.fits.Header` of card images; characters outside printable ASCII become `?`."""
-    from astropy.io.fits import Header
-
-    text = _UNPRINTABLE.sub("?", "".join(card.ljust(CARD_BYTES)[:CARD_BYTES] for card in cards))
-    header: Header = Header.fromstring(text)
-    return header
+    """Return the `Header` of card images; characters outside printable ASCII become `?`."""
+    return Header.from_cards(_UNPRINTABLE.sub("?", card) if not card.isascii() else card for card in cards)
 
 
 def new_header() -> Header:
     """Return an empty header."""
-    from astropy.io.fits import Header
-
     return Header()
 
 
@@ -142,58 +133,12 @@ def make_card(keyword: str, value: Any, comment: str = "") -> str:
     DataError
         The keyword or the value cannot be written in a header.
     """
-    import warnings
-
-    import numpy as np
-    from astropy.io.fits import Card
-    from astropy.io.fits.verify import VerifyError, VerifyWarning
-
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, bytes):
-        value = value.decode("latin-1")
-    if isinstance(value, float) and not np.isfinite(value):
-        value = None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", VerifyWarning)
-            return _exact(Card(keyword, value, _UNPRINTABLE.sub("?", comment) or None))
-    except (ValueError, TypeError, VerifyError) as problem:
-        raise DataError(f"keyword {keyword}: {value!r} cannot be written in a FITS header: {problem}") from None
-
-
-def _exact(card: Any) -> str:
-    """Return the image of an astropy card; reals that need more than the 20 columns of fixed format get them."""
-    image = str(card)
-    full = len(image) == CARD_BYTES and " " not in image[10:30] and isinstance(card.value, float)
-    if full and card_value(image)[0] != card.value:
-        text = f"{image[:10]}{card.value!r}".upper() + (f" / {card.comment}" if card.comment else "")
-        image = text[:CARD_BYTES].ljust(CARD_BYTES)
-    return image
+    return format_card(keyword, value, comment or "")
 
 
 def header_cards(header: Header) -> list[str]:
-    """Return the card images of an astropy header, long strings continued, comments cut to fit.
-
-    Raises
-    ------
-    DataError
-        A card cannot be written; the message names its keyword.
-    """
-    import warnings
-
-    from astropy.io.fits.verify import VerifyError, VerifyWarning
-
-    images: list[str] = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", VerifyWarning)
-        for card in header.cards:
-            try:
-                image = _exact(card)
-            except (ValueError, VerifyError) as problem:
-                raise DataError(f"keyword {card.keyword}: cannot be written in a FITS header: {problem}") from None
-            images += [image[i : i + CARD_BYTES] for i in range(0, len(image), CARD_BYTES)]
-    return images
+    """Return the card images of a header, 80 characters each, long strings continued."""
+    return as_header(header).images
 
 
 def encode_cards(cards: Sequence[str], reserve: int = 0) -> bytes:

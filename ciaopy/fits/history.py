@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
+    from ciaopy.fits.keywords import Header
 
 __all__ = ["HistoryEntry", "add_history", "parse_history"]
 
@@ -59,7 +59,7 @@ def add_history(
 
     Parameters
     ----------
-    header : astropy.io.fits.Header
+    header : Header
         Changed in place.
     tool : str
         Name of the tool.
@@ -74,7 +74,7 @@ def add_history(
     number = _last_number(header)
     for text in _records(tool, [(name, _text(value)) for name, value in items], date):
         number += 1
-        header.append(("HISTORY", f"{text:<{TEXT}}ASC{number:05d}"), end=True)
+        header.append(("HISTORY", f"{text:<{TEXT}}ASC{number:05d}"))
     header["HISTNUM"] = number
 
 

@@ -16,7 +16,7 @@ from ciaopy.fits.images import image_layout
 from ciaopy.fits.rows import Field, Tform, form_of, parse_tdim, parse_tform, row_dtype
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
+    from ciaopy.fits.keywords import Header
 
 __all__ = ["TableLayout", "image_cards", "primary_cards", "table_cards", "table_layout"]
 

@@ -29,7 +29,7 @@ from ciaopy.fits.source import as_bytes
 from ciaopy.kernels import default_nproc
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
+    from ciaopy.fits.keywords import Header
 
 __all__ = ["TableWriter", "write_dataset"]
 
@@ -316,7 +316,7 @@ class TableWriter:
 
     Attributes
     ----------
-    header : astropy.io.fits.Header
+    header : Header
         A copy of the template's header; changes made before the end are written.
     after : list of blocks
         Blocks to write behind the table; at first the template's companions.

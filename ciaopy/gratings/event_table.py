@@ -14,8 +14,9 @@ from ciaopy.errors import DataError
 from ciaopy.fits.blocks import Array, Column, Table, Vector
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
     from numpy.typing import DTypeLike
+
+    from ciaopy.fits import Header
 
 __all__ = ["level_15_header", "resolved_table"]
 

@@ -15,7 +15,7 @@ from ciaopy.gratings.arms import ARMS, Arm
 from ciaopy.gratings.mask import ArmBox, GratingMask, SourceMask
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
+    from ciaopy.fits import Header
 
 __all__ = ["mask_of_table", "mask_table"]
 

@@ -14,7 +14,7 @@ from ciaopy.fits.blocks import Array, Column, Table, Vector
 from ciaopy.hrc.detector import HrcDetector
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
+    from ciaopy.fits import Header
 
 __all__ = ["COMMENTS", "coordinate_systems", "event_table"]
 

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from ciaopy.errors import DataError
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.console import Console
+    from ciaopy.fits import Header
 
 __all__ = ["CYCLE_TAGS", "MULTI_OBI", "EventFile", "ObsId", "bare_obsid", "check_identity", "identity_header"]
 
@@ -121,7 +120,7 @@ class EventFile:
     ----------
     name : str
         Virtual file, filters included.
-    header : astropy.io.fits.Header
+    header : Header
         Of the (filtered) EVENTS block.
     tag : str
         `e1_` or `e2_` in the file name of interleaved level-1 events, else empty.

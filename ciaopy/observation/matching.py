@@ -14,10 +14,9 @@ from ciaopy.observation.identity import EventFile, bare_obsid, identity_header
 from ciaopy.stack import build
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.console import Console
     from ciaopy.datamodel import Workspace
+    from ciaopy.fits import Header
 
 __all__ = ["find_all_companions", "is_of", "matched_aspect"]
 

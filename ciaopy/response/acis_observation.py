@@ -14,9 +14,8 @@ from ciaopy.fits.blocks import Array, Table
 from ciaopy.response.event_inputs import apply_obsfile, base_name, is_none, read_aspect
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.datamodel import Workspace
+    from ciaopy.fits import Header
 
 __all__ = [
     "active_chips",

@@ -6,11 +6,10 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.console import Console
     from ciaopy.coords import AspectSolution, Attitude
     from ciaopy.datamodel import Workspace
+    from ciaopy.fits import Header
 
 __all__ = ["apply_obsfile", "base_name", "is_none", "read_aspect"]
 

@@ -9,13 +9,11 @@ import numpy as np
 from ciaopy.errors import DataError, NoDataError
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.coords import SkyFrame
     from ciaopy.coords.geometry import Detector
     from ciaopy.datamodel.workspace import Workspace
     from ciaopy.exposure import AspectHistogram, ExposureMaps, InstrumentMap
-    from ciaopy.fits import Image
+    from ciaopy.fits import Header, Image
 
 __all__ = ["expmap_image", "read_histogram", "read_instrument_map"]
 

@@ -10,13 +10,12 @@ from ciaopy.errors import DataError, NoDataError, UserError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from astropy.io.fits import Header
-
     from ciaopy.coords import SkyFrame
     from ciaopy.coords.geometry import Detector
     from ciaopy.datamodel.workspace import Workspace
     from ciaopy.exposure.grids import Axis, PixelGrid
     from ciaopy.exposure.spectrum import Spectrum
+    from ciaopy.fits import Header
     from ciaopy.fits.blocks import Image
 
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ciaopy.errors import DataError, UserError
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.datamodel import Workspace
+    from ciaopy.fits import Header
 
 #: Keywords of one table or one file, which must not be carried into another.
 _OWN = re.compile(
@@ -102,8 +101,7 @@ def looks_like_fits(path: Path) -> bool:
 
 
 def _from_par(path: Path) -> Header:
-    from astropy.io.fits import Header
-
+    from ciaopy.fits import Header
     from ciaopy.param import ParFile
 
     header = Header()

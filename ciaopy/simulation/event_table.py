@@ -22,7 +22,7 @@ from ciaopy.simulation.setup import Setup
 from ciaopy.simulation.timeline import FIRST_EXPNO, Timeline
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
+    from ciaopy.fits import Header
 
 VECTORS = (
     ("chip", "chipx,chipy"),

@@ -17,7 +17,7 @@ from ciaopy.simulation.timeline import FIRST_EXPNO, FloatArray, Timeline
 from ciaopy.version import __version__
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
+    from ciaopy.fits import Header
 
 MJDREF = 50814.0
 

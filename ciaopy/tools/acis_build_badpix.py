@@ -28,9 +28,8 @@ from ciaopy.response.obsfile import check_same_obsid, looks_like_fits, observati
 from ciaopy.stack import build as build_stack
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.datamodel import Workspace
+    from ciaopy.fits import Header
     from ciaopy.param import ParameterSet
 
 #: Largest values of the columns of a user's text list: CCD, four pixels, status bit.

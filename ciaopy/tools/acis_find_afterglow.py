@@ -19,9 +19,8 @@ from ciaopy.response.obsfile import check_same_obsid, own_keywords_removed
 from ciaopy.stack import build as build_stack
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.datamodel import Workspace
+    from ciaopy.fits import Header
     from ciaopy.param import ParameterSet
 
 _INVALID = np.uint32(1)

@@ -20,10 +20,9 @@ from ciaopy.response import acis_observation as around
 from ciaopy.response.event_calibration import EventProducts, load_products
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.coords import EventTransform
     from ciaopy.datamodel import Workspace
+    from ciaopy.fits import Header
     from ciaopy.param import ParameterSet
 
 _PLACES = ("tdet", "det", "tan", "sky")

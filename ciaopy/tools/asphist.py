@@ -9,11 +9,10 @@ import numpy as np
 from ciaopy.errors import DataError, NoDataError, UserError
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.datamodel import Gti
     from ciaopy.datamodel.workspace import Workspace
     from ciaopy.exposure import AspectHistogram, LiveFraction
+    from ciaopy.fits import Header
     from ciaopy.fits.blocks import Table
     from ciaopy.param import ParameterSet
 

@@ -89,11 +89,10 @@ def _inputs(par: ParameterSet, option: str) -> dict[str, Any]:
 
 def _observation(par: ParameterSet, ws: Workspace) -> tuple[Observation, SkyTransform | None]:
     """Return the observation of `infile` and the configuration parameters, and the image's transform if it is one."""
-    from astropy.io.fits import Header
-
     from ciaopy.coords import FocalPlane, SkyFrame
     from ciaopy.coords.solve import Observation
     from ciaopy.datamodel.wcs import SkyTransform, image_wcs, table_wcs
+    from ciaopy.fits import Header
     from ciaopy.fits.blocks import Table
     from ciaopy.response.geometry import chosen_geometry
 

@@ -14,9 +14,8 @@ from ciaopy.datamodel.headers import change_header, typed_value
 from ciaopy.errors import UserError
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.fits import Header
     from ciaopy.param import ParameterSet
 
 DELETE = ("delete", "del")

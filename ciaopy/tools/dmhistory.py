@@ -13,10 +13,8 @@ from ciaopy.datamodel.headers import change_header, full_header
 from ciaopy.errors import DataError, UserError
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.datamodel.workspace import Workspace
-    from ciaopy.fits import HistoryEntry
+    from ciaopy.fits import Header, HistoryEntry
     from ciaopy.param import ParameterSet
 
 

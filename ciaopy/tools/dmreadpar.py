@@ -14,9 +14,8 @@ from ciaopy.tools.dmhedit import Edit, apply
 from ciaopy.tools.dmmakepar import _cased, _template_names
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.fits import Header
     from ciaopy.param import ParameterSet, ParFile
 
 

@@ -16,9 +16,8 @@ from ciaopy.fits.blocks import Column, Dataset, Image, Table
 from ciaopy.response.obsfile import check_same_obsid, own_keywords_removed
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.datamodel import Workspace
+    from ciaopy.fits import Header
     from ciaopy.param import ParameterSet
 
 

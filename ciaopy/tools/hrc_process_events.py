@@ -18,10 +18,9 @@ from ciaopy.response.event_inputs import apply_obsfile, base_name, is_none, read
 from ciaopy.response.hrc_calibration import HrcProducts, load_hrc_products
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.coords import EventTransform
     from ciaopy.datamodel import Workspace
+    from ciaopy.fits import Header
     from ciaopy.param import ParameterSet
 
 _PLACES = ("tdet", "det", "sky")

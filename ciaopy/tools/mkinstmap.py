@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 from ciaopy.errors import ParameterError
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.coords.geometry import Detector
     from ciaopy.datamodel.workspace import Workspace
     from ciaopy.exposure import InstrumentMap, Spectrum
+    from ciaopy.fits import Header
     from ciaopy.fits.blocks import Image
     from ciaopy.param import ParameterSet
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.io.fits import Header
 
 from ciaopy.datamodel.headers import change_header
 from ciaopy.errors import DataError
-from ciaopy.fits import add_history
+from ciaopy.fits import Header, add_history
 from ciaopy.fits.blocks import Table
 from ciaopy.response.obsfile import check_same_obsid, file_to_change
 from ciaopy.stack import build as build_stack

@@ -10,12 +10,11 @@ from ciaopy.errors import DataError, NoDataError, UserError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from astropy.io.fits import Header
-
     from ciaopy.coords import Attitude, FocalPlane
     from ciaopy.coords.fov import FovPolygon
     from ciaopy.coords.geometry import FloatArray
     from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.fits import Header
     from ciaopy.param import ParameterSet
 
 

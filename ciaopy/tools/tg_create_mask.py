@@ -9,10 +9,9 @@ from ciaopy.errors import DataError, ParameterError, UserError
 from ciaopy.fits.blocks import Table
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.coords import Detector, FocalPlane, SkyFrame
     from ciaopy.datamodel import Workspace
+    from ciaopy.fits import Header
     from ciaopy.gratings import Arm, GratingMask, MaskSizes, SourceMask
     from ciaopy.param import ParameterSet
 

@@ -15,10 +15,9 @@ from ciaopy.response import acis_observation as around
 from ciaopy.response.grating import header_grating, header_with_detector
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.coords import FocalPlane, SkyFrame
     from ciaopy.datamodel import Workspace
+    from ciaopy.fits import Header
     from ciaopy.gratings import Arm, GratingMask, OrderTest, ResolvedEvents
     from ciaopy.param import ParameterSet
 

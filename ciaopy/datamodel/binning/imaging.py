@@ -11,9 +11,8 @@ from ciaopy.datamodel.wcs import world_vector
 from ciaopy.fits.blocks import Column, Image, Table, Vector
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.datamodel.selection import Selection
+    from ciaopy.fits import Header
 
 
 def binned_image(selection: Selection) -> Image:

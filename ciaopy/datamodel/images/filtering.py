@@ -26,9 +26,8 @@ from ciaopy.errors import UserError, VirtualFileError
 from ciaopy.fits.blocks import Array, Column, Image, Table, Vector
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.datamodel.datasource import DataSource
+    from ciaopy.fits import Header
 
 
 def select_image(image: Image, vfile: VirtualFile, ws: DataSource) -> Image:
@@ -91,7 +90,7 @@ def _vectors(header: Header) -> list[tuple[int, Vector]]:
 
 def _grid_table(image: Image) -> Table:
     """Return a table without rows whose columns are the axes of an image, for binding filters."""
-    from astropy.io.fits import Header
+    from ciaopy.fits import Header
 
     assert image.data is not None
     names = axis_names(image.header, image.data.ndim)

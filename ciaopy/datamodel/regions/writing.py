@@ -21,7 +21,7 @@ __all__ = ["region_to_table", "write_region_file"]
 
 def region_to_table(region: Region, name: str = "REGION") -> Table:
     """Return a region as a FITS REGION block: SHAPE, X, Y, R, ROTANG, COMPONENT, and the vector `pos` of X and Y."""
-    from astropy.io.fits import Header
+    from ciaopy.fits import Header
 
     rows = [(shape, number) for number, c in enumerate(region.components, 1) for shape in c]
     # a polygon is stored closed
@@ -79,9 +79,7 @@ def write_region_file(
     if target.exists() and not clobber:
         raise OutputExistsError(f"{target}: exists; use clobber=yes to replace it")
     if kind == "fits":
-        from astropy.io.fits import Header
-
-        from ciaopy.fits import write_dataset
+        from ciaopy.fits import Header, write_dataset
 
         write_dataset(target, [Image("PRIMARY", None, Header()), region_to_table(region)], clobber=clobber)
         return

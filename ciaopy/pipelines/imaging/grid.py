@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 from ciaopy.errors import CiaopyError, NoDataError, UserError
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.datamodel import Workspace
     from ciaopy.datamodel.subspace import Component
+    from ciaopy.fits import Header
 
 __all__ = ["AxisRange", "SkyGrid", "explicit_grid", "number", "subspace_limits"]
 

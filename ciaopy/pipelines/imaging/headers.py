@@ -10,9 +10,8 @@ from ciaopy.pipelines.imaging.bands import Band
 from ciaopy.pipelines.repro.files import replacing
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.datamodel import Workspace
+    from ciaopy.fits import Header
 
 __all__ = ["RESPONSE_KEYS", "RULES", "copy_keys", "flux_unit", "label_counts", "record", "set_keys", "write_rules"]
 

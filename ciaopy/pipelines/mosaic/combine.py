@@ -18,9 +18,8 @@ from ciaopy.pipelines.mosaic.merge_events import MERGE_RULES, sum_exposures
 from ciaopy.version import __version__
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.fits import Header
     from ciaopy.param import ParameterSet
 
 __all__ = ["PSF_METHODS", "Mosaic", "combine_psf", "merge_stack"]

@@ -16,9 +16,8 @@ from ciaopy.datamodel.syntax.parser import parse
 from ciaopy.fits.blocks import Table
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.fits import Header
     from ciaopy.param import ParameterSet
 
 __all__ = ["MERGE_RULES", "merge_events"]

@@ -26,8 +26,7 @@ from ciaopy.pipelines.mosaic.merge_events import merge_events
 from ciaopy.version import __version__
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
+    from ciaopy.fits import Header
     from ciaopy.param import ParameterSet
     from ciaopy.pipelines.imaging.inputs import FluxEvents
 

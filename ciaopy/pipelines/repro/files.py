@@ -17,9 +17,8 @@ from ciaopy.fits.blocks import Dataset, Table
 from ciaopy.observation import Observation
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.datamodel import Workspace
+    from ciaopy.fits import Header
 
 _OBC_LIMIT = re.compile(r"point_.*limbang|asptype.*=.*obc", re.IGNORECASE)
 

@@ -17,9 +17,8 @@ from ciaopy.plots import figures
 from ciaopy.version import __version__
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.engine.runner import Timing
+    from ciaopy.fits import Header
     from ciaopy.fits.blocks import Dataset, Table
     from ciaopy.pipelines.repro.job import Job
 
