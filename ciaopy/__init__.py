@@ -5,9 +5,9 @@ Importing the package is cheap: a public name is loaded by its first use.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ciaopy.faces import lazy_face
 from ciaopy.version import __version__
 
 if TYPE_CHECKING:
@@ -16,15 +16,5 @@ if TYPE_CHECKING:
 
 __all__ = ["Image", "Table", "__version__", "read"]
 
-#: The room whose face has a public name.
-_HOMES = {"Image": "ciaopy.fits", "Table": "ciaopy.fits", "read": "ciaopy.datamodel"}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_face(__name__, {"datamodel": ("read",), "fits": ("Image", "Table")})

@@ -20,10 +20,10 @@ from ciaopy.caldb.version import VERSION_FILE
 from ciaopy.errors import CalibrationError
 from ciaopy.transfer.download import Mirror, Progress, Silent, download
 
-__all__ = ["PARTIAL_NOTE", "FetchReport", "default_folder", "fetch", "is_partial"]
+__all__ = ["PARTIAL_NOTE", "FetchReport", "default_folder", "fetch_files", "is_partial"]
 
 CONFIG_FILE = "software/tools/caldb.config"
-#: Marks a database that `fetch` made.
+#: Marks a database that `fetch_files` made.
 PARTIAL_NOTE = "ciaopy_partial_caldb.txt"
 # A run decides these itself: files for every value of them are fetched.
 _DECIDED_LATER = ("CTI_APP", "CTI_CORR")
@@ -31,7 +31,7 @@ _DECIDED_LATER = ("CTI_APP", "CTI_CORR")
 
 @dataclass
 class FetchReport:
-    """What `fetch` did.
+    """What `fetch_files` did.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class FetchReport:
 
 
 def default_folder(environ: Mapping[str, str] | None = None) -> Path:
-    """Return where `fetch` puts files: `$CALDB`, else a folder of the user's cache."""
+    """Return where `fetch_files` puts files: `$CALDB`, else a folder of the user's cache."""
     variables = os.environ if environ is None else environ
     named = variables.get("CALDB", "").strip()
     if named:
@@ -66,11 +66,11 @@ def default_folder(environ: Mapping[str, str] | None = None) -> Path:
 
 
 def is_partial(root: Path) -> bool:
-    """Return whether a database was made by `fetch`."""
+    """Return whether a database was made by `fetch_files`."""
     return (root / PARTIAL_NOTE).is_file()
 
 
-def fetch(
+def fetch_files(
     mirror: Mirror,
     folder: Path,
     headers: Sequence[Mapping[str, Any]],
@@ -137,7 +137,7 @@ def _joined(folder: str, file: str) -> str:
 
 @dataclass
 class _Job:
-    """One call of `fetch`."""
+    """One call of `fetch_files`."""
 
     mirror: Mirror
     folder: Path

@@ -131,7 +131,7 @@ def fetch(observations: tuple[str, ...], everything: bool, dest: str | None, mir
     the CALDB; what is there already is not fetched again, and an interrupted transfer continues.
     """
     from ciaopy.caldb.fetch import default_folder
-    from ciaopy.caldb.fetch import fetch as fetch_files
+    from ciaopy.caldb.fetch import fetch_files
     from ciaopy.caldb.observation import observation_header
     from ciaopy.transfer.download import DEFAULT_MIRROR, open_mirror
 

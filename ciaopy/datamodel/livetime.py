@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ciaopy.datamodel.gti import Gti
 from ciaopy.datamodel.subspace import Component, Ranges, Subspace, TimeTable
-from ciaopy.datamodel.syntax.virtualfile import All, Expression, Filter, RangeTerm
+from ciaopy.datamodel.syntax.virtualfile import All, FilterExpression, Filter, RangeTerm
 
 if TYPE_CHECKING:
     from ciaopy.fits import Header
@@ -97,7 +97,7 @@ def update_limits(header: Header, filters: tuple[Filter, ...]) -> None:
         _date(header, "DATE-END", hi)
 
 
-def _time_ranges(expression: Expression) -> list[RangeTerm]:
+def _time_ranges(expression: FilterExpression) -> list[RangeTerm]:
     if isinstance(expression, All):
         return [t for p in expression.parts for t in _time_ranges(p)]
     if isinstance(expression, RangeTerm) and expression.name.lower() == "time":

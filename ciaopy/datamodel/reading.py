@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ciaopy.datamodel.datasource import DataSource
 
 
-def read(text: str, ws: DataSource) -> Table | Image:
+def read_virtual(text: str, ws: DataSource) -> Table | Image:
     """Return the block that a virtual file describes, in memory; see `Workspace.read`."""
     vfile = parse(text)
     with Opened(vfile, ws) as opened:

@@ -49,9 +49,9 @@ class Workspace:
         UserError, DataError
             The text, the file or the block is not as it should be.
         """
-        from ciaopy.datamodel.reading import read
+        from ciaopy.datamodel.reading import read_virtual
 
-        return read(str(vfile), self)
+        return read_virtual(str(vfile), self)
 
     def dataset(self, path: str | Path) -> Dataset:
         """Return all blocks of a file; with brackets, the block asked for is replaced by the result."""
@@ -152,3 +152,26 @@ class Workspace:
 
 def _key(path: Path) -> Path:
     return path.expanduser().absolute().resolve()
+
+
+def read(vfile: str | Path, ws: Workspace | None = None) -> Table | Image:
+    """Return the block that a virtual file describes.
+
+    Parameters
+    ----------
+    vfile : str or Path
+        `path[block][filter]...[bin ...]`.
+    ws : Workspace, optional
+        Where to look first (names kept in memory) and to report.
+
+    Returns
+    -------
+    Table or Image
+        With header, companions (GTIs) and subspace updated.
+
+    Raises
+    ------
+    UserError, DataError
+        The text, the file or the block is not as it should be.
+    """
+    return (ws if ws is not None else Workspace()).read(vfile)

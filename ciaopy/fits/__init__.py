@@ -91,6 +91,9 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
+# ---- what blocks call
+
+
 def _write(path: str | PathLike[str], block: Block, clobber: bool) -> None:
     from ciaopy.fits.writer import write_dataset
 

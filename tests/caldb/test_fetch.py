@@ -14,7 +14,7 @@ import pytest
 from made_caldb import Row, header, make_caldb, write_version
 
 from ciaopy.caldb import Caldb
-from ciaopy.caldb.fetch import default_folder, fetch, is_partial
+from ciaopy.caldb.fetch import default_folder, fetch_files, is_partial
 from ciaopy.errors import CalibrationError, UserError
 from ciaopy.transfer import download as transfers
 from ciaopy.transfer.download import Silent, download, open_mirror
@@ -243,7 +243,7 @@ def data_files(folder):
 
 def test_what_an_observation_needs(server, tmp_path):
     folder = tmp_path / "caldb"
-    report = fetch(open_mirror(server.url), folder, [header(CTI_APP="N" * 10, DETNAM="ACIS-67")], False)
+    report = fetch_files(open_mirror(server.url), folder, [header(CTI_APP="N" * 10, DETNAM="ACIS-67")], False)
     # Its chips only, both gains (the run decides on the CTI), nothing superseded or later, no grating, no HRC.
     assert data_files(folder) == [
         "badpix6.fits",
@@ -264,18 +264,18 @@ def test_what_an_observation_needs(server, tmp_path):
 
 def test_files_that_are_there_are_left_alone(server, tmp_path):
     mirror, folder = open_mirror(server.url), tmp_path / "caldb"
-    fetch(mirror, folder, [header()], False)
+    fetch_files(mirror, folder, [header()], False)
     (folder / QE).unlink()
     (folder / "data/chandra/default/vignet/vig.fits").rename(folder / "data/chandra/default/vignet/vig.fits.gz")
     server.log.clear()
-    report = fetch(mirror, folder, [header()], False)
+    report = fetch_files(mirror, folder, [header()], False)
     assert [n for n in report.fetched if n.startswith("data") and n.endswith(".fits")] == [QE]
     assert len(report.present) == 7
     assert any(name.endswith("acis/caldb.indx") for name, _ in server.log)
 
 
 def test_everything(server, tmp_path):
-    report = fetch(open_mirror(str(server.root)), tmp_path / "all", [], True)
+    report = fetch_files(open_mirror(str(server.root)), tmp_path / "all", [], True)
     names = data_files(tmp_path / "all")
     assert "ctiN0002.fits" in names and "h.fits" in names and "greff.fits" in names and "ctiN0001.fits" not in names
     assert report.fetched.count(QE) == 1
@@ -283,20 +283,20 @@ def test_everything(server, tmp_path):
 
 def test_a_folder_as_mirror_needs_no_version_file(server, tmp_path):
     (server.root / "docs/chandra/caldb_version/caldb_version.fits").unlink()
-    fetch(open_mirror(str(server.root)), tmp_path / "caldb", [header()], False)
+    fetch_files(open_mirror(str(server.root)), tmp_path / "caldb", [header()], False)
     assert (tmp_path / "caldb" / QE).read_bytes() == (server.root / QE).read_bytes()
 
 
 def test_a_mirror_without_configuration(server, tmp_path):
     (server.root / "software/tools/caldb.config").unlink()
     with pytest.raises(CalibrationError, match=r"caldb.config: not there; check --mirror"):
-        fetch(open_mirror(server.url), tmp_path / "caldb", [header()], False)
+        fetch_files(open_mirror(server.url), tmp_path / "caldb", [header()], False)
 
 
 def test_an_index_cannot_name_files_outside(server, tmp_path):
     make_caldb(server.root, acis=[Row("../../../../../../escaped.fits", "QE")], files=False)
     with pytest.raises(CalibrationError, match="a file outside the database"):
-        fetch(open_mirror(server.url), tmp_path / "deep/er/caldb", [header()], False)
+        fetch_files(open_mirror(server.url), tmp_path / "deep/er/caldb", [header()], False)
     assert not list(tmp_path.rglob("escaped.fits"))
 
 

@@ -11,13 +11,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ciaopy.caldb.lite.tables import VERSION as CALDBVER
 from ciaopy.caldb.products_base import Product
 from ciaopy.errors import CalibrationError
+from ciaopy.faces import lazy_face
 
-__all__ = ["CALDBVER", "LITE_VERSION", "PRODUCTS", "has", "product"]
+if TYPE_CHECKING:
+    from ciaopy.caldb.lite import tables
+    from ciaopy.caldb.lite.gratings import zero_order_size
+    from ciaopy.caldb.lite.when import time_of_year, year_of
+
+__all__ = [
+    "CALDBVER",
+    "LITE_VERSION",
+    "PRODUCTS",
+    "has",
+    "product",
+    "tables",
+    "time_of_year",
+    "year_of",
+    "zero_order_size",
+]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_face(
+        __name__, {"gratings": ("zero_order_size",), "when": ("time_of_year", "year_of"), "": ("tables",)}
+    )
 
 LITE_VERSION = 1
 

@@ -7,7 +7,17 @@ some (docs/accuracy.md says which); elsewhere it is that of the specification, a
 
 from __future__ import annotations
 
-__all__ = ["READERS"]
+from typing import TYPE_CHECKING
+
+from ciaopy.faces import lazy_face
+
+if TYPE_CHECKING:
+    from ciaopy.caldb.readers.access import CalibrationSource
+
+__all__ = ["READERS", "CalibrationSource"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_face(__name__, {"access": ("CalibrationSource",)})
 
 # CALDB name -> module of this package that reads it.
 READERS: dict[str, str] = {

@@ -18,7 +18,7 @@ from ciaopy.datamodel.filtering.filters import column_limits, kind_of
 from ciaopy.datamodel.filtering.maskregion import resolve_region
 from ciaopy.datamodel.filtering.predicate import Always, Rows
 from ciaopy.datamodel.subspace import Ranges, TimeTable
-from ciaopy.datamodel.syntax.virtualfile import All, Axis, Expression, RegionTerm
+from ciaopy.datamodel.syntax.virtualfile import All, Axis, FilterExpression, RegionTerm
 from ciaopy.datamodel.wcs import columns_wcs, physical_axis, vector_columns
 from ciaopy.errors import UserError, VirtualFileError
 from ciaopy.fits.blocks import Array, Column, Image
@@ -278,7 +278,7 @@ class _Resolver:
 def _region_terms(selection: Selection) -> list[RegionTerm]:
     """Return the region terms that every row must satisfy."""
 
-    def walk(expression: Expression) -> list[RegionTerm]:
+    def walk(expression: FilterExpression) -> list[RegionTerm]:
         if isinstance(expression, All):
             return [t for p in expression.parts for t in walk(p)]
         return [expression] if isinstance(expression, RegionTerm) else []

@@ -37,7 +37,7 @@ from ciaopy.datamodel.syntax.virtualfile import (
     All,
     AnyOf,
     CompareTerm,
-    Expression,
+    FilterExpression,
     FileTerm,
     Filter,
     Item,
@@ -88,7 +88,7 @@ class Binder:
 
     # Predicates
 
-    def predicate(self, expression: Expression) -> Predicate:
+    def predicate(self, expression: FilterExpression) -> Predicate:
         """Return the predicate of an expression."""
         match expression:
             case All():

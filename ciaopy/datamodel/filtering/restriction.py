@@ -16,7 +16,7 @@ from ciaopy.datamodel.syntax.virtualfile import (
     All,
     AnyOf,
     CompareTerm,
-    Expression,
+    FilterExpression,
     FileTerm,
     Filter,
     Item,
@@ -41,7 +41,7 @@ class Restrictor:
     def __init__(self, binder: Binder) -> None:
         self.binder, self.table = binder, binder.table
 
-    def restrict(self, expression: Expression, subspace: Subspace) -> Subspace:
+    def restrict(self, expression: FilterExpression, subspace: Subspace) -> Subspace:
         """Return the subspace of the rows that match."""
         match expression:
             case All():
@@ -71,7 +71,7 @@ class Restrictor:
                     subspace.update(self._descriptor(expression.name), lambda _: text)
         return subspace
 
-    def exclude(self, expression: Expression, subspace: Subspace) -> Subspace:
+    def exclude(self, expression: FilterExpression, subspace: Subspace) -> Subspace:
         """Return the subspace of the rows that do not match; a compound exclusion leaves it as it is."""
         match expression:
             case RangeTerm() | CompareTerm():

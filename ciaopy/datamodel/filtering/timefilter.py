@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ciaopy.datamodel.gti import Gti
 from ciaopy.datamodel.subspace import Ranges, Subspace, TimeTable
 from ciaopy.datamodel.syntax.parser import parse
-from ciaopy.datamodel.syntax.virtualfile import All, Expression, Filter
+from ciaopy.datamodel.syntax.virtualfile import All, FilterExpression, Filter
 from ciaopy.errors import DataError, UserError
 from ciaopy.fits.blocks import Dataset, Table
 
@@ -66,7 +66,7 @@ def _is_text(path: Path, ws: DataSource) -> bool:
 
 
 def _text_filter(path: Path) -> Filter:
-    parts: list[Expression] = []
+    parts: list[FilterExpression] = []
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError:

@@ -20,7 +20,7 @@ from ciaopy.datamodel.syntax.virtualfile import (
     Binning,
     ColumnItem,
     CompareTerm,
-    Expression,
+    FilterExpression,
     FileTerm,
     Filter,
     Item,
@@ -169,7 +169,7 @@ class _Builder:
         else:
             self.filters.append(Filter(self.expression(body, position)))
 
-    def expression(self, body: str, position: int) -> Expression:
+    def expression(self, body: str, position: int) -> FilterExpression:
         """Parse a filter expression that starts at `position` of the text."""
         return _FilterReader(self, position).read(self.tree("filter", body, position))
 
@@ -290,24 +290,24 @@ class _Builder:
 
 
 class _FilterReader:
-    """Turns the parse tree of one filter bracket into an `Expression`."""
+    """Turns the parse tree of one filter bracket into an `FilterExpression`."""
 
     def __init__(self, builder: _Builder, position: int) -> None:
         self.builder, self.position = builder, position
 
-    def read(self, tree: Any) -> Expression:
+    def read(self, tree: Any) -> FilterExpression:
         branches = tree.children if tree.data == "any_of" else [tree]
         parts = tuple(self._branch(b) for b in branches)
         return parts[0] if len(parts) == 1 else AnyOf(parts)
 
-    def _branch(self, node: Any) -> Expression:
+    def _branch(self, node: Any) -> FilterExpression:
         if node.data == "group":
             return self.read(node.children[0])
         terms = [self._term(t) for t in node.children if not hasattr(t, "type")]
         joined = _joined(terms)
         return joined[0] if len(joined) == 1 else All(tuple(joined))
 
-    def _term(self, node: Any) -> Expression:
+    def _term(self, node: Any) -> FilterExpression:
         first = node.children[0]
         at = self.position + (first.start_pos or 0) if hasattr(first, "start_pos") else self.position
         match node.data:
@@ -323,7 +323,7 @@ class _FilterReader:
                 return self._compare(str(first), str(node.children[1]), self._items(node.children[2]), at)
         return RangeTerm(str(first), self._items(node.children[1]), at)
 
-    def _compare(self, name: str, operator: str, items: tuple[Item, ...], at: int) -> Expression:
+    def _compare(self, name: str, operator: str, items: tuple[Item, ...], at: int) -> FilterExpression:
         if operator == "==":
             return RangeTerm(name, items, at)
         if operator != "!=" and (len(items) != 1 or not items[0].single):
@@ -351,9 +351,9 @@ class _FilterReader:
         return Item(ends[0], ends[1], single=False, position=at)
 
 
-def _joined(terms: Sequence[Expression]) -> list[Expression]:
+def _joined(terms: Sequence[FilterExpression]) -> list[FilterExpression]:
     """Join neighbouring range terms of one name (`a=1:2,a=5`) into one list: OR, as in CIAO."""
-    out: list[Expression] = []
+    out: list[FilterExpression] = []
     for term in terms:
         last = out[-1] if out else None
         if isinstance(term, RangeTerm) and isinstance(last, RangeTerm) and term.name.lower() == last.name.lower():

@@ -69,24 +69,24 @@ Term: TypeAlias = RangeTerm | CompareTerm | RegionTerm | FileTerm
 class All:
     """Every part holds (comma)."""
 
-    parts: tuple[Expression, ...]
+    parts: tuple[FilterExpression, ...]
 
 
 @dataclass(frozen=True)
 class AnyOf:
     """At least one part holds (`||`)."""
 
-    parts: tuple[Expression, ...]
+    parts: tuple[FilterExpression, ...]
 
 
-Expression: TypeAlias = Term | All | AnyOf
+FilterExpression: TypeAlias = Term | All | AnyOf
 
 
 @dataclass(frozen=True)
 class Filter:
     """One filter bracket; `exclude` keeps what does not match."""
 
-    expression: Expression
+    expression: FilterExpression
     exclude: bool = False
 
 
@@ -137,7 +137,7 @@ class SubspaceEdit:
     """`[subspace -a,-b]` (names to delete) or `[subspace x=1:5]` (an expression to set)."""
 
     delete: tuple[str, ...] = ()
-    expression: Expression | None = None
+    expression: FilterExpression | None = None
 
 
 @dataclass(frozen=True)
