@@ -14,9 +14,7 @@ from typing import Any
 __all__ = ["lazy_face"]
 
 
-def lazy_face(
-    package: str, homes: dict[str, tuple[str, ...]]
-) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+def lazy_face(package: str, homes: dict[str, tuple[str, ...]]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return `__getattr__` and `__dir__` of a package whose names are loaded when they are first asked for.
 
     Parameters

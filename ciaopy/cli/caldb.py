@@ -130,8 +130,7 @@ def fetch(observations: tuple[str, ...], everything: bool, dest: str | None, mir
     EVENTS is an event file, FOLDER one of an observation (with primary/ and secondary/). The files get the layout of
     the CALDB; what is there already is not fetched again, and an interrupted transfer continues.
     """
-    from ciaopy.caldb.fetch import default_folder
-    from ciaopy.caldb.fetch import fetch_files
+    from ciaopy.caldb.fetch import default_folder, fetch_files
     from ciaopy.caldb.observation import observation_header
     from ciaopy.transfer.download import DEFAULT_MIRROR, open_mirror
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ciaopy.datamodel.gti import Gti
 from ciaopy.datamodel.subspace import Ranges, Subspace, TimeTable
 from ciaopy.datamodel.syntax.parser import parse
-from ciaopy.datamodel.syntax.virtualfile import All, FilterExpression, Filter
+from ciaopy.datamodel.syntax.virtualfile import All, Filter, FilterExpression
 from ciaopy.errors import DataError, UserError
 from ciaopy.fits.blocks import Dataset, Table
 

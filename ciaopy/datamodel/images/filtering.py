@@ -20,7 +20,7 @@ from ciaopy.datamodel.filtering.filters import bind
 from ciaopy.datamodel.filtering.maskregion import resolve_region
 from ciaopy.datamodel.filtering.predicate import Always, Rows
 from ciaopy.datamodel.subspace import Subspace
-from ciaopy.datamodel.syntax.virtualfile import All, Axis, FilterExpression, Filter, RangeTerm, RegionTerm, VirtualFile
+from ciaopy.datamodel.syntax.virtualfile import All, Axis, Filter, FilterExpression, RangeTerm, RegionTerm, VirtualFile
 from ciaopy.datamodel.wcs import PhysicalAxis, image_wcs, physical_axis
 from ciaopy.errors import UserError, VirtualFileError
 from ciaopy.fits.blocks import Array, Column, Image, Table, Vector
