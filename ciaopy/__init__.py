@@ -17,4 +17,4 @@ if TYPE_CHECKING:
 __all__ = ["Image", "Table", "__version__", "read"]
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = lazy_face(__name__, {"datamodel": ("read",), "fits": ("Image", "Table")})
+    __getattr__, __dir__ = lazy_face(__name__, {"datamodel": "read", "fits": "Image Table"})

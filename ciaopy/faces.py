@@ -14,7 +14,7 @@ from typing import Any
 __all__ = ["lazy_face"]
 
 
-def lazy_face(package: str, homes: dict[str, tuple[str, ...]]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+def lazy_face(package: str, homes: dict[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return `__getattr__` and `__dir__` of a package whose names are loaded when they are first asked for.
 
     Parameters
@@ -22,7 +22,7 @@ def lazy_face(package: str, homes: dict[str, tuple[str, ...]]) -> tuple[Callable
     package : str
         `__name__` of the package.
     homes : dict
-        Module of the package (`sub.module`; "" for names that are modules themselves) to the names that it gives.
+        Module of the package ("" for names that are modules themselves) to the names that it gives, blanks between.
         No name may be that of a module of the package: the module would take its place once it is imported.
 
     Returns
@@ -30,7 +30,7 @@ def lazy_face(package: str, homes: dict[str, tuple[str, ...]]) -> tuple[Callable
     getattr, dir : callable
         To be bound to `__getattr__` and `__dir__` of the package.
     """
-    home_of = {name: module for module, names in homes.items() for name in names}
+    home_of = {name: module for module, names in homes.items() for name in names.split()}
 
     def load(name: str) -> Any:
         if name not in home_of:

@@ -12,9 +12,20 @@ from typing import Any
 
 from ciaopy.console import Console
 from ciaopy.errors import CiaopyError, NotAvailableError, ParameterError, UnknownParamError
-from ciaopy.param import ParameterSet, ParFile, list_tools, locate, read_current, save
-from ciaopy.param.parfile import Parameter
-from ciaopy.param.values import AmbiguousParamError, ChoiceError, match_name, parse_boolean, to_text
+from ciaopy.param import (
+    AmbiguousParamError,
+    ChoiceError,
+    Parameter,
+    ParameterSet,
+    ParFile,
+    list_tools,
+    locate,
+    match_name,
+    parse_boolean,
+    read_current,
+    save,
+    to_text,
+)
 
 __all__ = ["Tool", "ToolError", "UnknownParamError", "list_tools", "make_tool"]
 
@@ -102,7 +113,7 @@ class Tool:
         ToolError
             The tool failed (also an OSError); the error itself is its `__cause__`.
         """
-        from ciaopy.engine.run import run_tool
+        from ciaopy.engine import run_tool
 
         values = self._bound(args, kwargs)
         texts = {name: self._checked(self._par.file[name], value) for name, value in values.items()}
@@ -151,7 +162,7 @@ class Tool:
             return
         from pathlib import Path
 
-        from ciaopy.param.locking import write_atomic
+        from ciaopy.param import write_atomic
 
         path = Path(filename)
         file = self._par.file.copy(path)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ciaopy.acis.bad_pixels import BadPixelRows
 from ciaopy.errors import DataError
-from ciaopy.fits.blocks import Column, Table, Vector
+from ciaopy.fits import Column, Table, Vector
 
 if TYPE_CHECKING:
     from ciaopy.fits import Header

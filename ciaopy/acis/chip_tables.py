@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.caldb.products_base import ChipCurves
+from ciaopy.caldb import ChipCurves
 
 __all__ = ["ChipTables", "CurveTables", "stack_pair", "stack_rows"]
 

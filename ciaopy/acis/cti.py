@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from ciaopy.acis.chip_tables import stack_columns, stack_rows
 from ciaopy.acis.event_block import EventBlock
 from ciaopy.acis.grades import inner_island, island_size
-from ciaopy.caldb.products_acis import CtiModel
+from ciaopy.caldb import CtiModel
 
 __all__ = ["CtiRules", "CtiTables", "adjust_islands", "cti_application", "cti_tables"]
 

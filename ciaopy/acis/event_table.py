@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ciaopy.coords import SkyFrame
-from ciaopy.events.event_definition import DefinedColumn
-from ciaopy.fits.blocks import Array, Column, Table, Vector
+from ciaopy.events import DefinedColumn
+from ciaopy.fits import Array, Column, Table, Vector
 
 if TYPE_CHECKING:
     from ciaopy.fits import Header

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ciaopy.acis.afterglow import Frames
 from ciaopy.errors import DataError
-from ciaopy.fits.blocks import Table
+from ciaopy.fits import Table
 
 ALIGN_SLACK = 0.001
 

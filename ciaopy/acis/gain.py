@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ciaopy.acis.chip_tables import CurveTables, stack_pair
 from ciaopy.acis.event_block import EventBlock
-from ciaopy.caldb.products_acis import DetGain, TimeGain
-from ciaopy.events.random_numbers import PULSE_HEIGHT
+from ciaopy.caldb import DetGain, TimeGain
+from ciaopy.events import PULSE_HEIGHT
 
 __all__ = ["PHA_MAX", "energies", "gain_tables", "pi_channels", "round_pulse_heights", "subtract_drift", "time_tables"]
 

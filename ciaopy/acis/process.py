@@ -25,12 +25,11 @@ from ciaopy.acis.pulse_height import grade_islands, split_array
 from ciaopy.acis.recalibration import Recipe
 from ciaopy.acis.subpixel import Shift, charge_centroids, energy_dependent_shift, random_shift
 from ciaopy.acis.very_faint import flag_very_faint
-from ciaopy.caldb.products_acis import GradeImages, SubPixel
+from ciaopy.caldb import GradeImages, SubPixel
 from ciaopy.coords import EventTransform, acis_event_positions
 from ciaopy.errors import DataError
-from ciaopy.events.event_definition import DefinedColumn
-from ciaopy.events.random_numbers import event_keys
-from ciaopy.fits.blocks import Array
+from ciaopy.events import DefinedColumn, event_keys
+from ciaopy.fits import Array
 from ciaopy.kernels import BLOCK_ROWS, map_blocks
 
 __all__ = ["STAGES", "Calibration", "Counts", "Observation", "Options", "ProcessedEvents", "process_events"]

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from ciaopy.acis.event_block import EventBlock
 from ciaopy.acis.grades import inner_island, island_size
-from ciaopy.caldb.products_acis import SubPixel
-from ciaopy.events.random_numbers import SHIFT_X, SHIFT_Y, uniform
+from ciaopy.caldb import SubPixel
+from ciaopy.events import SHIFT_X, SHIFT_Y, uniform
 
 __all__ = ["METHODS", "Shift", "charge_centroids", "energy_dependent_shift", "random_shift"]
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.datamodel.images.access import pixels, values
-from ciaopy.datamodel.syntax.expressions import cast_values, parse_assignments
+from ciaopy.datamodel.images import pixels, values
+from ciaopy.datamodel.syntax import cast_values, parse_assignments
 from ciaopy.errors import UserError
-from ciaopy.fits.blocks import Image
+from ciaopy.fits import Image
 
 __all__ = ["OPERATIONS", "combine", "evaluate", "images_equal"]
 

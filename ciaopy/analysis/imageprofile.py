@@ -14,17 +14,14 @@ from numpy.typing import NDArray
 
 from ciaopy.analysis.extract import ratio
 from ciaopy.analysis.profile import MeanExposure, RegionCounts, Source
-from ciaopy.datamodel.images.access import outside_subspace, pixels, values
-from ciaopy.datamodel.regions import Region
-from ciaopy.datamodel.regions.reading import ReadBlock
-from ciaopy.datamodel.regions.stack import axis_regions
-from ciaopy.datamodel.subspace import Subspace
-from ciaopy.datamodel.wcs import PhysicalAxis, image_wcs, physical_axis
+from ciaopy.datamodel import PhysicalAxis, Subspace, image_wcs, physical_axis
+from ciaopy.datamodel.images import outside_subspace, pixels, values
+from ciaopy.datamodel.regions import ReadBlock, Region, axis_regions
 from ciaopy.errors import UserError
-from ciaopy.fits.blocks import Array, Image
+from ciaopy.fits import Array, Image
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.syntax.virtualfile import VirtualFile
+    from ciaopy.datamodel import VirtualFile
 
 
 # A unit of time among the factors of BUNIT: "cm**2 s", "sec*cm**(2)*counts/photon".

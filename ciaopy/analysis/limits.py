@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.datamodel.gti import Gti
-from ciaopy.datamodel.syntax.expressions import Expression, parse_expression
+from ciaopy.datamodel import Gti
+from ciaopy.datamodel.syntax import Expression, parse_expression
 from ciaopy.errors import DataError, UserError
-from ciaopy.fits.blocks import Table
+from ciaopy.fits import Table
 
 __all__ = ["Limit", "bin_edges", "good_times", "limit_status", "parse_limit", "smoothed"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.datamodel.wcs import PhysicalAxis
+from ciaopy.datamodel import PhysicalAxis
 from ciaopy.errors import UserError
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def regridded_header(
 
 
 def _move_sky(out: Header, header: Header, bins: tuple[BinSpec, BinSpec], motion: Motion) -> None:
-    from ciaopy.datamodel.wcs import image_wcs
+    from ciaopy.datamodel import image_wcs
 
     angle = math.radians(motion.angle)
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])

@@ -18,7 +18,7 @@ from ciaopy.caldb.observation import observation_products
 from ciaopy.caldb.query import Caldb
 from ciaopy.caldb.version import VERSION_FILE
 from ciaopy.errors import CalibrationError
-from ciaopy.transfer.download import Mirror, Progress, Silent, download
+from ciaopy.transfer import Mirror, Progress, Silent, download
 
 __all__ = ["PARTIAL_NOTE", "FetchReport", "default_folder", "fetch_files", "is_partial"]
 

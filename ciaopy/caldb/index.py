@@ -220,8 +220,7 @@ def read_index(path: str | os.PathLike[str]) -> CalIndex:
 
 
 def _load(path: Path) -> CalIndex:
-    from ciaopy.fits.blocks import Table
-    from ciaopy.fits.reader import open_fits
+    from ciaopy.fits import Table, open_fits
 
     try:
         with open_fits(path) as fits:

@@ -51,8 +51,8 @@ def read_product(
         An unknown product, a file that is missing or damaged, or a layout that is not understood; the message names
         file, HDU and the columns seen.
     """
-    from ciaopy.caldb.readers.access import CalibrationSource
-    from ciaopy.fits.reader import open_fits
+    from ciaopy.caldb.readers import CalibrationSource
+    from ciaopy.fits import open_fits
 
     name = product.strip().upper()
     if name not in READERS:

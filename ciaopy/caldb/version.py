@@ -32,8 +32,7 @@ def read_version(path: Path) -> CaldbVersion:
     CalibrationError
         The file is missing, damaged, empty, or has no column CALDB_VER.
     """
-    from ciaopy.fits.blocks import Table
-    from ciaopy.fits.reader import open_fits
+    from ciaopy.fits import Table, open_fits
 
     try:
         with open_fits(path) as fits:
@@ -51,7 +50,7 @@ def read_version(path: Path) -> CaldbVersion:
 
 
 def _last(block: object, name: str) -> str:
-    from ciaopy.fits.blocks import Table
+    from ciaopy.fits import Table
 
     assert isinstance(block, Table)
     if name not in block:

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ciaopy.cli.catalog import Offer
-from ciaopy.engine.external import Suite
-from ciaopy.engine.suites import SUITES
+from ciaopy.engine import SUITES, Suite
 from ciaopy.errors import UsageError
 
 DEBUG_FLAGS = frozenset({"--debug", "--tracebackdebug"})

@@ -14,7 +14,7 @@ from ciaopy.errors import DataError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ciaopy.caldb.fetch import FetchReport
+    from ciaopy.caldb import FetchReport
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -35,11 +35,8 @@ def status(events: str) -> int:
 
     Without a CALDB: what the embedded calibration has, and how good it is.
     """
+    from ciaopy.caldb import Caldb, caldb_version, observation_header, product_status
     from ciaopy.caldb.lite import CALDBVER
-    from ciaopy.caldb.observation import observation_header
-    from ciaopy.caldb.query import Caldb
-    from ciaopy.caldb.status import product_status
-    from ciaopy.caldb.version import caldb_version
 
     console = Console()
     header = observation_header(events)
@@ -77,8 +74,7 @@ def find(product: str, events: str, constraints: tuple[str, ...], every: bool) -
 
     Boundary conditions that the header of EVENTS does not settle follow as NAME=VALUE, such as ccd_id=3.
     """
-    from ciaopy.caldb.observation import observation_header
-    from ciaopy.caldb.query import resolve
+    from ciaopy.caldb import observation_header, resolve
 
     console = Console()
     given = _constraints(constraints)
@@ -98,7 +94,7 @@ def find(product: str, events: str, constraints: tuple[str, ...], every: bool) -
 
 def _search(product: str, header: Mapping[str, Any], given: Mapping[str, Any], every: bool) -> Sequence[Any]:
     """Return the file, or all files, that a CALDB has for a product."""
-    from ciaopy.caldb.query import Caldb
+    from ciaopy.caldb import Caldb
 
     caldb = Caldb.open()
     if caldb is None:
@@ -130,9 +126,8 @@ def fetch(observations: tuple[str, ...], everything: bool, dest: str | None, mir
     EVENTS is an event file, FOLDER one of an observation (with primary/ and secondary/). The files get the layout of
     the CALDB; what is there already is not fetched again, and an interrupted transfer continues.
     """
-    from ciaopy.caldb.fetch import default_folder, fetch_files
-    from ciaopy.caldb.observation import observation_header
-    from ciaopy.transfer.download import DEFAULT_MIRROR, open_mirror
+    from ciaopy.caldb import default_folder, fetch_files, observation_header
+    from ciaopy.transfer import DEFAULT_MIRROR, open_mirror
 
     console = Console()
     if not observations and not everything:
@@ -148,7 +143,7 @@ def fetch(observations: tuple[str, ...], everything: bool, dest: str | None, mir
 
 
 def _event_files(item: str) -> list[str]:
-    from ciaopy.caldb.observation import event_files
+    from ciaopy.caldb import event_files
 
     if not Path(item).is_dir():
         return [item]

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from ciaopy.param.parfile import ParFile
-from ciaopy.param.search import list_tools, system_par_dir
+from ciaopy.param import ParFile, list_tools, system_par_dir
 from ciaopy.pipelines import MODULES
 
 PACKAGE = Path(__file__).resolve().parent.parent

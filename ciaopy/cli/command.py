@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 from ciaopy.cli import run
 
 if TYPE_CHECKING:
-    from ciaopy.param.parfile import Parameter
+    from ciaopy.param import Parameter
 
 
 class ParameterCommand(click.Command):

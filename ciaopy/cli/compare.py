@@ -12,8 +12,8 @@ from ciaopy.console import Console
 from ciaopy.errors import DataError, NotAvailableError, OutputExistsError
 
 if TYPE_CHECKING:
-    from ciaopy.analysis.compare import Comparison
-    from ciaopy.fits.blocks import Table
+    from ciaopy.analysis import Comparison
+    from ciaopy.fits import Table
 
 
 @click.command("compare", context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,7 +29,7 @@ def command(a: str, b: str, json_file: str | None, png_file: str | None, clobber
     in both: the share of identical values, and the median, 99th percentile and largest absolute difference. Exit
     status 0 whether or not they differ.
     """
-    from ciaopy.analysis.compare import compare_events
+    from ciaopy.analysis import compare_events
 
     console = Console()
     for name in (json_file, png_file):
@@ -51,7 +51,7 @@ def command(a: str, b: str, json_file: str | None, png_file: str | None, clobber
 
 def _events(name: str, console: Console) -> Table:
     from ciaopy.datamodel import Workspace
-    from ciaopy.fits.blocks import Table
+    from ciaopy.fits import Table
 
     block = Workspace(console).read(name)
     if not isinstance(block, Table):
@@ -91,7 +91,7 @@ def _show(value: object) -> str:
 
 
 def _image_line(a: Table, b: Table) -> str:
-    from ciaopy.analysis.compare import counts_images
+    from ciaopy.analysis import counts_images
 
     images = counts_images(a, b)
     if images is None:
@@ -109,7 +109,7 @@ def _draw(result: Comparison, a: Table, b: Table, names: tuple[str, str], path: 
         raise NotAvailableError("drawing needs matplotlib: pip install 'ciaopy[plot]'") from e
     import numpy as np
 
-    from ciaopy.analysis.compare import counts_images
+    from ciaopy.analysis import counts_images
 
     figure = Figure(figsize=(12, 8), layout="constrained")
     panels = figure.subplots(2, 2).ravel()

@@ -18,9 +18,8 @@ from ciaopy.console import Console
 from ciaopy.errors import DataError
 
 if TYPE_CHECKING:
-    from ciaopy.fits.blocks import Image, Table
-    from ciaopy.simulation import Setup, Simulated
-    from ciaopy.simulation.check import Check, FluxRow, ListedSource
+    from ciaopy.fits import Image, Table
+    from ciaopy.simulation import Check, FluxRow, ListedSource, Setup, Simulated
 
 #: Energies (keV) at which fluximage makes the exposure maps of the Chandra Source Catalog's bands.
 CSC_BANDS = {"soft": 0.92, "medium": 1.56, "hard": 3.8}
@@ -98,8 +97,7 @@ def _run(tool: str, words: Sequence[str]) -> object:
 
     With verbose=0 its warnings are not shown: they tell that there is no CALDB, which the demo knows.
     """
-    from ciaopy.engine.native import bind
-    from ciaopy.engine.run import run_tool
+    from ciaopy.engine import bind, run_tool
 
     console = Console(err=StringIO()) if "verbose=0" in words else Console()
     return run_tool(bind(tool, dict(word.split("=", 1) for word in words)), console)
@@ -115,14 +113,14 @@ def _repro_words(source: Path, out: Path, clobber: bool, verbose: int) -> list[s
 
 
 def _has_fluximage() -> bool:
-    from ciaopy.engine.run import is_available
+    from ciaopy.engine import is_available
 
     return all(is_available(tool) for tool in FLUX_TOOLS)
 
 
 def _table(path: Path, block: str) -> Table:
     from ciaopy.datamodel import Workspace
-    from ciaopy.fits.blocks import Table
+    from ciaopy.fits import Table
 
     found = Workspace(Console(0)).dataset(path).block(block)
     if not isinstance(found, Table):
@@ -138,7 +136,7 @@ def _one(folder: Path, pattern: str) -> Path:
 
 
 def _read(made: Simulated, repro: Path) -> _Tables:
-    from ciaopy.simulation.check import listed_sources
+    from ciaopy.simulation import listed_sources
 
     source = made.folder
     return _Tables(
@@ -151,15 +149,14 @@ def _read(made: Simulated, repro: Path) -> _Tables:
 
 
 def _checks(t: _Tables) -> list[Check]:
-    from ciaopy.simulation.check import check_events
+    from ciaopy.simulation import check_events
 
     return check_events(t.level2, t.level1, t.simulated2, t.truth)
 
 
 def _fluxes(setup: Setup, made: Simulated, folder: Path, tables: _Tables, how: tuple[bool, int]) -> list[FluxRow]:
     """Run fluximage in the three bands of the source catalog and measure the sources."""
-    from ciaopy.simulation.check import flux_rows
-    from ciaopy.simulation.observation import make_view
+    from ciaopy.simulation import flux_rows, make_view
 
     clobber, verbose = how
     events = _one(folder / "repro", "*_repro_evt2.fits")
@@ -177,7 +174,7 @@ def _fluxes(setup: Setup, made: Simulated, folder: Path, tables: _Tables, how: t
 
 def _image(path: Path) -> Image:
     from ciaopy.datamodel import Workspace
-    from ciaopy.fits.blocks import Image
+    from ciaopy.fits import Image
 
     found = Workspace(Console(0)).read(path)
     if not isinstance(found, Image):
@@ -186,7 +183,7 @@ def _image(path: Path) -> Image:
 
 
 def _flux_check(rows: list[FluxRow]) -> Check:
-    from ciaopy.simulation.check import Check
+    from ciaopy.simulation import Check
 
     good = sum(r.passed for r in rows)
     return Check("fluxes", f"{good} of {len(rows)} agree", "all, and 3 or more", good == len(rows) >= 3)

@@ -18,8 +18,7 @@ from ciaopy.cli.shims import is_ours
 from ciaopy.console import Console
 from ciaopy.errors import CiaopyError
 from ciaopy.kernels import default_nproc
-from ciaopy.param import ParFile, SearchPath, list_tools, read_current, system_par_dir
-from ciaopy.param.search import VARIABLES, Location
+from ciaopy.param import VARIABLES, Location, ParFile, SearchPath, list_tools, read_current, system_par_dir
 from ciaopy.version import __version__
 
 DEPENDENCIES = ("numpy", "astropy", "fitsio", "numba", "click", "rich", "lark", "isal", "platformdirs")

@@ -6,8 +6,8 @@ import shutil
 import textwrap
 
 from ciaopy.cli.catalog import Tool, offer
-from ciaopy.engine.suites import SUITES
-from ciaopy.param.parfile import Parameter, ParFile
+from ciaopy.engine import SUITES
+from ciaopy.param import Parameter, ParFile
 
 FLAGS = (
     ("--help", "Show this text"),

@@ -12,13 +12,23 @@ from collections.abc import Callable
 
 from ciaopy.console import Console
 from ciaopy.errors import ParameterError, UnknownParamError, UsageError
-from ciaopy.param.arguments import parse_arguments
-from ciaopy.param.evaluate import Evaluator, read_current, split_attribute
-from ciaopy.param.parameters import Changes, asks, check_values, open_parameters, restore, save
-from ciaopy.param.parfile import ParFile
-from ciaopy.param.prompt import Prompter
-from ciaopy.param.search import locate, writable_path
-from ciaopy.param.values import match_name
+from ciaopy.param import (
+    Changes,
+    Evaluator,
+    ParFile,
+    Prompter,
+    asks,
+    check_values,
+    locate,
+    match_name,
+    open_parameters,
+    parse_arguments,
+    read_current,
+    restore,
+    save,
+    split_attribute,
+    writable_path,
+)
 
 Command = Callable[..., int]
 
@@ -226,8 +236,7 @@ def shell_quoted(text: str) -> str:
 @_command
 def pedit(argv: list[str], console: Console) -> int:
     """Edit a parameter file in `$VISUAL` or `$EDITOR` and save it if it is sound; else nothing is changed."""
-    from ciaopy.param.editing import edit
-    from ciaopy.param.locking import rewrite
+    from ciaopy.param import edit, rewrite
 
     location = locate(argv[0])
     before = read_current(location).to_bytes()

@@ -12,9 +12,8 @@ from ciaopy.fits import AtomicFile
 from ciaopy.plots import figures, pictures
 
 if TYPE_CHECKING:
-    from ciaopy.fits.blocks import Table
-    from ciaopy.simulation import Simulated
-    from ciaopy.simulation.check import ListedSource
+    from ciaopy.fits import Table
+    from ciaopy.simulation import ListedSource, Simulated
 
 FloatArray = NDArray[np.float64]
 
@@ -37,7 +36,7 @@ def write_previews(
     OutputExistsError
         One exists and `clobber` is false.
     """
-    from ciaopy.simulation.observation import make_view
+    from ciaopy.simulation import make_view
 
     paths = [folder / f"demo_{name}.png" for name in ("image", "lightcurve", "spectrum")]
     image, extent = _counts(level2)
@@ -87,7 +86,7 @@ def _counts(events: Table) -> tuple[FloatArray, tuple[float, float, float, float
 
 def _good_times(events: Table) -> FloatArray:
     """Return the good times of the first chip, shape (n, 2)."""
-    from ciaopy.fits.blocks import Table
+    from ciaopy.fits import Table
 
     for block in events.companions:
         if isinstance(block, Table) and block.name.upper().startswith("GTI"):

@@ -14,8 +14,7 @@ from ciaopy.cli.arguments import Request, split_flags, wants_debug, without_debu
 from ciaopy.cli.reporting import run_guarded
 from ciaopy.console import Console
 from ciaopy.errors import NotAvailableError, UsageError
-from ciaopy.param.parfile import Parameter, ParFile
-from ciaopy.param.search import list_tools, system_par_dir
+from ciaopy.param import Parameter, ParFile, list_tools, system_par_dir
 from ciaopy.version import __version__
 
 VERSION = __version__
@@ -113,8 +112,7 @@ def run_words(name: str, words: Sequence[str]) -> int:
 
 def _run_tool(name: str, request: Request) -> int:
     """Bind the parameters and run the tool."""
-    from ciaopy.engine.options import RunOptions
-    from ciaopy.engine.run import run_tool, unasked
+    from ciaopy.engine import RunOptions, run_tool, unasked
     from ciaopy.param import open_parameters
 
     words = request.arguments

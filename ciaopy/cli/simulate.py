@@ -71,8 +71,7 @@ def command(outdir: Path, compress: bool, clobber: bool, **options: object) -> i
 
 
 def _setup(options: dict[str, object]) -> Setup:
-    from ciaopy.simulation import Setup
-    from ciaopy.simulation.setup import parse_chips, read_sources
+    from ciaopy.simulation import Setup, parse_chips, read_sources
 
     values = dict(options)
     values["mode"] = str(values["mode"]).upper()

@@ -20,7 +20,7 @@ from ciaopy.kernels import map_blocks
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
-    from ciaopy.fits.blocks import Table
+    from ciaopy.fits import Table
 
 __all__ = ["EventPositions", "EventTransform", "acis_event_positions", "event_positions"]
 
@@ -248,7 +248,7 @@ def event_positions(
 
 
 def _event_table(evtfile: str | Path | Table, ws: Workspace | None) -> tuple[Table, str]:
-    from ciaopy.fits.blocks import Table
+    from ciaopy.fits import Table
 
     if isinstance(evtfile, Table):
         return evtfile, evtfile.name

@@ -23,7 +23,7 @@ from ciaopy.errors import DataError
 from ciaopy.kernels import coords as kernels
 
 if TYPE_CHECKING:
-    from ciaopy.fits.blocks import Table
+    from ciaopy.fits import Table
 
 __all__ = [
     "FovPolygon",

@@ -21,7 +21,7 @@ from ciaopy.errors import CalibrationError, CiaopyError, DataError
 from ciaopy.kernels.coords import CHIP_WIDTH
 
 if TYPE_CHECKING:
-    from ciaopy.fits.blocks import Table
+    from ciaopy.fits import Table
 
 FloatArray: TypeAlias = NDArray[np.float64]
 Vector3: TypeAlias = tuple[float, float, float]

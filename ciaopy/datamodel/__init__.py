@@ -4,15 +4,100 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ciaopy.datamodel.gti import Gti
-from ciaopy.datamodel.subspace import Subspace
-from ciaopy.datamodel.syntax.parser import parse
-from ciaopy.datamodel.syntax.virtualfile import VirtualFile
-from ciaopy.datamodel.workspace import Workspace, read
+from ciaopy.faces import lazy_face
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from ciaopy.datamodel import listing
+    from ciaopy.datamodel.block_header import block_without_rows
+    from ciaopy.datamodel.copying import copy
+    from ciaopy.datamodel.gti import Gti
+    from ciaopy.datamodel.headers import change_header, full_header, split_unit, typed_value, value_text
+    from ciaopy.datamodel.livetime import PER_CHIP, chip_times, update_livetime
+    from ciaopy.datamodel.merge import MergeReport, merge_headers, merge_tables, read_rules
+    from ciaopy.datamodel.opened import BlockInfo, Opened
+    from ciaopy.datamodel.output import empty_primary, finish, note_tool, renamed, with_companions
+    from ciaopy.datamodel.reading import read_block
+    from ciaopy.datamodel.selection import Selection, open_selection, require_table
+    from ciaopy.datamodel.subspace import Component, Descriptor, Ranges, Subspace, Text, TimeTable
+    from ciaopy.datamodel.syntax.parser import parse
+    from ciaopy.datamodel.syntax.virtualfile import VirtualFile
+    from ciaopy.datamodel.wcs import (
+        PhysicalAxis,
+        SkyTransform,
+        columns_wcs,
+        image_wcs,
+        physical_axis,
+        table_wcs,
+        vector_columns,
+    )
+    from ciaopy.datamodel.workspace import Workspace, read
 
-    from ciaopy.fits.blocks import Image, Table
+__all__ = [
+    "PER_CHIP",
+    "BlockInfo",
+    "Component",
+    "Descriptor",
+    "Gti",
+    "MergeReport",
+    "Opened",
+    "PhysicalAxis",
+    "Ranges",
+    "Selection",
+    "SkyTransform",
+    "Subspace",
+    "Text",
+    "TimeTable",
+    "VirtualFile",
+    "Workspace",
+    "block_without_rows",
+    "change_header",
+    "chip_times",
+    "columns_wcs",
+    "copy",
+    "empty_primary",
+    "finish",
+    "full_header",
+    "image_wcs",
+    "listing",
+    "merge_headers",
+    "merge_tables",
+    "note_tool",
+    "open_selection",
+    "parse",
+    "physical_axis",
+    "read",
+    "read_block",
+    "read_rules",
+    "renamed",
+    "require_table",
+    "split_unit",
+    "table_wcs",
+    "typed_value",
+    "update_livetime",
+    "value_text",
+    "vector_columns",
+    "with_companions",
+]
 
-__all__ = ["Gti", "Subspace", "VirtualFile", "Workspace", "parse", "read"]
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_face(
+        __name__,
+        {
+            "block_header": "block_without_rows",
+            "copying": "copy",
+            "gti": "Gti",
+            "headers": "change_header full_header split_unit typed_value value_text",
+            "livetime": "PER_CHIP chip_times update_livetime",
+            "merge": "MergeReport merge_headers merge_tables read_rules",
+            "opened": "BlockInfo Opened",
+            "output": "empty_primary finish note_tool renamed with_companions",
+            "reading": "read_block",
+            "selection": "Selection open_selection require_table",
+            "subspace": "Component Descriptor Ranges Subspace Text TimeTable",
+            "syntax.parser": "parse",
+            "syntax.virtualfile": "VirtualFile",
+            "wcs": "PhysicalAxis SkyTransform columns_wcs image_wcs physical_axis table_wcs vector_columns",
+            "workspace": "Workspace read",
+            "": "listing",
+        },
+    )

@@ -8,7 +8,7 @@ from ciaopy.errors import UserError
 
 if TYPE_CHECKING:
     from ciaopy.datamodel.datasource import DataSource
-    from ciaopy.fits.blocks import Image, Table
+    from ciaopy.fits import Image, Table
 
 
 def block_without_rows(name: str, ws: DataSource, parameter: str = "infile") -> Table | Image:
@@ -31,7 +31,7 @@ def block_without_rows(name: str, ws: DataSource, parameter: str = "infile") -> 
     """
     from ciaopy.datamodel.opened import Opened
     from ciaopy.datamodel.selection import open_selection
-    from ciaopy.datamodel.syntax.parser import parse
+    from ciaopy.datamodel.syntax import parse
 
     if not name.strip():
         raise UserError(f"{parameter}: no file given")

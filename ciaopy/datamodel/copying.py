@@ -10,8 +10,8 @@ from ciaopy.datamodel.opened import Opened
 from ciaopy.datamodel.output import empty_primary, note_tool
 from ciaopy.datamodel.reading import merged_blocks, read_block
 from ciaopy.datamodel.selection import Selection, open_selection
-from ciaopy.datamodel.syntax.parser import parse
-from ciaopy.fits.blocks import Block, Dataset, Table
+from ciaopy.datamodel.syntax import parse
+from ciaopy.fits import Block, Dataset, Table
 
 if TYPE_CHECKING:
     from ciaopy.datamodel.workspace import Workspace

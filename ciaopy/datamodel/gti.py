@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ciaopy.errors import DataError
 
 if TYPE_CHECKING:
-    from ciaopy.fits.blocks import Table
+    from ciaopy.fits import Table
 
 F64 = NDArray[np.float64]
 

@@ -27,7 +27,7 @@ def find_block(text: str, ws: DataSource) -> tuple[Path, BlockInfo]:
         No such file or block.
     """
     from ciaopy.datamodel.opened import Opened
-    from ciaopy.datamodel.syntax.parser import parse
+    from ciaopy.datamodel.syntax import parse
 
     vfile = parse(text)
     if not vfile.is_plain:
@@ -41,7 +41,7 @@ def full_header(text: str, ws: DataSource) -> Header:
 
     A virtual file that filters gives the header of the result, without structural keywords.
     """
-    from ciaopy.datamodel.syntax.parser import parse
+    from ciaopy.datamodel.syntax import parse
     from ciaopy.fits import read_header
 
     if not parse(text).is_plain:

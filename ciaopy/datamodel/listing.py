@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ciaopy.datamodel.filtering.filters import column_limits
+from ciaopy.datamodel.filtering import column_limits
 from ciaopy.datamodel.opened import BlockInfo
 from ciaopy.datamodel.subspace import Ranges, Subspace, TimeTable
 from ciaopy.datamodel.wcs import columns_wcs, vector_columns, world_vector
-from ciaopy.fits.blocks import Array, Block, Column, Image, Table
+from ciaopy.fits import Array, Block, Column, Image, Table
 
 if TYPE_CHECKING:
     from ciaopy.fits import Header

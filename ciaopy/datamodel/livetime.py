@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ciaopy.datamodel.gti import Gti
 from ciaopy.datamodel.subspace import Component, Ranges, Subspace, TimeTable
-from ciaopy.datamodel.syntax.virtualfile import All, Filter, FilterExpression, RangeTerm
+from ciaopy.datamodel.syntax import All, Filter, FilterExpression, RangeTerm
 
 if TYPE_CHECKING:
     from ciaopy.fits import Header

@@ -16,7 +16,7 @@ import numpy as np
 from ciaopy.datamodel.livetime import update_livetime
 from ciaopy.datamodel.subspace import KEY, Component, Ranges, Subspace, TimeTable, Value
 from ciaopy.errors import DataError, UserError
-from ciaopy.fits.blocks import Array, Column, Table
+from ciaopy.fits import Array, Column, Table
 
 if TYPE_CHECKING:
     from ciaopy.fits import Header

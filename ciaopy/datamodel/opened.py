@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from ciaopy.datamodel.filtering.predicate import Rows
-from ciaopy.datamodel.syntax.virtualfile import VirtualFile
+from ciaopy.datamodel.filtering import Rows
+from ciaopy.datamodel.syntax import VirtualFile
 from ciaopy.errors import DataError, UserError
-from ciaopy.fits.blocks import Array, Block, Dataset, Image, Table
+from ciaopy.fits import Array, Block, Dataset, Image, Table
 from ciaopy.kernels import BLOCK_ROWS
 
 if TYPE_CHECKING:
     from ciaopy.datamodel.datasource import DataSource
-    from ciaopy.fits.hdus import ColumnInfo, HduInfo
-    from ciaopy.fits.reader import FitsFile
+    from ciaopy.fits import ColumnInfo, FitsFile, HduInfo
 
 T = TypeVar("T")
 # Bytes of rows that a task holds: small enough for the cache, large enough for one system call.
@@ -84,7 +83,7 @@ class Opened:
 
             self._dataset = Dataset([Image("PRIMARY", None, Header()), table], self.path)
             return
-        from ciaopy.fits.reader import open_fits
+        from ciaopy.fits import open_fits
 
         self._file = open_fits(self.path)
 
@@ -212,7 +211,7 @@ class Opened:
         if hdu is None or self._file is None:
             yield from self._scan_decoded(info, columns, task)
             return
-        from ciaopy.fits.rows import decode, row_dtype
+        from ciaopy.fits import decode, row_dtype
 
         known = {c.name.lower(): c for c in reversed(hdu.columns)}
         wanted: list[tuple[str, ColumnInfo]] = [(n.lower(), known[n.lower()]) for n in dict.fromkeys(columns)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ciaopy.fits.blocks import Block, Dataset, Image, Table
+from ciaopy.fits import Block, Dataset, Image, Table
 
 if TYPE_CHECKING:
     from ciaopy.fits import Header

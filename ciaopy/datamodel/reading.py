@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ciaopy.datamodel.binning.imaging import binned_image
-from ciaopy.datamodel.images.filtering import select_image
+from ciaopy.datamodel.binning import binned_image
+from ciaopy.datamodel.images import select_image
 from ciaopy.datamodel.opened import BlockInfo, Opened
 from ciaopy.datamodel.output import empty_primary, renamed
 from ciaopy.datamodel.selection import open_selection
-from ciaopy.datamodel.syntax.parser import parse
-from ciaopy.datamodel.syntax.virtualfile import VirtualFile
+from ciaopy.datamodel.syntax import VirtualFile, parse
 from ciaopy.errors import UserError
-from ciaopy.fits.blocks import Block, Dataset, Image, Table
+from ciaopy.fits import Block, Dataset, Image, Table
 
 if TYPE_CHECKING:
     from ciaopy.datamodel.datasource import DataSource

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from ciaopy.datamodel.filtering.columns import Output, output_template, select
-from ciaopy.datamodel.filtering.filters import Bound, bind
-from ciaopy.datamodel.filtering.predicate import Always, Predicate, Rows
+from ciaopy.datamodel.filtering import Always, Bound, Output, Predicate, Rows, bind, output_template, select
 from ciaopy.datamodel.livetime import update_limits, update_livetime
 from ciaopy.datamodel.opened import BlockInfo, Opened
 from ciaopy.datamodel.subspace import Subspace
-from ciaopy.datamodel.syntax.virtualfile import Filter, VirtualFile
+from ciaopy.datamodel.syntax import Filter, VirtualFile
 from ciaopy.errors import UserError
-from ciaopy.fits.blocks import Array, Block, Table
+from ciaopy.fits import Array, Block, Table
 
 if TYPE_CHECKING:
     from ciaopy.datamodel.datasource import DataSource

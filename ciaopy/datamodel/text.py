@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ciaopy.errors import DataError, OutputExistsError, UserError
-from ciaopy.fits.blocks import Array, Block, Column, Table, Vector
+from ciaopy.fits import Array, Block, Column, Table, Vector
 
 if TYPE_CHECKING:
     from ciaopy.fits import Header

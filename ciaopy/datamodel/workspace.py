@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ciaopy.console import Console
-from ciaopy.datamodel.syntax.parser import parse
+from ciaopy.datamodel.syntax import parse
 from ciaopy.errors import OutputExistsError, UserError
-from ciaopy.fits.blocks import Block, Dataset, Image, Table
+from ciaopy.fits import Block, Dataset, Image, Table
 from ciaopy.kernels import default_nproc
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from ciaopy.console import Console
 from ciaopy.engine.run import load_tool
 from ciaopy.engine.step import Recipe, Step
-from ciaopy.param import ParameterSet, ParFile, system_par_dir
-from ciaopy.param.parameters import check_values
+from ciaopy.param import ParameterSet, ParFile, check_values, system_par_dir
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace

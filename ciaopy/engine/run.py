@@ -103,7 +103,7 @@ def run_tool(par: ParameterSet, console: Console, options: RunOptions | None = N
     except ParameterError as error:
         console.warn(f"the parameters are not remembered: {error}")
         par.forget()
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
 
     ws = Workspace(console=console, nproc=_threads(par))
     result: object = None

@@ -13,14 +13,22 @@ From an event file's header to an exposure map of one chip in several bands::
 
 from __future__ import annotations
 
-from ciaopy.exposure.aspect_histogram import AspectHistogram, LiveFraction, aspect_histogram
-from ciaopy.exposure.exposure_map import ExposureMaps, exposure_map
-from ciaopy.exposure.grids import Axis, PixelGrid, parse_pixelgrid, parse_xygrid
-from ciaopy.exposure.instrument_map import ChipResponse, InstrumentMap, instrument_map
-from ciaopy.exposure.pixel_factor import MaskWindow, bad_pixel_factor, mask_factor, mask_windows
-from ciaopy.exposure.projection import SkyView
+from typing import TYPE_CHECKING
+
+from ciaopy.exposure.aspect_histogram import aspect_histogram
+from ciaopy.exposure.exposure_map import exposure_map
+from ciaopy.exposure.instrument_map import instrument_map
 from ciaopy.exposure.psf_map import psf_map
-from ciaopy.exposure.spectrum import Spectrum
+from ciaopy.faces import lazy_face
+
+if TYPE_CHECKING:
+    from ciaopy.exposure.aspect_histogram import AspectHistogram, LiveFraction
+    from ciaopy.exposure.exposure_map import ExposureMaps
+    from ciaopy.exposure.grids import Axis, PixelGrid, parse_pixelgrid, parse_xygrid
+    from ciaopy.exposure.instrument_map import ChipResponse, InstrumentMap
+    from ciaopy.exposure.pixel_factor import MaskWindow, bad_pixel_factor, mask_factor, mask_windows
+    from ciaopy.exposure.projection import SkyView
+    from ciaopy.exposure.spectrum import Spectrum
 
 __all__ = [
     "AspectHistogram",
@@ -43,3 +51,17 @@ __all__ = [
     "parse_xygrid",
     "psf_map",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_face(
+        __name__,
+        {
+            "aspect_histogram": "AspectHistogram LiveFraction",
+            "exposure_map": "ExposureMaps",
+            "grids": "Axis PixelGrid parse_pixelgrid parse_xygrid",
+            "instrument_map": "ChipResponse InstrumentMap",
+            "pixel_factor": "MaskWindow bad_pixel_factor mask_factor mask_windows",
+            "projection": "SkyView",
+            "spectrum": "Spectrum",
+        },
+    )

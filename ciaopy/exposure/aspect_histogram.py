@@ -14,9 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ciaopy.coords import AspectSolution, Attitude, SkyFrame
-from ciaopy.coords.offaxis import absorb_offsets
-from ciaopy.datamodel.gti import Gti
+from ciaopy.coords import AspectSolution, Attitude, SkyFrame, absorb_offsets
+from ciaopy.datamodel import Gti
 from ciaopy.errors import NoDataError, UserError
 
 __all__ = ["AspectHistogram", "LiveFraction", "aspect_histogram", "record_durations"]

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.caldb.products import (
+from ciaopy.caldb import (
+    ALL_SHELLS,
+    SHELLS,
     Contamination,
     DeadArea,
     GratingEfficiency,
@@ -23,8 +25,8 @@ from ciaopy.caldb.products import (
     QeUniformity,
     QuantumEfficiency,
     Vignetting,
+    bracket,
 )
-from ciaopy.caldb.products_base import ALL_SHELLS, SHELLS, bracket
 from ciaopy.coords import Attitude, FocalPlane
 from ciaopy.exposure.grids import Axis, PixelGrid
 from ciaopy.exposure.spectrum import Spectrum

@@ -13,7 +13,7 @@ from ciaopy.errors import DataError
 from ciaopy.exposure.grids import Axis, PixelGrid
 
 if TYPE_CHECKING:
-    from ciaopy.fits.blocks import Table
+    from ciaopy.fits import Table
 
 __all__ = ["MaskWindow", "bad_pixel_factor", "mask_factor", "mask_windows"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.caldb.products import PsfRadius
+from ciaopy.caldb import PsfRadius
 from ciaopy.coords import Attitude, FocalPlane, SkyFrame
 from ciaopy.exposure.grids import PixelGrid
 from ciaopy.exposure.spectrum import Spectrum

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ciaopy.coords.geometry import FloatArray
+from ciaopy.coords import FloatArray
 from ciaopy.errors import DataError
 from ciaopy.kernels.gratings import HC_KEV_ANGSTROM
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ciaopy.coords import Attitude, ChipPosition, FocalPlane, SkyFrame
-from ciaopy.coords.geometry import FloatArray
+from ciaopy.coords import Attitude, ChipPosition, FloatArray, FocalPlane, SkyFrame
 from ciaopy.gratings.arms import Arm, arm_table
 from ciaopy.kernels import gratings as kernels
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.coords.geometry import Detector, FloatArray
+from ciaopy.coords import Detector, FloatArray
 from ciaopy.gratings.arms import Arm
 
 __all__ = ["ArmBox", "GratingMask", "MaskSizes", "SourceMask", "arm_box"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ciaopy.errors import DataError
-from ciaopy.fits.blocks import Array, Column, Table, Vector
+from ciaopy.fits import Array, Column, Table, Vector
 from ciaopy.gratings.arms import ARMS, Arm
 from ciaopy.gratings.mask import ArmBox, GratingMask, SourceMask
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.coords.geometry import FloatArray
+from ciaopy.coords import FloatArray
 from ciaopy.errors import CalibrationError
 from ciaopy.kernels import gratings as kernels
 
 if TYPE_CHECKING:
-    from ciaopy.caldb.products_hrc import OrderSorting
+    from ciaopy.caldb import OrderSorting
 
 __all__ = ["OrderTest", "by_nearest", "by_sign", "by_windows"]
 

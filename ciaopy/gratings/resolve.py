@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.coords import AspectSolution, Attitude, FocalPlane, SkyFrame
-from ciaopy.coords.aspect import TIME_SLACK
+from ciaopy.coords import TIME_SLACK, AspectSolution, Attitude, FocalPlane, SkyFrame
 from ciaopy.errors import DataError
-from ciaopy.fits.blocks import Array
+from ciaopy.fits import Array
 from ciaopy.gratings.arms import Arm, arm_table
 from ciaopy.gratings.mask import GratingMask
 from ciaopy.gratings.order_sorting import OrderTest

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ciaopy.errors import DataError
-from ciaopy.fits.blocks import Table
+from ciaopy.fits import Table
 from ciaopy.hrc.detector import HrcDetector
 
 __all__ = ["flag_bad_areas", "rectangles"]

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ciaopy.coords import Geometry, SkyFrame
-from ciaopy.events.event_definition import PAIRS, DefinedColumn
-from ciaopy.fits.blocks import Array, Column, Table, Vector
+from ciaopy.events import PAIRS, DefinedColumn
+from ciaopy.fits import Array, Column, Table, Vector
 from ciaopy.hrc.detector import HrcDetector
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.caldb.products_hrc import HrcGainImage, HrcGainTime
+from ciaopy.caldb import HrcGainImage, HrcGainTime
 from ciaopy.errors import CalibrationError
 from ciaopy.hrc.detector import HrcDetector
 from ciaopy.hrc.pulse_height import TapBlock

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.caldb.products_hrc import Degap
+from ciaopy.caldb import Degap
 from ciaopy.hrc.detector import PLATE_ENDS, HrcDetector
 
 __all__ = [

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from ciaopy.coords import EventTransform
 from ciaopy.errors import DataError
-from ciaopy.events.event_definition import DefinedColumn
-from ciaopy.events.random_numbers import SHIFT_X, SHIFT_Y, event_keys, uniform
-from ciaopy.fits.blocks import Array
+from ciaopy.events import SHIFT_X, SHIFT_Y, DefinedColumn, event_keys, uniform
+from ciaopy.fits import Array
 from ciaopy.hrc import positions as places
 from ciaopy.hrc.bad_areas import flag_bad_areas
 from ciaopy.hrc.detector import HrcDetector

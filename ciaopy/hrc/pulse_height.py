@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.caldb.products_base import Product
-from ciaopy.caldb.products_hrc import AmpScale, FlatnessTest, HyperbolicTest, SaturationTest, TapRing
+from ciaopy.caldb import AmpScale, FlatnessTest, HyperbolicTest, Product, SaturationTest, TapRing
 from ciaopy.errors import CalibrationError
 
 __all__ = ["TAPS", "TapBlock", "TapRules", "measure_taps"]

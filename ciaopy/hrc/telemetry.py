@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ciaopy.errors import DataError
-from ciaopy.fits.blocks import Array
+from ciaopy.fits import Array
 from ciaopy.hrc.detector import HrcDetector
 
 __all__ = ["LATE", "coarse_positions", "initial_status", "is_level_0", "late_events", "taps_present"]

@@ -6,9 +6,40 @@
 
 from __future__ import annotations
 
-from ciaopy.lightcurve.clean import lc_clean
-from ciaopy.lightcurve.curve import LightCurve, QuietTimes, runs
-from ciaopy.lightcurve.sigma_clip import lc_sigma_clip
-from ciaopy.lightcurve.sources import Circle, find_sources
+from typing import TYPE_CHECKING
 
-__all__ = ["Circle", "LightCurve", "QuietTimes", "find_sources", "lc_clean", "lc_sigma_clip", "runs"]
+from ciaopy.faces import lazy_face
+
+if TYPE_CHECKING:
+    from ciaopy.lightcurve.clean import TooFewGoodError, lc_clean
+    from ciaopy.lightcurve.curve import RATES, LightCurve, QuietTimes, runs
+    from ciaopy.lightcurve.plot import PlotStyle, draw, histogram_edges
+    from ciaopy.lightcurve.sigma_clip import lc_sigma_clip
+    from ciaopy.lightcurve.sources import Circle, find_sources
+
+__all__ = [
+    "RATES",
+    "Circle",
+    "LightCurve",
+    "PlotStyle",
+    "QuietTimes",
+    "TooFewGoodError",
+    "draw",
+    "find_sources",
+    "histogram_edges",
+    "lc_clean",
+    "lc_sigma_clip",
+    "runs",
+]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_face(
+        __name__,
+        {
+            "clean": "TooFewGoodError lc_clean",
+            "curve": "LightCurve QuietTimes RATES runs",
+            "plot": "PlotStyle draw histogram_edges",
+            "sigma_clip": "lc_sigma_clip",
+            "sources": "Circle find_sources",
+        },
+    )

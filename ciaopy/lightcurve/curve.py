@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.datamodel.gti import Gti
+from ciaopy.datamodel import Gti
 from ciaopy.errors import DataError, NoDataError
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
-    from ciaopy.fits.blocks import Table
+    from ciaopy.datamodel import Workspace
+    from ciaopy.fits import Table
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -69,7 +69,7 @@ class LightCurve:
             See `from_table`.
         """
         from ciaopy.datamodel import read
-        from ciaopy.fits.blocks import Table
+        from ciaopy.fits import Table
 
         block = read(vfile, ws)
         if not isinstance(block, Table):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ciaopy.datamodel.gti import Gti
+from ciaopy.datamodel import Gti
 from ciaopy.errors import NotAvailableError, ParameterError
 from ciaopy.lightcurve.curve import FloatArray, LightCurve, QuietTimes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ciaopy.datamodel.gti import Gti
+from ciaopy.datamodel import Gti
 from ciaopy.errors import NoDataError, ParameterError
 from ciaopy.lightcurve.curve import BoolArray, LightCurve, QuietTimes, run_times, runs, within
 

@@ -4,25 +4,33 @@ An `Observation` is an `EventFile` with its `Companions`. chandra_repro finds th
 (`gather`), fluximage by parameter or header (`find_companions`), the mosaics for many at once (`find_all_companions`).
 """
 
-from ciaopy.observation.archive import (
-    Layout,
-    find_level1,
-    is_there,
-    level1_files,
-    listing,
-    look_up,
-    plain_name,
-    product_events,
-    read_level1,
-    root_name,
-)
-from ciaopy.observation.aspect_choice import AspectChoice, choose
-from ciaopy.observation.companions import Companions, GivenFiles, Observation
-from ciaopy.observation.finder import find_companions
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ciaopy.faces import lazy_face
 from ciaopy.observation.gather import gather
-from ciaopy.observation.identity import EventFile, ObsId, check_identity
-from ciaopy.observation.matching import find_all_companions, matched_aspect
-from ciaopy.observation.tangent_point import position, reference, tangent_point
+from ciaopy.observation.tangent_point import tangent_point
+
+if TYPE_CHECKING:
+    from ciaopy.observation.archive import (
+        Layout,
+        find_level1,
+        is_there,
+        level1_files,
+        listing,
+        look_up,
+        plain_name,
+        product_events,
+        read_level1,
+        root_name,
+    )
+    from ciaopy.observation.aspect_choice import AspectChoice, choose
+    from ciaopy.observation.companions import Companions, GivenFiles, Observation
+    from ciaopy.observation.finder import find_companions
+    from ciaopy.observation.identity import EventFile, ObsId, check_identity
+    from ciaopy.observation.matching import find_all_companions, matched_aspect
+    from ciaopy.observation.tangent_point import position, reference
 
 __all__ = [
     "AspectChoice",
@@ -51,3 +59,18 @@ __all__ = [
     "root_name",
     "tangent_point",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_face(
+        __name__,
+        {
+            "archive": "Layout find_level1 is_there level1_files listing look_up plain_name product_events "
+            "read_level1 root_name",
+            "aspect_choice": "AspectChoice choose",
+            "companions": "Companions GivenFiles Observation",
+            "finder": "find_companions",
+            "identity": "EventFile ObsId check_identity",
+            "matching": "find_all_companions matched_aspect",
+            "tangent_point": "position reference",
+        },
+    )

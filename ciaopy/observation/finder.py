@@ -14,7 +14,7 @@ from ciaopy.stack import build
 if TYPE_CHECKING:
     from ciaopy.console import Console
     from ciaopy.datamodel import Workspace
-    from ciaopy.fits.blocks import Table
+    from ciaopy.fits import Table
 
 __all__ = ["find_companions"]
 
@@ -80,7 +80,7 @@ class _Finder:
         import numpy as np
 
         from ciaopy.coords import AspectSolution
-        from ciaopy.fits.blocks import Table
+        from ciaopy.fits import Table
 
         tables: list[tuple[float, str, Table]] = []
         contents = {}

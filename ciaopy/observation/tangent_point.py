@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from ciaopy.errors import DataError, UserError
-from ciaopy.fits.blocks import Block, Table
+from ciaopy.fits import Block, Table
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
 
 _SEXAGESIMAL = re.compile(r"([+-]?)(\d+)[:\s](\d+)[:\s](\d+(?:\.\d*)?)")
 
@@ -54,7 +54,7 @@ def tangent_point(block: Block, name: str) -> tuple[float, float]:
     DataError
         There is none.
     """
-    from ciaopy.datamodel.wcs import image_wcs, table_wcs
+    from ciaopy.datamodel import image_wcs, table_wcs
 
     wcs = table_wcs(block) if isinstance(block, Table) else image_wcs(block)
     if wcs is None:
@@ -81,8 +81,7 @@ def reference(text: str, ws: Workspace) -> tuple[float, float]:
 
 def _head(text: str, ws: Workspace) -> Block:
     """Return a block, of a table without brackets its first row alone."""
-    from ciaopy.datamodel.opened import Opened
-    from ciaopy.datamodel.syntax.parser import parse
+    from ciaopy.datamodel import Opened, parse
 
     vfile = parse(text)
     if vfile.filters or vfile.binning is not None:

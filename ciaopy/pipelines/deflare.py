@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ciaopy.datamodel.gti import Gti
+from ciaopy.datamodel import Gti
 from ciaopy.errors import NotAvailableError, ParameterError, UserError
-from ciaopy.fits.blocks import Image, Table
+from ciaopy.fits import Image, Table
 from ciaopy.version import __version__
 
 if TYPE_CHECKING:
     from ciaopy.console import Console
-    from ciaopy.datamodel.workspace import Workspace
-    from ciaopy.lightcurve import LightCurve, QuietTimes
-    from ciaopy.lightcurve.plot import PlotStyle
+    from ciaopy.datamodel import Workspace
+    from ciaopy.lightcurve import LightCurve, PlotStyle, QuietTimes
     from ciaopy.param import ParameterSet
 
 FORMATS = ("pdf", "ps", "eps", "png", "svg")
@@ -61,8 +60,7 @@ def run(par: ParameterSet, ws: Workspace) -> Deflared:
     NotAvailableError
         A picture is asked for and matplotlib is not installed.
     """
-    from ciaopy.lightcurve import LightCurve
-    from ciaopy.lightcurve.clean import TooFewGoodError
+    from ciaopy.lightcurve import LightCurve, TooFewGoodError
 
     infile, outfile = par["infile"].strip(), _name(par["outfile"])
     if not infile:
@@ -100,7 +98,7 @@ def _picture_name(text: str) -> str:
 
 def _light_curve_table(par: ParameterSet, ws: Workspace, infile: str) -> Table:
     """Read the light curve, or make it from events."""
-    from ciaopy.lightcurve.curve import RATES
+    from ciaopy.lightcurve import RATES
 
     block = ws.read(f"{infile}[#row=1:1]") if _is_plain(infile) else ws.read(infile)
     if isinstance(block, Image):
@@ -135,10 +133,8 @@ def events_light_curve(text: str, ws: Workspace) -> Table:
     UserError, DataError
         The file cannot be read, or the binning is not of one column.
     """
-    from ciaopy.analysis.extract import light_curve
-    from ciaopy.datamodel.opened import Opened
-    from ciaopy.datamodel.selection import open_selection, require_table
-    from ciaopy.datamodel.syntax.parser import parse
+    from ciaopy.analysis import light_curve
+    from ciaopy.datamodel import Opened, open_selection, parse, require_table
 
     vfile = parse(text)
     with Opened(vfile, ws) as opened:
@@ -165,7 +161,7 @@ def auto_sources(infile: str, ws: Workspace) -> list[str]:
 
     See `ciaopy.lightcurve.find_sources`; the image has pixels of about 2 arcsec.
     """
-    from ciaopy.datamodel.wcs import physical_axis, table_wcs
+    from ciaopy.datamodel import physical_axis, table_wcs
     from ciaopy.lightcurve import find_sources
 
     head = ws.read(f"{infile}[#row=1:1]")
@@ -213,8 +209,8 @@ def user_limit(curve: LightCurve, limits: tuple[float, float]) -> str:
 
 def _gti(table: Table, curve: LightCurve, found: QuietTimes) -> Gti:
     """Return the good times: those that dmgti gives for the limits, or the runs of bins."""
-    from ciaopy.analysis.limits import good_times, limit_status, parse_limit
-    from ciaopy.datamodel.subspace import Subspace
+    from ciaopy.analysis import good_times, limit_status, parse_limit
+    from ciaopy.datamodel import Subspace
     from ciaopy.errors import NoDataError
 
     if found.intervals is not None:
@@ -241,7 +237,7 @@ def _write(par: ParameterSet, ws: Workspace, table: Table, found: QuietTimes, gt
 
 
 def _report(curve: LightCurve, found: QuietTimes, gti: Gti, console: Console) -> None:
-    from ciaopy.lightcurve.plot import histogram_edges
+    from ciaopy.lightcurve import histogram_edges
 
     low, high = found.limits
     console.say(f"  rate limits: {low:.6g} to {high:.6g} count/s; mean of the good bins: {found.mean:.6g} count/s")
@@ -268,7 +264,7 @@ def _draw(
     par: ParameterSet, curve: LightCurve, found: QuietTimes, gti: Gti | None, picture: str, console: Console
 ) -> None:
     """Draw the picture that `save` and `plot` ask for."""
-    from ciaopy.lightcurve.plot import PlotStyle, draw
+    from ciaopy.lightcurve import PlotStyle, draw
 
     if not (par["plot"] or picture):
         return
@@ -289,7 +285,7 @@ def _draw(
 
 def _show(curve: LightCurve, found: QuietTimes, gti: Gti | None, style: PlotStyle, console: Console) -> None:
     """Open a window and wait for the Enter key; without a display say so."""
-    from ciaopy.lightcurve.plot import draw
+    from ciaopy.lightcurve import draw
 
     if not os.environ.get("DISPLAY") and sys.platform != "darwin":
         console.warn("plot=yes: no display ($DISPLAY is not set), so no window is opened; save=NAME writes the picture")

@@ -13,7 +13,7 @@ from ciaopy.errors import ParameterError, UserError
 
 if TYPE_CHECKING:
     from ciaopy.console import Console
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
     from ciaopy.spectra import Weights
 
@@ -53,8 +53,8 @@ def run(par: ParameterSet, ws: Workspace) -> Weights:
 
 def _table(name: str, ws: Workspace) -> Callable[..., Any]:
     """Return the spectrum of a file: its first two columns."""
-    from ciaopy.fits.blocks import Table
-    from ciaopy.spectra.weights import tabulated
+    from ciaopy.fits import Table
+    from ciaopy.spectra import tabulated
 
     block = ws.read(name)
     if not isinstance(block, Table) or len(block.columns) < 2:
@@ -68,8 +68,7 @@ def _table(name: str, ws: Workspace) -> Callable[..., Any]:
 
 def _model(model: str, values: str, par: ParameterSet, console: Console) -> Callable[..., Any]:
     """Return the model: Sherpa's where it can make it, else ciaopy's own."""
-    from ciaopy.spectra.expression import parse_model
-    from ciaopy.spectra.with_sherpa import is_installed, sherpa_model
+    from ciaopy.spectra import is_installed, parse_model, sherpa_model
 
     if is_installed():
         made = sherpa_model(model, values, par["abund"], par["xsect"])

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ciaopy.datamodel import Workspace
-    from ciaopy.datamodel.wcs import SkyTransform
-    from ciaopy.fits.blocks import Image
+    from ciaopy.datamodel import SkyTransform, Workspace
+    from ciaopy.fits import Image
 
 __all__ = ["mono_picture", "smoothed", "stretch", "three_colours", "write_previews"]
 
@@ -59,7 +58,7 @@ def write_previews(
 
     if not available():
         raise NotAvailableError("preview=yes needs matplotlib: pip install 'ciaopy[plot]'")
-    from ciaopy.datamodel.images.access import read_image
+    from ciaopy.datamodel.images import read_image
 
     for path, bands in wanted.items():
         found = [read_image(ws, str(images[b])) for b in bands]
@@ -122,7 +121,7 @@ def mono_picture(image: Image, title: str) -> Figure:
     """Return a picture of one image with a colour bar in its unit."""
     from matplotlib.colors import AsinhNorm
 
-    from ciaopy.datamodel.images.access import pixels
+    from ciaopy.datamodel.images import pixels
     from ciaopy.plots.figures import new_figure
 
     data, k = blocked(pixels(image))
@@ -141,7 +140,7 @@ def mono_picture(image: Image, title: str) -> Figure:
 
 def three_colours(images: list[Image], title: str) -> Figure:
     """Return a picture of three images of one grid as red, green and blue, each on its own scale."""
-    from ciaopy.datamodel.images.access import pixels
+    from ciaopy.datamodel.images import pixels
     from ciaopy.plots.figures import new_figure
 
     planes, k, data = [], 1, np.zeros((1, 1))
@@ -163,8 +162,8 @@ def _extent(data: FloatArray, k: int) -> tuple[float, float, float, float]:
 
 def _finish(axes: Axes, image: Image, title: str) -> None:
     """Draw the sky grid, the limits and the title."""
-    from ciaopy.datamodel.images.access import pixels
-    from ciaopy.datamodel.wcs import image_wcs
+    from ciaopy.datamodel import image_wcs
+    from ciaopy.datamodel.images import pixels
 
     ny, nx = pixels(image).shape
     axes.set_xlim(0.5, nx + 0.5)

@@ -1,1 +1,80 @@
 """What lies between the sky and a chip, as parameters name it: geometry, instrument, event calibration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ciaopy.faces import lazy_face
+
+if TYPE_CHECKING:
+    from ciaopy.response import acis_observation
+    from ciaopy.response.event_calibration import EventProducts, load_products
+    from ciaopy.response.event_inputs import apply_obsfile, base_name, is_none, read_aspect
+    from ciaopy.response.exposure_headers import (
+        chip_of_header,
+        image_pixel_grid,
+        no_overlap,
+        obsfile_header,
+        sky_grid,
+        write_axes,
+        write_spectrum,
+    )
+    from ciaopy.response.geometry import chosen_geometry
+    from ciaopy.response.grating import header_grating, header_with_detector
+    from ciaopy.response.hrc_calibration import HrcProducts, load_hrc_products
+    from ciaopy.response.instrument import chip_response, pixel_factor
+    from ciaopy.response.obsfile import (
+        check_same_obsid,
+        file_to_change,
+        looks_like_fits,
+        observation_header,
+        obsid,
+        own_keywords_removed,
+    )
+
+__all__ = [
+    "EventProducts",
+    "HrcProducts",
+    "acis_observation",
+    "apply_obsfile",
+    "base_name",
+    "check_same_obsid",
+    "chip_of_header",
+    "chip_response",
+    "chosen_geometry",
+    "file_to_change",
+    "header_grating",
+    "header_with_detector",
+    "image_pixel_grid",
+    "is_none",
+    "load_hrc_products",
+    "load_products",
+    "looks_like_fits",
+    "no_overlap",
+    "observation_header",
+    "obsfile_header",
+    "obsid",
+    "own_keywords_removed",
+    "pixel_factor",
+    "read_aspect",
+    "sky_grid",
+    "write_axes",
+    "write_spectrum",
+]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_face(
+        __name__,
+        {
+            "event_calibration": "EventProducts load_products",
+            "event_inputs": "apply_obsfile base_name is_none read_aspect",
+            "exposure_headers": "chip_of_header image_pixel_grid no_overlap obsfile_header sky_grid write_axes "
+            "write_spectrum",
+            "geometry": "chosen_geometry",
+            "grating": "header_grating header_with_detector",
+            "hrc_calibration": "HrcProducts load_hrc_products",
+            "instrument": "chip_response pixel_factor",
+            "obsfile": "check_same_obsid file_to_change looks_like_fits observation_header obsid own_keywords_removed",
+            "": "acis_observation",
+        },
+    )

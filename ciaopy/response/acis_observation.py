@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ciaopy.acis.bad_pixel_table import rows_by_chip
-from ciaopy.acis.bad_pixels import BadPixelRows
-from ciaopy.acis.event_status import BadPixelMap
+from ciaopy.acis import BadPixelMap, BadPixelRows, rows_by_chip
 from ciaopy.errors import DataError
-from ciaopy.fits.blocks import Array, Table
+from ciaopy.fits import Array, Table
 from ciaopy.response.event_inputs import apply_obsfile, base_name, is_none, read_aspect
 
 if TYPE_CHECKING:
@@ -64,7 +62,7 @@ def _obsid(header: Header) -> str:
 
 
 def _from_caldb(value: str, header: Header) -> dict[int, BadPixelRows] | None:
-    from ciaopy.caldb.products_acis import BadPixelList
+    from ciaopy.caldb import BadPixelList
     from ciaopy.response.event_calibration import wanted_product
 
     found = wanted_product("BADPIX", value, header, BadPixelList)

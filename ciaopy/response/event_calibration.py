@@ -6,21 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from ciaopy.acis.chip_tables import CurveTables
-from ciaopy.acis.cti import CtiTables, cti_application, cti_tables
-from ciaopy.acis.gain import gain_tables, time_tables
-from ciaopy.acis.process import Calibration
-from ciaopy.acis.pulse_height import split_array
-from ciaopy.caldb.products_acis import (
-    CtiModel,
-    DetGain,
-    GradeImages,
-    GradeTable,
-    SplitThreshold,
-    SubPixel,
-    TimeGain,
+from ciaopy.acis import (
+    Calibration,
+    CtiTables,
+    CurveTables,
+    cti_application,
+    cti_tables,
+    gain_tables,
+    split_array,
+    time_tables,
 )
-from ciaopy.caldb.products_base import Product
+from ciaopy.caldb import CtiModel, DetGain, GradeImages, GradeTable, Product, SplitThreshold, SubPixel, TimeGain
 from ciaopy.errors import CalibrationError
 
 __all__ = ["EventProducts", "load_products", "wanted_product"]
@@ -94,7 +90,7 @@ def wanted_product(product: str, value: str, header: Mapping[str, Any], kind: ty
     CalibrationError
         There is none, or it cannot be read.
     """
-    from ciaopy.caldb.load import load
+    from ciaopy.caldb import load
 
     found = load(product, value, header)
     if found is not None and not isinstance(found, kind):

@@ -40,7 +40,7 @@ def _file(geompar: str, name: str, product: str, header: Mapping[str, Any]) -> P
     value = _value(geompar, name)
     if value.lower() in ("", "none", "lite"):
         return None
-    from ciaopy.caldb.query import resolve
+    from ciaopy.caldb import resolve
 
     try:
         found = resolve(product, value, header)

@@ -9,23 +9,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ciaopy.caldb.products_base import Product
-from ciaopy.caldb.products_hrc import (
+from ciaopy.caldb import (
     AmpScale,
     Degap,
     FlatnessTest,
     HrcGainImage,
     HrcGainTime,
     HyperbolicTest,
+    Product,
     SaturationTest,
     TapRing,
 )
 from ciaopy.errors import CalibrationError, ParameterError
-from ciaopy.hrc.detector import HrcDetector
-from ciaopy.hrc.gain import GainRules
-from ciaopy.hrc.positions import ChipRules
-from ciaopy.hrc.process import Calibration
-from ciaopy.hrc.pulse_height import TapRules
+from ciaopy.hrc import Calibration, ChipRules, GainRules, HrcDetector, TapRules
 
 if TYPE_CHECKING:
     from ciaopy.param import ParameterSet
@@ -179,7 +175,7 @@ def _is_caldb(value: str) -> bool:
 
 def _load(product: str, value: str, header: Mapping[str, Any], kind: type[P], detector: HrcDetector) -> P | None:
     """Return a product, None for NONE; refuse a file of another kind or detector."""
-    from ciaopy.caldb.load import load
+    from ciaopy.caldb import load
 
     if value.lower() in ("", "none"):
         return None
@@ -193,7 +189,7 @@ def _load(product: str, value: str, header: Mapping[str, Any], kind: type[P], de
 
 def _check_detector(value: str, detector: HrcDetector) -> None:
     """Refuse a calibration file whose headers name the other detector."""
-    from ciaopy.caldb.value import parse_value
+    from ciaopy.caldb import parse_value
     from ciaopy.fits import open_fits
 
     with open_fits(parse_value(value).path) as fits:
@@ -309,7 +305,7 @@ def _older_degap(value: str, header: Mapping[str, Any], detector: HrcDetector, r
 
 
 def _only_embedded(product: str, value: str, header: Mapping[str, Any]) -> bool:
-    from ciaopy.caldb.query import LiteFile, resolve
+    from ciaopy.caldb import LiteFile, resolve
 
     return isinstance(resolve(product, value, header), LiteFile)
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ciaopy.caldb.ardlib import Ardlib, ArdlibSpec
+from ciaopy.caldb import Ardlib, ArdlibSpec
 from ciaopy.errors import DataError, UserError
 
 if TYPE_CHECKING:
-    from ciaopy.coords.geometry import FloatArray
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.coords import FloatArray
+    from ciaopy.datamodel import Workspace
     from ciaopy.exposure import ChipResponse, PixelGrid
-    from ciaopy.fits.blocks import Table
+    from ciaopy.fits import Table
 
 __all__ = ["chip_response", "pixel_factor"]
 
@@ -46,8 +46,7 @@ def chip_response(
     CalibrationError
         A product is missing or damaged.
     """
-    from ciaopy.caldb.ardlib import parse_grating
-    from ciaopy.caldb.load import load
+    from ciaopy.caldb import load, parse_grating
     from ciaopy.exposure import ChipResponse
 
     instrument = str(header.get("INSTRUME", detector.instrument)).strip().upper()
@@ -90,7 +89,7 @@ def chip_response(
 
 def _time(detector: ArdlibSpec, header: Mapping[str, Any]) -> float:
     """Return the mission time (s) for the contaminant: TIME=, the middle of the observation, or its date."""
-    from ciaopy.caldb.lite.when import time_of_year, year_of
+    from ciaopy.caldb.lite import time_of_year, year_of
 
     if detector.time is not None:
         return detector.time
@@ -147,8 +146,7 @@ def _bad_boxes(detector: ArdlibSpec, chip: int, header: Mapping[str, Any], ardli
     if value.lower() in ("", "none"):
         return np.zeros((0, 4))
     if value.upper().startswith("CALDB") or value.lower() == "lite":
-        from ciaopy.caldb.load import load
-        from ciaopy.caldb.products import BadPixelList
+        from ciaopy.caldb import BadPixelList, load
 
         listed = load("BADPIX", value, header, **({"ccd_id": chip} if detector.instrument == "ACIS" else {}))
         if not isinstance(listed, BadPixelList):
@@ -188,7 +186,7 @@ def _block(name: str, wanted: str, chip: int, ws: Workspace) -> Table:
     DataError
         There is none, or it belongs to another chip.
     """
-    from ciaopy.fits.blocks import Table
+    from ciaopy.fits import Table
 
     if not ws.exists(name):
         raise UserError(f"{name.partition('[')[0]}: no such file")

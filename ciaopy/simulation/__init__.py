@@ -5,7 +5,38 @@
 
 from __future__ import annotations
 
-from ciaopy.simulation.observation import Simulated, simulate
-from ciaopy.simulation.setup import MODES, Setup, Source
+from typing import TYPE_CHECKING
 
-__all__ = ["MODES", "Setup", "Simulated", "Source", "simulate"]
+from ciaopy.faces import lazy_face
+
+if TYPE_CHECKING:
+    from ciaopy.simulation.check import Check, FluxRow, ListedSource, check_events, flux_rows, listed_sources
+    from ciaopy.simulation.observation import Simulated, make_view, simulate
+    from ciaopy.simulation.setup import MODES, Setup, Source, parse_chips, read_sources
+
+__all__ = [
+    "MODES",
+    "Check",
+    "FluxRow",
+    "ListedSource",
+    "Setup",
+    "Simulated",
+    "Source",
+    "check_events",
+    "flux_rows",
+    "listed_sources",
+    "make_view",
+    "parse_chips",
+    "read_sources",
+    "simulate",
+]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_face(
+        __name__,
+        {
+            "check": "Check FluxRow ListedSource check_events flux_rows listed_sources",
+            "observation": "Simulated make_view simulate",
+            "setup": "MODES Setup Source parse_chips read_sources",
+        },
+    )

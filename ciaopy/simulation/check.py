@@ -18,7 +18,7 @@ from ciaopy.simulation.photons import Response, View, enclosed_fraction
 from ciaopy.simulation.setup import BANDS, SPECTRUM, Setup, Source
 
 if TYPE_CHECKING:
-    from ciaopy.fits.blocks import Image, Table
+    from ciaopy.fits import Image, Table
 
 __all__ = ["Check", "FluxRow", "ListedSource", "check_events", "flux_rows", "listed_sources", "matched_rows"]
 
@@ -192,7 +192,7 @@ def flux_rows(
         Sources whose aperture lies on the image, has 20 counts, and holds no other source. The truth is the simulated
         flux, times the spectrum's mean area in the band over the area at that energy.
     """
-    from ciaopy.datamodel.wcs import physical_axis
+    from ciaopy.datamodel import physical_axis
 
     flux, counts = images
     if flux.data is None or counts.data is None:

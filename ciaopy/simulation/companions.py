@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ciaopy.acis.bad_pixel_table import bad_pixel_table
-from ciaopy.coords import AspectSolution
-from ciaopy.coords.attitude import quaternion
-from ciaopy.coords.fov import convexhull_attitudes, fov_polygons, mask_corners
-from ciaopy.fits.blocks import Column, Dataset, Image, Table, Vector
+from ciaopy.acis import bad_pixel_table
+from ciaopy.coords import AspectSolution, convexhull_attitudes, fov_polygons, mask_corners, quaternion
+from ciaopy.fits import Column, Dataset, Image, Table, Vector
 from ciaopy.simulation.detector import Chip
 from ciaopy.simulation.headers import FP_TEMP, ROWS, Keywords, column, put, table
 from ciaopy.simulation.islands import THRESHOLD

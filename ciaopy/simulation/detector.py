@@ -8,11 +8,9 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.acis.bad_pixels import BadPixelEntries, BadPixelRows, BitFlag, build, expand
-from ciaopy.acis.bias import BIAS_BAD, bias_entries
-from ciaopy.acis.event_status import BadPixelMap
+from ciaopy.acis import BIAS_BAD, BadPixelEntries, BadPixelMap, BadPixelRows, BitFlag, bias_entries, build, expand
+from ciaopy.caldb import BadPixelList
 from ciaopy.caldb.lite import product
-from ciaopy.caldb.products_acis import BadPixelList
 from ciaopy.simulation.setup import ROWS, Setup
 from ciaopy.simulation.timeline import Timeline
 

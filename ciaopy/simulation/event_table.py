@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.acis.event_block import EventBlock
-from ciaopy.acis.event_status import BadPixelMap, flag_bad_pixels
-from ciaopy.acis.gain import pi_channels, round_pulse_heights
-from ciaopy.acis.grades import ASCA_GRADES
-from ciaopy.acis.pulse_height import grade_islands, split_array
+from ciaopy.acis import (
+    ASCA_GRADES,
+    BadPixelMap,
+    EventBlock,
+    flag_bad_pixels,
+    grade_islands,
+    pi_channels,
+    round_pulse_heights,
+    split_array,
+)
 from ciaopy.coords import AspectSolution, EventTransform
-from ciaopy.fits.blocks import Column, Table, Vector
+from ciaopy.fits import Column, Table, Vector
 from ciaopy.simulation.charges import Charges
 from ciaopy.simulation.headers import Keywords, Names, column, put, table
 from ciaopy.simulation.islands import Gain, corner_mean, make_islands

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ciaopy.coords import AspectSolution
-from ciaopy.fits import new_header
-from ciaopy.fits.blocks import Column, Image, Table
+from ciaopy.fits import Column, Image, Table, new_header
 from ciaopy.simulation.setup import ROWS, TRANSFER, Setup
 from ciaopy.simulation.timeline import FIRST_EXPNO, FloatArray, Timeline
 from ciaopy.version import __version__

@@ -7,12 +7,9 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.acis.event_block import EventBlock
-from ciaopy.acis.grades import SUM_MASK
-from ciaopy.acis.pulse_height import DEFAULT_SPLIT, grade_islands, split_array
+from ciaopy.acis import DEFAULT_SPLIT, SUM_MASK, EventBlock, grade_islands, split_array
+from ciaopy.caldb import DetGain, interpolate
 from ciaopy.caldb.lite import product
-from ciaopy.caldb.products_acis import DetGain
-from ciaopy.caldb.products_base import interpolate
 from ciaopy.simulation.charges import KINDS, Charges
 from ciaopy.simulation.setup import BACK_ILLUMINATED
 

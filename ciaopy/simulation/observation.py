@@ -10,7 +10,7 @@ import numpy as np
 
 from ciaopy.coords import AspectSolution, Attitude, EventPositions, FocalPlane, SkyFrame
 from ciaopy.errors import OutputExistsError, UserError
-from ciaopy.fits.blocks import Dataset
+from ciaopy.fits import Dataset
 from ciaopy.simulation import companions
 from ciaopy.simulation.charges import KINDS, Charges, join
 from ciaopy.simulation.detector import Chip, bad_pixel_map, make_chip
@@ -22,7 +22,7 @@ from ciaopy.simulation.timeline import Timeline, make_aspect, make_timeline
 from ciaopy.simulation.troubles import Trouble, background, living, troubles
 
 if TYPE_CHECKING:
-    from ciaopy.fits.blocks import Table
+    from ciaopy.fits import Table
 
 __all__ = ["Simulated", "make_view", "simulate"]
 

@@ -15,16 +15,8 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ciaopy.caldb import Contamination, DeadArea, MirrorArea, PsfRadius, QeUniformity, QuantumEfficiency, Vignetting
 from ciaopy.caldb.lite import product
-from ciaopy.caldb.products_area import (
-    Contamination,
-    DeadArea,
-    MirrorArea,
-    PsfRadius,
-    QeUniformity,
-    QuantumEfficiency,
-    Vignetting,
-)
 from ciaopy.coords import Attitude, FocalPlane, SkyFrame
 from ciaopy.simulation.charges import KINDS, Charges, fill, join
 from ciaopy.simulation.setup import SPECTRUM, TRANSFER, Setup, Source

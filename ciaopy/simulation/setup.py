@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ciaopy.coords import Geometry
-from ciaopy.coords.geometry import Vector3
+from ciaopy.coords import Geometry, Vector3
 from ciaopy.errors import UserError
 
 __all__ = ["BACK_ILLUMINATED", "BANDS", "MODES", "ROWS", "Setup", "Source", "parse_chips", "read_sources"]

@@ -9,22 +9,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.acis.bad_pixel_table import bad_pixel_table, ccd_of, rows_of
-from ciaopy.acis.bad_pixels import (
+from ciaopy.acis import (
+    BIAS_PARITY_BIT,
     CHIP_SIZE,
     BadPixelEntries,
     BadPixelRows,
     BitFlag,
+    bad_pixel_table,
+    bias_entries,
     build,
+    ccd_of,
     empty_entries,
     expand,
     join,
     merge,
+    rows_of,
 )
-from ciaopy.acis.bias import BIAS_PARITY_BIT, bias_entries
 from ciaopy.errors import DataError, UserError
-from ciaopy.fits.blocks import Dataset, Image, Table
-from ciaopy.response.obsfile import check_same_obsid, looks_like_fits, observation_header
+from ciaopy.fits import Dataset, Image, Table
+from ciaopy.response import check_same_obsid, looks_like_fits, observation_header
 from ciaopy.stack import build as build_stack
 
 if TYPE_CHECKING:
@@ -170,8 +173,7 @@ def _from_file(path: str, ws: Workspace, obs: _Observation, obsfile: str) -> dic
 
 
 def _from_caldb(value: str, obs: _Observation, ws: Workspace) -> dict[int, BadPixelEntries]:
-    from ciaopy.caldb.load import load
-    from ciaopy.caldb.products import BadPixelList
+    from ciaopy.caldb import BadPixelList, load
 
     lists: dict[int, BadPixelEntries] = {}
     lite = False

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ciaopy.errors import DataError
-from ciaopy.events.status_bits import CLSTBITS, clear_status
-from ciaopy.fits import add_history
-from ciaopy.fits.blocks import Dataset, Table
-from ciaopy.response.obsfile import file_to_change
+from ciaopy.events import CLSTBITS, clear_status
+from ciaopy.fits import Dataset, Table, add_history
+from ciaopy.response import file_to_change
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace

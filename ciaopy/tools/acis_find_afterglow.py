@@ -9,13 +9,24 @@ from typing import TYPE_CHECKING, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.acis.afterglow import AfterglowSettings, Frames, find_bad_pixels
-from ciaopy.acis.bad_pixel_table import bad_pixel_table, ccd_of, rows_of
-from ciaopy.acis.bad_pixels import CHIP_SIZE, BadPixelEntries, BadPixelRows, empty_entries, expand
-from ciaopy.acis.exposures import Exposures, read_exposures
+from ciaopy.acis import (
+    CHIP_SIZE,
+    AfterglowSettings,
+    BadPixelEntries,
+    BadPixelRows,
+    Exposures,
+    Frames,
+    bad_pixel_table,
+    ccd_of,
+    empty_entries,
+    expand,
+    find_bad_pixels,
+    read_exposures,
+    rows_of,
+)
 from ciaopy.errors import DataError, ParameterError, UserError
-from ciaopy.fits.blocks import Block, Dataset, Table
-from ciaopy.response.obsfile import check_same_obsid, own_keywords_removed
+from ciaopy.fits import Block, Dataset, Table
+from ciaopy.response import check_same_obsid, own_keywords_removed
 from ciaopy.stack import build as build_stack
 
 if TYPE_CHECKING:

@@ -7,17 +7,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ciaopy.acis.cti import CtiRules
-from ciaopy.acis.event_table import CalibrationRecord, event_table, write_keywords
-from ciaopy.acis.observing_mode import ObservingMode
-from ciaopy.acis.process import Counts, Observation, Options, process_events
-from ciaopy.acis.recalibration import InputState, Recipe, Wishes, choose_recipe
+from ciaopy.acis import (
+    CalibrationRecord,
+    Counts,
+    CtiRules,
+    InputState,
+    Observation,
+    ObservingMode,
+    Options,
+    Recipe,
+    Wishes,
+    choose_recipe,
+    event_table,
+    process_events,
+    write_keywords,
+)
 from ciaopy.console import Console
 from ciaopy.errors import DataError, NoDataError, ParameterError, UserError
-from ciaopy.events.event_definition import parse_event_definition
-from ciaopy.fits.blocks import Table
+from ciaopy.events import parse_event_definition
+from ciaopy.fits import Table
+from ciaopy.response import EventProducts, load_products
 from ciaopy.response import acis_observation as around
-from ciaopy.response.event_calibration import EventProducts, load_products
 
 if TYPE_CHECKING:
     from ciaopy.coords import EventTransform
@@ -165,7 +175,7 @@ def _transform(run: _Run) -> tuple[EventTransform | None, tuple[str, ...]]:
     if run.par["stop"] not in _PLACES:
         return None, ()
     from ciaopy.coords import EventTransform, FocalPlane, SkyFrame
-    from ciaopy.response.geometry import chosen_geometry
+    from ciaopy.response import chosen_geometry
 
     geometry, names = chosen_geometry(run.par["geompar"], run.header)
     run.header.update(names)
@@ -192,7 +202,7 @@ def _observation(run: _Run, transform: EventTransform | None) -> Observation:
 
 def _clocking(run: _Run, transform: EventTransform) -> dict[str, Any]:
     """Return what continuous clocking needs to know: the time per row, the target, the roll."""
-    from ciaopy.acis.continuous_clocking import ROW_TIME
+    from ciaopy.acis import ROW_TIME
 
     header = run.header
     row_time = float(header.get("TIMEDEL", ROW_TIME))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from ciaopy.errors import DataError, UserError
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
-    from ciaopy.fits.blocks import Table
+    from ciaopy.datamodel import Workspace
+    from ciaopy.fits import Table
     from ciaopy.param import ParameterSet
 
 # BOREVER of an aspect solution whose offsets are in ra, dec, roll.
@@ -23,7 +23,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     telescope, whatever the detector), but is checked.
     """
     from ciaopy.coords import Geometry
-    from ciaopy.fits.blocks import Dataset, Table
+    from ciaopy.fits import Dataset, Table
 
     name = par["infile"].strip()
     if not name:
@@ -69,9 +69,8 @@ def corrected(table: Table, focal_length: float, name: str = "aspect solution") 
     """
     import numpy as np
 
-    from ciaopy.coords import AspectSolution, Attitude, quaternion
-    from ciaopy.coords.offaxis import absorb_offsets
-    from ciaopy.fits.blocks import Table
+    from ciaopy.coords import AspectSolution, Attitude, absorb_offsets, quaternion
+    from ciaopy.fits import Table
 
     AspectSolution.from_tables([(name, table)])  # checks columns and values
     old = Attitude.of(*(np.asarray(table[c], float) for c in ("ra", "dec", "roll", "dy", "dz", "dtheta")))

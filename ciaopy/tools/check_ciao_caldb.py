@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from ciaopy.errors import CalibrationError
 
 if TYPE_CHECKING:
-    from ciaopy.caldb.index import CalIndex
-    from ciaopy.caldb.query import Caldb
+    from ciaopy.caldb import Caldb, CalIndex
     from ciaopy.console import Console
     from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
@@ -27,8 +26,7 @@ def run(par: ParameterSet, ws: Workspace) -> str:
         The folder, its configuration, an index, the version file or files of the index are missing or damaged; the
         message names them.
     """
-    from ciaopy.caldb.query import Caldb
-    from ciaopy.caldb.version import VERSION_FILE, read_version
+    from ciaopy.caldb import VERSION_FILE, Caldb, read_version
 
     console = ws.console
     caldb = Caldb.open()
@@ -53,8 +51,7 @@ def run(par: ParameterSet, ws: Workspace) -> str:
 
 def _check_indexes(caldb: Caldb, console: Console) -> None:
     """Read every Chandra index and look for its files."""
-    from ciaopy.caldb.fetch import is_partial
-    from ciaopy.caldb.index import read_index
+    from ciaopy.caldb import is_partial, read_index
 
     entries = list(dict.fromkeys(e for e in caldb.entries if e.telescope == "CHANDRA" and e.is_used))
     if not entries:
@@ -82,7 +79,7 @@ def _check_indexes(caldb: Caldb, console: Console) -> None:
 
 def _files(index: CalIndex, root: Path) -> tuple[int, list[Path]]:
     """Return the number of files of good quality, and those that are not there."""
-    from ciaopy.caldb.query import CalFile
+    from ciaopy.caldb import CalFile
 
     paths = {root / row.folder.strip("/ ") / row.file for name in index.products for row in index.rows(name)}
     return len(paths), sorted(p for p in paths if not CalFile("", p).exists)
@@ -90,8 +87,8 @@ def _files(index: CalIndex, root: Path) -> tuple[int, list[Path]]:
 
 def _compare(version: str, console: Console) -> None:
     """Say whether the CXC has a newer version."""
-    from ciaopy.caldb.version import VERSION_FILE, read_version
-    from ciaopy.transfer.download import DEFAULT_MIRROR, Silent, download, open_mirror
+    from ciaopy.caldb import VERSION_FILE, read_version
+    from ciaopy.transfer import DEFAULT_MIRROR, Silent, download, open_mirror
 
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "caldb_version.fits"

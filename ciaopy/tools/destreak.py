@@ -7,17 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.acis.destreak import (
-    NODES,
-    STREAK_BIT,
-    StreakCells,
-    choose_threshold,
-    find_streaks,
-    group_rows,
-    row_rates,
-)
+from ciaopy.acis import NODES, STREAK_BIT, StreakCells, choose_threshold, find_streaks, group_rows, row_rates
 from ciaopy.errors import DataError, ParameterError
-from ciaopy.fits.blocks import Column, Table
+from ciaopy.fits import Column, Table
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
@@ -94,10 +86,8 @@ def _mask(table: Table, mask: str, ws: Workspace) -> NDArray[np.bool_]:
     text = mask.strip()
     if text.lower() in {"", "none"}:
         return np.ones(table.nrows, bool)
-    from ciaopy.datamodel.filtering.filters import bind
-    from ciaopy.datamodel.filtering.predicate import Rows
-    from ciaopy.datamodel.subspace import Subspace
-    from ciaopy.datamodel.syntax.parser import parse
+    from ciaopy.datamodel import Subspace, parse
+    from ciaopy.datamodel.filtering import Rows, bind
 
     bound = bind(parse(f"mask{text}").filters, table, Subspace(), ws, text)
     return bound.predicate.mask(Rows({n: c.data for n, c in table.columns.items()}, 0, table.nrows))

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ciaopy.errors import UserError
-from ciaopy.fits.blocks import Block
+from ciaopy.fits import Block
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
 
@@ -24,8 +24,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     UserError, DataError
         The output does not exist or cannot be written; no such input file or block.
     """
-    from ciaopy.datamodel.output import finish
-    from ciaopy.datamodel.syntax.parser import parse
+    from ciaopy.datamodel import finish, parse
     from ciaopy.fits import append_blocks
 
     target = parse(str(par["outfile"]))

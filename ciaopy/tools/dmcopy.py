@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ciaopy.datamodel.copying import copy
-from ciaopy.datamodel.opened import Opened
-from ciaopy.datamodel.syntax.parser import parse
+from ciaopy.datamodel import Opened, copy, parse
 from ciaopy.errors import NotAvailableError
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
 OPTIONS = ("", "image", "table", "all")

@@ -6,19 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ciaopy.analysis import extract, imageprofile, profile
-from ciaopy.datamodel.images.access import read_image
-from ciaopy.datamodel.opened import Opened
-from ciaopy.datamodel.reading import read_block
-from ciaopy.datamodel.regions.stack import axis_regions
-from ciaopy.datamodel.selection import open_selection, require_table
-from ciaopy.datamodel.syntax.parser import parse
-from ciaopy.datamodel.wcs import columns_wcs
+from ciaopy.datamodel import Opened, columns_wcs, open_selection, parse, read_block, require_table
+from ciaopy.datamodel.images import read_image
+from ciaopy.datamodel.regions import axis_regions
 from ciaopy.errors import NotAvailableError, UserError
-from ciaopy.fits.blocks import Dataset, Image, Table
+from ciaopy.fits import Dataset, Image, Table
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.syntax.virtualfile import VirtualFile
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import VirtualFile, Workspace
     from ciaopy.param import ParameterSet
 
 

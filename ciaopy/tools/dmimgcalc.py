@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ciaopy.analysis.image_arithmetic import OPERATIONS, combine, evaluate, images_equal
-from ciaopy.datamodel.images.access import image_like, pixels, read_images, values
-from ciaopy.datamodel.merge import merge_headers
+from ciaopy.analysis import OPERATIONS, combine, evaluate, images_equal
+from ciaopy.datamodel import merge_headers
+from ciaopy.datamodel.images import image_like, pixels, read_images, values
 from ciaopy.errors import DataError, UserError
-from ciaopy.fits.blocks import Image
+from ciaopy.fits import Image
 from ciaopy.stack import build
 from ciaopy.tools.dmmerge import lookup_rules
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
 

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ciaopy.analysis.smoothing import filter_images
-from ciaopy.datamodel.images.access import image_like, outside_subspace, pixels, read_images, values
+from ciaopy.analysis import filter_images
+from ciaopy.datamodel.images import image_like, outside_subspace, pixels, read_images, values
 from ciaopy.datamodel.regions import parse_region
 from ciaopy.errors import UserError
-from ciaopy.fits.blocks import Image
+from ciaopy.fits import Image
 from ciaopy.stack import build
 from ciaopy.tools.dmimgcalc import with_merged_header
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
 # Statistics that pick one of the values under the mask: the output keeps the type of the input.

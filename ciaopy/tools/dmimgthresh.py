@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ciaopy.analysis.thresholds import parse_cut
-from ciaopy.datamodel.images.access import pixels, read_images, values
+from ciaopy.analysis import parse_cut
+from ciaopy.datamodel.images import pixels, read_images, values
 from ciaopy.errors import UserError
-from ciaopy.fits.blocks import Image
+from ciaopy.fits import Image
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
 

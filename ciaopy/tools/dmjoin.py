@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ciaopy.errors import DataError, UserError
-from ciaopy.fits.blocks import Array, Column, Table
+from ciaopy.fits import Array, Column, Table
 from ciaopy.tools.dmpaste import add_columns, read_table
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ciaopy.datamodel.headers import full_header, split_unit, value_text
+from ciaopy.datamodel import full_header, split_unit, value_text
 from ciaopy.errors import DataError
-from ciaopy.fits.blocks import Table
+from ciaopy.fits import Table
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
 
@@ -48,8 +48,7 @@ def run(par: ParameterSet, ws: Workspace) -> Any:
 
 
 def _look_up(infile: str, keyword: str, ws: Workspace) -> tuple[Any, str] | None:
-    from ciaopy.datamodel.opened import Opened
-    from ciaopy.datamodel.syntax.parser import parse
+    from ciaopy.datamodel import Opened, parse
 
     if not keyword:
         return None

@@ -6,17 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ciaopy.datamodel import listing
-from ciaopy.datamodel.opened import BlockInfo, Opened
-from ciaopy.datamodel.reading import read_block
-from ciaopy.datamodel.selection import open_selection
-from ciaopy.datamodel.syntax.parser import parse
-from ciaopy.datamodel.syntax.virtualfile import VirtualFile
+from ciaopy.datamodel import BlockInfo, Opened, VirtualFile, listing, open_selection, parse, read_block
 from ciaopy.errors import OutputExistsError, UserError
-from ciaopy.fits.blocks import Block, Table
+from ciaopy.fits import Block, Table
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
 LISTS = (

@@ -9,11 +9,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ciaopy.datamodel.headers import full_header, value_text
-from ciaopy.fits.header import column_keyword, is_structural
+from ciaopy.datamodel import full_header, value_text
+from ciaopy.fits import column_keyword, is_structural
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
 _OWN = re.compile(

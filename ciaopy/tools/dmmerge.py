@@ -6,14 +6,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ciaopy.datamodel.merge import merge_tables, read_rules
-from ciaopy.datamodel.output import renamed
+from ciaopy.datamodel import merge_tables, read_rules, renamed
 from ciaopy.errors import DataError, UserError
-from ciaopy.fits.blocks import Block, Table
+from ciaopy.fits import Block, Table
 from ciaopy.stack import expand
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
 # The table of CIAO's own rules, which only an installation of CIAO has.

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ciaopy.errors import DataError
-from ciaopy.fits.blocks import Column, Table, Vector
+from ciaopy.fits import Column, Table, Vector
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
 

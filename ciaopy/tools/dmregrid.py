@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ciaopy.analysis.regridding import BinSpec, Motion, parse_bins, regrid, regridded_header
-from ciaopy.datamodel.images.access import image_like, pixels, read_image
-from ciaopy.datamodel.wcs import PhysicalAxis, physical_axis
+from ciaopy.analysis import BinSpec, Motion, parse_bins, regrid, regridded_header
+from ciaopy.datamodel import PhysicalAxis, physical_axis
+from ciaopy.datamodel.images import image_like, pixels, read_image
 from ciaopy.errors import UserError
-from ciaopy.fits.blocks import Image
+from ciaopy.fits import Image
 from ciaopy.stack import build
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
 Axes = tuple[PhysicalAxis, PhysicalAxis]

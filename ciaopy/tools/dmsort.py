@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ciaopy.errors import DataError, UserError
-from ciaopy.fits.blocks import Array, Dataset, Table
+from ciaopy.fits import Array, Dataset, Table
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ciaopy.analysis.statistics import Clipping, Statistics, image_centroid, statistics
-from ciaopy.datamodel.images.access import outside_subspace, pixels
-from ciaopy.datamodel.wcs import physical_axis
+from ciaopy.analysis import Clipping, Statistics, image_centroid, statistics
+from ciaopy.datamodel import physical_axis
+from ciaopy.datamodel.images import outside_subspace, pixels
 from ciaopy.errors import UserError
-from ciaopy.fits.blocks import Column, Image, Table
+from ciaopy.fits import Column, Image, Table
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
 RESULTS = (

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ciaopy.datamodel.syntax.expressions import Assignment, parse_assignments
+from ciaopy.datamodel.syntax import Assignment, parse_assignments
 from ciaopy.errors import DataError, UserError
-from ciaopy.fits.blocks import Array, Column, Table
+from ciaopy.fits import Array, Column, Table
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
 
@@ -76,7 +76,7 @@ def _as_column(value: Array, nrows: int, one: Assignment, old: Column | None) ->
     if len(value) != nrows:
         raise UserError(f"dmtcalc: {one.name}: {len(value)} values for {nrows} rows")
     if one.dtype is not None:
-        from ciaopy.datamodel.syntax.expressions import cast_values
+        from ciaopy.datamodel.syntax import cast_values
 
         return np.ascontiguousarray(cast_values(value, one.dtype))
     if old is not None and old.data.dtype.kind in "iufb" and old.data.shape == value.shape:

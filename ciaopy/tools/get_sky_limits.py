@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ciaopy.datamodel.images.access import read_image
-from ciaopy.datamodel.images.grids import image_grid
+from ciaopy.datamodel.images import image_grid, read_image
 from ciaopy.errors import UserError
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
 

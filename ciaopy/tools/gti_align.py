@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ciaopy.acis.exposures import Exposures, align, read_exposures
-from ciaopy.datamodel.filtering.timefilter import TimeSet, read_time_filter
-from ciaopy.datamodel.gti import Gti
-from ciaopy.datamodel.livetime import update_livetime
-from ciaopy.datamodel.subspace import Descriptor, Ranges, Subspace, TimeTable
+from ciaopy.acis import Exposures, align, read_exposures
+from ciaopy.datamodel import Descriptor, Gti, Ranges, Subspace, TimeTable, update_livetime
+from ciaopy.datamodel.filtering import TimeSet, read_time_filter
 from ciaopy.errors import DataError, NoDataError, UserError
-from ciaopy.fits.blocks import Column, Dataset, Image, Table
-from ciaopy.response.obsfile import check_same_obsid, own_keywords_removed
+from ciaopy.fits import Column, Dataset, Image, Table
+from ciaopy.response import check_same_obsid, own_keywords_removed
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace

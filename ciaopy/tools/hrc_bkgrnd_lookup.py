@@ -9,7 +9,7 @@ from ciaopy.errors import CalibrationError, DataError, UserError
 
 if TYPE_CHECKING:
     from ciaopy.caldb import CalFile
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
 # Names of the products in the CALDB.
@@ -26,7 +26,7 @@ def run(par: ParameterSet, ws: Workspace) -> str:
     CalibrationError
         No CALDB, nothing in it serves, or several files do.
     """
-    from ciaopy.datamodel.block_header import block_without_rows
+    from ciaopy.datamodel import block_without_rows
 
     infile = par["infile"].strip()
     if not infile:

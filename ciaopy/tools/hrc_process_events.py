@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from ciaopy.console import Console
 from ciaopy.errors import DataError, NoDataError, UserError
-from ciaopy.events.event_definition import DefinedColumn, parse_event_definition
-from ciaopy.fits.blocks import Table
-from ciaopy.hrc.detector import HrcDetector
-from ciaopy.hrc.event_table import COMMENTS, coordinate_systems, event_table
-from ciaopy.hrc.process import Observation, Options, ProcessedEvents, process_events
-from ciaopy.response.event_inputs import apply_obsfile, base_name, is_none, read_aspect
-from ciaopy.response.hrc_calibration import HrcProducts, load_hrc_products
+from ciaopy.events import DefinedColumn, parse_event_definition
+from ciaopy.fits import Table
+from ciaopy.hrc import (
+    COMMENTS,
+    HrcDetector,
+    Observation,
+    Options,
+    ProcessedEvents,
+    coordinate_systems,
+    event_table,
+    process_events,
+)
+from ciaopy.response import HrcProducts, apply_obsfile, base_name, is_none, load_hrc_products, read_aspect
 
 if TYPE_CHECKING:
     from ciaopy.coords import EventTransform
@@ -131,7 +137,7 @@ def _joined(tables: list[Table], names: list[str]) -> Table:
     DataError
         The files are of different detectors, or of different columns.
     """
-    from ciaopy.datamodel.merge import merge_tables
+    from ciaopy.datamodel import merge_tables
 
     detectors = {HrcDetector.of_header(t.header, n).name for t, n in zip(tables, names, strict=True)}
     if len(detectors) > 1:
@@ -145,7 +151,7 @@ def _levels(header: Header, obsfile: str, ws: Workspace, detector: HrcDetector) 
     known: dict[str, Any] = dict(header)
     given: dict[str, Any] = {}
     if not is_none(obsfile):
-        from ciaopy.response.obsfile import observation_header
+        from ciaopy.response import observation_header
 
         other = observation_header(obsfile, ws)
         for name in ("RANGE_SWITCH_LEVEL", "RANGELEV", "WIDTH_THRESHOLD", "WIDTHRES"):
@@ -160,7 +166,7 @@ def _transform(run: _Run) -> tuple[EventTransform | None, tuple[str, ...]]:
     if run.par["stop"] not in _PLACES and run.par["start"] != "tdet":
         return None, ()
     from ciaopy.coords import EventTransform, FocalPlane, SkyFrame
-    from ciaopy.response.geometry import chosen_geometry
+    from ciaopy.response import chosen_geometry
 
     geometry, names = chosen_geometry(run.par["geompar"], run.header)
     run.header.update(names)
@@ -172,8 +178,8 @@ def _transform(run: _Run) -> tuple[EventTransform | None, tuple[str, ...]]:
 
 def _bad_areas(run: _Run) -> Any:
     """Return the rectangles of the bad pixel file, None for NONE."""
-    from ciaopy.hrc.bad_areas import rectangles
-    from ciaopy.response.obsfile import obsid
+    from ciaopy.hrc import rectangles
+    from ciaopy.response import obsid
 
     value = run.par["badpixfile"].strip()
     if is_none(value):
@@ -280,7 +286,7 @@ def _rejected_events(run: _Run, definition: tuple[DefinedColumn, ...], done: Pro
     """Return the events that have no place on the detector, as `badeventdef` wants them."""
     import numpy as np
 
-    from ciaopy.hrc.gain import scaled_sums
+    from ciaopy.hrc import scaled_sums
 
     lost = np.zeros(run.table.nrows, bool) if done.kept is None else ~done.kept
     source = run.table.take(lost)

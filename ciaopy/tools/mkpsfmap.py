@@ -9,21 +9,18 @@ import numpy as np
 from ciaopy.errors import DataError, ParameterError
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.exposure import Spectrum
     from ciaopy.param import ParameterSet
 
 
 def run(par: ParameterSet, ws: Workspace) -> None:
     """Run the tool. Pixels of the image that are NaN, null or outside its filter are NaN in the map."""
-    from ciaopy.caldb.load import load
-    from ciaopy.caldb.products import PsfRadius
+    from ciaopy.caldb import PsfRadius, load
     from ciaopy.coords import Attitude, FocalPlane, SkyFrame
     from ciaopy.exposure import psf_map
-    from ciaopy.fits.blocks import Image
-    from ciaopy.response.exposure_headers import image_pixel_grid
-    from ciaopy.response.geometry import chosen_geometry
-    from ciaopy.response.obsfile import own_keywords_removed
+    from ciaopy.fits import Image
+    from ciaopy.response import chosen_geometry, image_pixel_grid, own_keywords_removed
 
     name, outfile = par["infile"].strip(), par["outfile"].strip()
     ws.check_output(outfile, par["clobber"], (name,))

@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ciaopy.errors import DataError, UserError
-from ciaopy.fits.blocks import Array, Table
+from ciaopy.fits import Array, Table
 from ciaopy.observation import reference
 
 if TYPE_CHECKING:
-    from ciaopy.coords import AspectSolution, FocalPlane, SkyFrame
-    from ciaopy.coords.geometry import FloatArray
-    from ciaopy.datamodel.selection import Selection
-    from ciaopy.datamodel.wcs import SkyTransform
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.coords import AspectSolution, FloatArray, FocalPlane, SkyFrame
+    from ciaopy.datamodel import Selection, SkyTransform, Workspace
     from ciaopy.param import ParameterSet
 
 # Streams of random numbers: shifts along x and y, and the aspect record of events without time.
@@ -38,9 +35,7 @@ def run(par: ParameterSet, ws: Workspace) -> int:
     UserError, DataError
         `match` has no tangent point, or columns or keywords are missing.
     """
-    from ciaopy.datamodel.opened import Opened
-    from ciaopy.datamodel.selection import open_selection, require_table
-    from ciaopy.datamodel.syntax.parser import parse
+    from ciaopy.datamodel import Opened, open_selection, parse, require_table
 
     infile, outfile = par["infile"].strip(), par["outfile"].strip()
     ws.check_output(outfile, par["clobber"], (infile,))
@@ -67,7 +62,7 @@ def run(par: ParameterSet, ws: Workspace) -> int:
 
 
 def _transform(table: Table, infile: str) -> SkyTransform:
-    from ciaopy.datamodel.wcs import table_wcs
+    from ciaopy.datamodel import table_wcs
 
     wcs = table_wcs(table)
     if wcs is None:
@@ -156,7 +151,7 @@ class Shift:
 
 def _random(seed: int, piece: dict[str, Array], first: int, stream: int) -> FloatArray:
     """Return numbers in [0, 1) that depend on seed, time, chip and pixel; on the row where there is no time."""
-    from ciaopy.events.random_numbers import event_keys, uniform
+    from ciaopy.events import event_keys, uniform
 
     n = len(piece["x"])
     if "time" in piece:
@@ -239,7 +234,7 @@ class _Moved:
 
 def _write(pieces: _Moved, template: Table, outfile: str, par: ParameterSet, ws: Workspace) -> int:
     """Write the events row block by row block, or into memory; return their number."""
-    from ciaopy.datamodel.output import empty_primary, note_tool
+    from ciaopy.datamodel import empty_primary, note_tool
     from ciaopy.fits import TableWriter
 
     for name in ("x", "y"):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ciaopy.stack import build
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
 
@@ -32,7 +32,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
         _write_lines(entries)
     else:
         ws.check_output(outfile, par["clobber"])
-        from ciaopy.param.locking import write_atomic
+        from ciaopy.param import write_atomic
 
         text = "".join(entry + "\n" for entry in entries)
         write_atomic(Path(outfile), text.encode("utf-8", "surrogateescape"))

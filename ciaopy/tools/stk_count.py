@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ciaopy.stack import build
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
 

@@ -8,7 +8,7 @@ from ciaopy.errors import StackError
 from ciaopy.stack import build
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
 

@@ -10,7 +10,7 @@ from ciaopy.errors import ParameterError
 from ciaopy.stack import build
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
 

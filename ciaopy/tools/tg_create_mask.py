@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ciaopy.errors import DataError, ParameterError, UserError
-from ciaopy.fits.blocks import Table
+from ciaopy.fits import Table
 
 if TYPE_CHECKING:
     from ciaopy.coords import Detector, FocalPlane, SkyFrame
@@ -42,11 +42,8 @@ def run(par: ParameterSet, ws: Workspace) -> None:
         No grating in the header, or a table of positions without usable columns.
     """
     from ciaopy.coords import FocalPlane, SkyFrame
-    from ciaopy.gratings import GratingMask, arms_of
-    from ciaopy.gratings.mask_table import mask_table
-    from ciaopy.response.geometry import chosen_geometry
-    from ciaopy.response.grating import header_grating
-    from ciaopy.response.obsfile import own_keywords_removed
+    from ciaopy.gratings import GratingMask, arms_of, mask_table
+    from ciaopy.response import chosen_geometry, header_grating, own_keywords_removed
 
     infile = par["infile"].strip()
     ws.check_output(par["outfile"], par["clobber"], (infile,))
@@ -66,8 +63,8 @@ def run(par: ParameterSet, ws: Workspace) -> None:
 
 
 def _observation(par: ParameterSet, infile: str, ws: Workspace) -> Header:
-    from ciaopy.datamodel.block_header import block_without_rows
-    from ciaopy.response.grating import header_with_detector
+    from ciaopy.datamodel import block_without_rows
+    from ciaopy.response import header_with_detector
 
     table = block_without_rows(infile, ws)
     return header_with_detector(par["detector"], table.header)
@@ -159,7 +156,7 @@ def _from_table(name: str, ws: Workspace) -> list[_Position]:
 def _source(
     p: _Position, arms: tuple[Arm, ...], plane: FocalPlane, frame: SkyFrame, header: Header, sizes: MaskSizes
 ) -> SourceMask:
-    from ciaopy.caldb.lite.gratings import zero_order_size
+    from ciaopy.caldb.lite import zero_order_size
     from ciaopy.coords import Attitude
     from ciaopy.gratings import SourceMask, arm_box
 

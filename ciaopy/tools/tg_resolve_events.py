@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ciaopy.errors import CalibrationError, DataError, NoDataError, NotAvailableError, UserError
-from ciaopy.fits.blocks import Array, Dataset, Table
+from ciaopy.fits import Array, Dataset, Table
 from ciaopy.response import acis_observation as around
-from ciaopy.response.grating import header_grating, header_with_detector
+from ciaopy.response import header_grating, header_with_detector
 
 if TYPE_CHECKING:
     from ciaopy.coords import FocalPlane, SkyFrame
@@ -51,8 +51,8 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     CalibrationError
         Order-sorting windows that are missing, or lack a chip.
     """
-    from ciaopy.events.event_definition import parse_event_definition
-    from ciaopy.gratings.event_table import level_15_header, resolved_table
+    from ciaopy.events import parse_event_definition
+    from ciaopy.gratings import level_15_header, resolved_table
 
     definition = parse_event_definition(par["eventdef"])
     run = _open(par, ws)
@@ -88,7 +88,7 @@ def _resolved(run: _Run, grating: str) -> tuple[ResolvedEvents, Table, OrderTest
     """Resolve the events; return them with the mask's block, the order test and the detector's name."""
     from ciaopy.coords import FocalPlane, SkyFrame
     from ciaopy.gratings import Resolver, arms_of
-    from ciaopy.response.geometry import chosen_geometry
+    from ciaopy.response import chosen_geometry
 
     par, header = run.par, run.header
     arms = arms_of(grating, run.infile)
@@ -120,7 +120,7 @@ def _columns(run: _Run, plane: FocalPlane) -> dict[str, Array]:
     columns = {name: column.data for name, column in run.table.columns.items()}
     half = float(run.par["rand_pix_size"])
     if half:
-        from ciaopy.events.random_numbers import event_keys, uniform
+        from ciaopy.events import event_keys, uniform
 
         seed = run.par["rand_seed"] or clock.time_ns() % 2**31
         ids = columns.get(plane.detector.id_column, np.zeros(run.table.nrows))
@@ -132,7 +132,7 @@ def _columns(run: _Run, plane: FocalPlane) -> dict[str, Array]:
 
 
 def _mask(run: _Run, arms: tuple[Arm, ...], frame: SkyFrame) -> tuple[GratingMask, Table]:
-    from ciaopy.gratings.mask_table import mask_of_table
+    from ciaopy.gratings import mask_of_table
 
     name = run.par["regionfile"].strip()
     if name.lower() in ("", "none"):
@@ -167,8 +167,7 @@ def _region_block(name: str, ws: Workspace) -> Table:
 
 
 def _order_test(run: _Run, plane: FocalPlane) -> OrderTest:
-    from ciaopy.caldb import load
-    from ciaopy.caldb.products_hrc import OrderSorting
+    from ciaopy.caldb import OrderSorting, load
     from ciaopy.gratings import by_nearest, by_sign, by_windows
 
     par = run.par
@@ -203,7 +202,7 @@ def _note_lite(run: _Run) -> None:
 
 def _with_region(events: Table, mask: Table) -> Dataset:
     """Return the file: events, their GTIs, the mask."""
-    from ciaopy.datamodel.output import with_companions
+    from ciaopy.datamodel import with_companions
 
     kept = [c for c in events.companions if c.name.upper() != "REGION"]
     main = Table(events.name, events.columns, events.header, events.vectors, kept)

@@ -16,8 +16,8 @@ from made_caldb import Row, header, make_caldb, write_version
 from ciaopy.caldb import Caldb
 from ciaopy.caldb.fetch import default_folder, fetch_files, is_partial
 from ciaopy.errors import CalibrationError, UserError
-from ciaopy.transfer import download as transfers
-from ciaopy.transfer.download import Silent, download, open_mirror
+from ciaopy.transfer import downloads as transfers
+from ciaopy.transfer.downloads import Silent, download, open_mirror
 
 QE = "data/chandra/acis/qe/qeN0006.fits"
 

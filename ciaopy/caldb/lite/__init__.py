@@ -37,7 +37,7 @@ __all__ = [
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_face(
-        __name__, {"gratings": ("zero_order_size",), "when": ("time_of_year", "year_of"), "": ("tables",)}
+        __name__, {"gratings": "zero_order_size", "when": "time_of_year year_of", "": "tables"}
     )
 
 LITE_VERSION = 1

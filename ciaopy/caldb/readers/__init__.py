@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["READERS", "CalibrationSource"]
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = lazy_face(__name__, {"access": ("CalibrationSource",)})
+    __getattr__, __dir__ = lazy_face(__name__, {"access": "CalibrationSource"})
 
 # CALDB name -> module of this package that reads it.
 READERS: dict[str, str] = {

@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 
 from ciaopy.caldb.products_base import BACK_ILLUMINATED, ChipCurves, ChipRegions, FloatArray, IntArray
 from ciaopy.errors import CalibrationError
-from ciaopy.fits.blocks import Image, Table
+from ciaopy.fits import Image, Table
 
 if TYPE_CHECKING:
-    from ciaopy.fits.hdus import HduInfo
-    from ciaopy.fits.reader import FitsFile
+    from ciaopy.fits import FitsFile, HduInfo
 
 __all__ = ["CalImage", "CalTable", "CalibrationSource"]
 

@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ciaopy.datamodel.filtering.filters import column_limits, kind_of
-from ciaopy.datamodel.filtering.maskregion import resolve_region
-from ciaopy.datamodel.filtering.predicate import Always, Rows
+from ciaopy.datamodel.filtering import Always, Rows, column_limits, kind_of, resolve_region
 from ciaopy.datamodel.subspace import Ranges, TimeTable
-from ciaopy.datamodel.syntax.virtualfile import All, Axis, FilterExpression, RegionTerm
+from ciaopy.datamodel.syntax import All, Axis, FilterExpression, RegionTerm
 from ciaopy.datamodel.wcs import columns_wcs, physical_axis, vector_columns
 from ciaopy.errors import UserError, VirtualFileError
-from ciaopy.fits.blocks import Array, Column, Image
+from ciaopy.fits import Array, Column, Image
 
 if TYPE_CHECKING:
     from ciaopy.datamodel.selection import Selection

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ciaopy.datamodel.binning.binning import Grid, as_type, bin_selection, make_grid
-from ciaopy.datamodel.filtering.filters import column_limits, kind_of
+from ciaopy.datamodel.filtering import column_limits, kind_of
 from ciaopy.datamodel.subspace import Descriptor, Subspace
 from ciaopy.datamodel.wcs import world_vector
-from ciaopy.fits.blocks import Column, Image, Table, Vector
+from ciaopy.fits import Column, Image, Table, Vector
 
 if TYPE_CHECKING:
     from ciaopy.datamodel.selection import Selection

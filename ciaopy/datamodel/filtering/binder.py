@@ -33,7 +33,7 @@ from ciaopy.datamodel.filtering.timefilter import TimeSet, read_time_filter
 from ciaopy.datamodel.gti import Gti
 from ciaopy.datamodel.regions import Region
 from ciaopy.datamodel.subspace import Ranges
-from ciaopy.datamodel.syntax.virtualfile import (
+from ciaopy.datamodel.syntax import (
     All,
     AnyOf,
     CompareTerm,
@@ -46,11 +46,11 @@ from ciaopy.datamodel.syntax.virtualfile import (
 )
 from ciaopy.datamodel.wcs import SkyTransform, columns_wcs, vector_columns, world_vector
 from ciaopy.errors import RegionError, VirtualFileError
-from ciaopy.fits.blocks import Array
+from ciaopy.fits import Array
 
 if TYPE_CHECKING:
     from ciaopy.datamodel.datasource import DataSource
-    from ciaopy.fits.blocks import Column, Table
+    from ciaopy.fits import Column, Table
 
 PATTERN = re.compile(r"b?[01xX]{2,}$|b[01xX]$")
 TRUE_WORDS, FALSE_WORDS = ("t", "true", "1", "yes"), ("f", "false", "0", "no")

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ciaopy.datamodel.filtering.predicate import Rows
-from ciaopy.datamodel.syntax.virtualfile import ColumnItem
+from ciaopy.datamodel.syntax import ColumnItem
 from ciaopy.datamodel.wcs import columns_wcs, vector_columns, world_vector
 from ciaopy.errors import VirtualFileError
-from ciaopy.fits.blocks import Array, Column, Table, Vector
+from ciaopy.fits import Array, Column, Table, Vector
 
 if TYPE_CHECKING:
     from ciaopy.datamodel.wcs import SkyTransform

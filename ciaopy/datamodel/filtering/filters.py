@@ -9,11 +9,11 @@ from ciaopy.datamodel.filtering.binder import Binder, kind_of
 from ciaopy.datamodel.filtering.predicate import AllOf, Always, Not, Predicate
 from ciaopy.datamodel.filtering.restriction import Restrictor, column_limits
 from ciaopy.datamodel.subspace import Subspace
-from ciaopy.datamodel.syntax.virtualfile import Filter
+from ciaopy.datamodel.syntax import Filter
 
 if TYPE_CHECKING:
     from ciaopy.datamodel.datasource import DataSource
-    from ciaopy.fits.blocks import Table
+    from ciaopy.fits import Table
 
 __all__ = ["Bound", "bind", "column_limits", "kind_of"]
 

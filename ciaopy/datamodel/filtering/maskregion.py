@@ -28,7 +28,7 @@ from ciaopy.errors import DataError, RegionError
 
 if TYPE_CHECKING:
     from ciaopy.datamodel.datasource import DataSource
-    from ciaopy.fits.blocks import Image
+    from ciaopy.fits import Image
 
 MASK = re.compile(r"mask\s*\(([^()]*)\)$", re.I)
 HAS_MASK = re.compile(r"\bmask\s*\(", re.I)
@@ -190,7 +190,7 @@ def _terms(text: str) -> Iterator[tuple[str, bool, str]]:
 
 
 def _read_mask(name: str, ws: DataSource) -> MaskRegion:
-    from ciaopy.fits.blocks import Image
+    from ciaopy.fits import Image
 
     try:
         image = ws.read(name)

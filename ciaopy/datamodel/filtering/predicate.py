@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ciaopy.datamodel.gti import Gti
-from ciaopy.fits.blocks import Array
+from ciaopy.fits import Array
 from ciaopy.kernels.filters import in_spans, match_bits
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from ciaopy.datamodel.filtering.timefilter import TimeSet
 from ciaopy.datamodel.gti import Gti
 from ciaopy.datamodel.regions import Region, parse_region
 from ciaopy.datamodel.subspace import Component, Descriptor, Ranges, Subspace, Text, TimeTable, Value, ranges_to_gti
-from ciaopy.datamodel.syntax.virtualfile import (
+from ciaopy.datamodel.syntax import (
     All,
     AnyOf,
     CompareTerm,
@@ -26,7 +26,7 @@ from ciaopy.datamodel.syntax.virtualfile import (
 from ciaopy.errors import RegionError
 
 if TYPE_CHECKING:
-    from ciaopy.fits.blocks import Column
+    from ciaopy.fits import Column
 
 
 class Restrictor:

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 from ciaopy.datamodel.gti import Gti
 from ciaopy.datamodel.subspace import Ranges, Subspace, TimeTable
-from ciaopy.datamodel.syntax.parser import parse
-from ciaopy.datamodel.syntax.virtualfile import All, Filter, FilterExpression
+from ciaopy.datamodel.syntax import All, Filter, FilterExpression, parse
 from ciaopy.errors import DataError, UserError
-from ciaopy.fits.blocks import Dataset, Table
+from ciaopy.fits import Dataset, Table
 
 if TYPE_CHECKING:
     from ciaopy.datamodel.datasource import DataSource

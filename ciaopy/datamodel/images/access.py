@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ciaopy.datamodel.wcs import physical_axis
 from ciaopy.errors import DataError, UserError
-from ciaopy.fits.blocks import Image
+from ciaopy.fits import Image
 
 if TYPE_CHECKING:
     from ciaopy.datamodel.datasource import DataSource

@@ -15,15 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.datamodel.binning.binning import SLACK, TYPES, as_type, image_type
-from ciaopy.datamodel.filtering.filters import bind
-from ciaopy.datamodel.filtering.maskregion import resolve_region
-from ciaopy.datamodel.filtering.predicate import Always, Rows
+from ciaopy.datamodel.binning import SLACK, TYPES, as_type, image_type
+from ciaopy.datamodel.filtering import Always, Rows, bind, resolve_region
 from ciaopy.datamodel.subspace import Subspace
-from ciaopy.datamodel.syntax.virtualfile import All, Axis, Filter, FilterExpression, RangeTerm, RegionTerm, VirtualFile
+from ciaopy.datamodel.syntax import All, Axis, Filter, FilterExpression, RangeTerm, RegionTerm, VirtualFile
 from ciaopy.datamodel.wcs import PhysicalAxis, image_wcs, physical_axis
 from ciaopy.errors import UserError, VirtualFileError
-from ciaopy.fits.blocks import Array, Column, Image, Table, Vector
+from ciaopy.fits import Array, Column, Image, Table, Vector
 
 if TYPE_CHECKING:
     from ciaopy.datamodel.datasource import DataSource

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ciaopy.datamodel.images.access import pixels
 from ciaopy.datamodel.wcs import physical_axis
-from ciaopy.fits.blocks import Image
+from ciaopy.fits import Image
 
 __all__ = ["GridAxis", "ImageGrid", "image_grid"]
 

@@ -18,7 +18,7 @@ from ciaopy.datamodel.regions.parser import parse_expression, parse_lines
 from ciaopy.datamodel.regions.region import Region
 from ciaopy.datamodel.regions.shapes import KINDS, Shape
 from ciaopy.errors import CiaopyError, RegionError
-from ciaopy.fits.blocks import Image, Table
+from ciaopy.fits import Image, Table
 
 __all__ = ["ReadBlock", "parse_region", "read_region_file", "region_from_table"]
 

@@ -14,7 +14,7 @@ from ciaopy.datamodel.wcs import SkyTransform
 from ciaopy.errors import RegionError, StackError
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.syntax.virtualfile import Axis
+    from ciaopy.datamodel.syntax import Axis
 
 SHAPE = re.compile(r"\s*([A-Za-z]+)\s*\((.*)\)\s*$", re.S)
 RANGE = re.compile(r"\s*([-+.\deE]+)\s*:\s*([-+.\deE]+)\s*:\s*(#?)\s*([-+.\deE]+)\s*$")

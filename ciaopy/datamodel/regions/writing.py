@@ -14,7 +14,7 @@ import numpy as np
 from ciaopy.datamodel.regions.region import Region
 from ciaopy.datamodel.regions.shapes import DSVAL_NAMES, Shape
 from ciaopy.errors import OutputExistsError, RegionError
-from ciaopy.fits.blocks import Column, Image, Table, Vector
+from ciaopy.fits import Column, Image, Table, Vector
 
 __all__ = ["region_to_table", "write_region_file"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ciaopy.console import Console
-from ciaopy.engine.step import Message, Step
+from ciaopy.engine import Message, Step
 from ciaopy.errors import CalibrationError, DataError, NotAvailableError
 from ciaopy.pipelines.imaging import headers as headers
 
@@ -153,7 +153,7 @@ def _subtracted(ws: Workspace, paths: Sequence[Path], background: Background, fa
     """Write counts - scale * background with the record of how."""
     import numpy as np
 
-    from ciaopy.datamodel.images.access import image_like, pixels, read_image
+    from ciaopy.datamodel.images import image_like, pixels, read_image
 
     counts, raw, image = paths
     scale = factors[0] / factors[1]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ciaopy.pipelines.imaging.bands import Band
-from ciaopy.pipelines.repro.files import replacing
+from ciaopy.pipelines.repro import replacing
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
@@ -58,7 +58,7 @@ def write_rules(path: Path) -> None:
 
 def change(ws: Workspace, path: Path, edit: Callable[[Header], None]) -> None:
     """Change the header of a file's main block, in memory or on disk."""
-    from ciaopy.datamodel.headers import change_header
+    from ciaopy.datamodel import change_header
 
     change_header(str(path), ws, edit)
 

@@ -13,7 +13,7 @@ from ciaopy.stack import build
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
-    from ciaopy.fits.blocks import Table
+    from ciaopy.fits import Table
 
 __all__ = ["FluxEvents", "find_events", "open_events"]
 
@@ -54,8 +54,8 @@ def find_events(text: str, console: Console, ws: Workspace) -> str:
 
 
 def _is_table(entry: str, console: Console, ws: Workspace) -> bool:
-    from ciaopy.datamodel.block_header import block_without_rows
-    from ciaopy.fits.blocks import Table
+    from ciaopy.datamodel import block_without_rows
+    from ciaopy.fits import Table
 
     try:
         block = block_without_rows(entry, ws)
@@ -94,7 +94,7 @@ class FluxEvents(EventFile):
 def _chips(name: str, column: str, ws: Workspace) -> tuple[int, ...]:
     import numpy as np
 
-    from ciaopy.fits.blocks import Table
+    from ciaopy.fits import Table
 
     block = ws.read(f"{name}[cols {column}]")
     values = block[column] if isinstance(block, Table) else np.zeros(0, int)
@@ -111,8 +111,8 @@ def open_events(name: str, console: Console, ws: Workspace) -> FluxEvents:
     NoDataError
         No row is left.
     """
-    from ciaopy.datamodel.block_header import block_without_rows
-    from ciaopy.fits.blocks import Table
+    from ciaopy.datamodel import block_without_rows
+    from ciaopy.fits import Table
     from ciaopy.pipelines.imaging.grid import subspace_limits
 
     table = block_without_rows(name, ws)
@@ -154,13 +154,13 @@ def _check_good_times(table: Table, name: str, ws: Workspace) -> None:
 
 
 def _gti(table: Table) -> list[Table]:
-    from ciaopy.fits.blocks import Table as TableBlock
+    from ciaopy.fits import Table as TableBlock
 
     return [b for b in table.companions if isinstance(b, TableBlock) and b.name.upper().startswith("GTI")]
 
 
 def _check_tangent(table: Table, name: str) -> None:
-    from ciaopy.datamodel.wcs import table_wcs
+    from ciaopy.datamodel import table_wcs
 
     planes = [v.name for v in table.vectors if table_wcs(table, v.name) is not None]
     if not planes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ciaopy.engine.step import Message, Recipe, Step
+from ciaopy.engine import Message, Recipe, Step
 from ciaopy.observation import Companions
 from ciaopy.pipelines.imaging import headers as headers
 from ciaopy.pipelines.imaging.bands import Band

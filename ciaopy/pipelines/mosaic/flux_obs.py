@@ -8,16 +8,25 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ciaopy.datamodel.workspace import Workspace
-from ciaopy.engine.runner import run_recipe
+from ciaopy.datamodel import Workspace
+from ciaopy.engine import run_recipe
 from ciaopy.errors import UserError
 from ciaopy.observation import Companions, GivenFiles, find_all_companions
-from ciaopy.pipelines.imaging import fluximage
-from ciaopy.pipelines.imaging.bands import Band, parse_bands
-from ciaopy.pipelines.imaging.grid import AxisRange, SkyGrid, explicit_grid
-from ciaopy.pipelines.imaging.names import Names
-from ciaopy.pipelines.imaging.native import FluxBackend
-from ciaopy.pipelines.imaging.steps import Background, FluxJob, intermediates, products, recipe
+from ciaopy.pipelines.imaging import (
+    AxisRange,
+    Background,
+    Band,
+    FluxBackend,
+    FluxJob,
+    Names,
+    SkyGrid,
+    explicit_grid,
+    fluximage,
+    intermediates,
+    parse_bands,
+    products,
+    recipe,
+)
 from ciaopy.pipelines.mosaic.combine import Mosaic, combine_psf
 from ciaopy.pipelines.mosaic.fov import union_of_fields
 from ciaopy.pipelines.mosaic.grid import (

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ciaopy.errors import DataError
-from ciaopy.fits.blocks import Column, Table
+from ciaopy.fits import Column, Table
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
 __all__ = ["union_of_fields"]
@@ -28,7 +28,7 @@ def union_of_fields(paths: Sequence[Path], target: Path, ws: Workspace, par: Par
     DataError
         A file is no field of view.
     """
-    from ciaopy.datamodel.merge import merge_headers
+    from ciaopy.datamodel import merge_headers
     from ciaopy.pipelines.mosaic.merge_events import MERGE_RULES
 
     tables = [_read(path, ws) for path in paths]

@@ -14,13 +14,13 @@ import numpy as np
 
 from ciaopy.errors import CiaopyError, DataError, UserError
 from ciaopy.observation import product_events
-from ciaopy.pipelines.imaging.inputs import FluxEvents, open_events
+from ciaopy.pipelines.imaging import FluxEvents, open_events
 from ciaopy.stack import build
 
 if TYPE_CHECKING:
     from ciaopy.console import Console
     from ciaopy.datamodel import Workspace
-    from ciaopy.fits.blocks import Table
+    from ciaopy.fits import Table
 
 __all__ = ["SAME_POINT", "Member", "find_members", "mean_point", "separation"]
 
@@ -125,8 +125,8 @@ def _files(entry: str, console: Console) -> list[str]:
 
 
 def _open(name: str, ws: Workspace) -> Member:
-    from ciaopy.datamodel.block_header import block_without_rows
-    from ciaopy.fits.blocks import Table
+    from ciaopy.datamodel import block_without_rows
+    from ciaopy.fits import Table
     from ciaopy.observation import tangent_point
 
     events = open_events(name, ws.console, ws)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ciaopy.observation import GivenFiles, find_all_companions
-from ciaopy.pipelines.imaging.inputs import open_events
+from ciaopy.pipelines.imaging import open_events
 from ciaopy.pipelines.mosaic.flux_obs import (
     MosaicResult,
     check_grid_and_bands,
@@ -35,7 +35,7 @@ from ciaopy.version import __version__
 
 if TYPE_CHECKING:
     from ciaopy.console import Console
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
 

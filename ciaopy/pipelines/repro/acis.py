@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ciaopy.engine.step import Recipe, Step
+from ciaopy.engine import Recipe, Step
 from ciaopy.errors import DataError
 from ciaopy.observation import EventFile, plain_name
 from ciaopy.pipelines.repro import common, files

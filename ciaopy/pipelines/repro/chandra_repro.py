@@ -10,12 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ciaopy.console import Console
-from ciaopy.datamodel.workspace import Workspace
-from ciaopy.engine.backends import NATIVE, choose_backend
-from ciaopy.engine.native import NativeBackend
-from ciaopy.engine.options import RunOptions
-from ciaopy.engine.runner import Timing, check_products, run_recipe
-from ciaopy.engine.step import Recipe
+from ciaopy.datamodel import Workspace
+from ciaopy.engine import NATIVE, NativeBackend, Recipe, RunOptions, Timing, check_products, choose_backend, run_recipe
 from ciaopy.errors import CiaopyError, DataError, UserError
 from ciaopy.kernels import default_nproc
 from ciaopy.observation import EventFile, choose, gather, read_level1, root_name

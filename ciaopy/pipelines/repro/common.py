@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ciaopy.engine.step import Message, Recipe, Step
+from ciaopy.engine import Message, Recipe, Step
 from ciaopy.pipelines.repro import files
 from ciaopy.pipelines.repro.job import Job
 

@@ -13,7 +13,7 @@ from ciaopy.errors import NotAvailableError
 from ciaopy.pipelines.repro import acis
 
 if TYPE_CHECKING:
-    from ciaopy.engine.step import Recipe
+    from ciaopy.engine import Recipe
     from ciaopy.observation import EventFile
     from ciaopy.pipelines.repro.job import Job
 

@@ -21,7 +21,7 @@ from typing import IO, Protocol
 from urllib.parse import quote
 
 from ciaopy.errors import CalibrationError
-from ciaopy.fits.atomic import write_error
+from ciaopy.fits import write_error
 from ciaopy.version import __version__
 
 __all__ = ["DEFAULT_MIRROR", "Mirror", "Progress", "Silent", "download", "open_mirror"]
