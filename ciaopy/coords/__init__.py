@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ciaopy.coords.fov_table import fov_table
 from ciaopy.faces import lazy_face
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         mask_corners,
         minmax_attitudes,
     )
+    from ciaopy.coords.fov_table import fov_limits
     from ciaopy.coords.geometry import Chip, Detector, FloatArray, Geometry, Vector3
     from ciaopy.coords.offaxis import absorb_offsets
     from ciaopy.coords.solve import Observation, Position
@@ -64,7 +66,9 @@ __all__ = [
     "event_positions",
     "format_dec",
     "format_ra",
+    "fov_limits",
     "fov_polygons",
+    "fov_table",
     "full_chips",
     "keyword_number",
     "mask_corners",
@@ -91,6 +95,7 @@ if not TYPE_CHECKING:
             "events": "EventPositions EventTransform acis_event_positions event_positions",
             "focalplane": "ChipPosition FocalPlane angles_to_det off_axis_angles",
             "fov": "FovPolygon convexhull_attitudes fov_polygons full_chips mask_corners minmax_attitudes",
+            "fov_table": "fov_limits",
             "geometry": "Chip Detector FloatArray Geometry Vector3",
             "offaxis": "absorb_offsets",
             "solve": "Observation Position",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ciaopy.datamodel.column_range import column_range
 from ciaopy.faces import lazy_face
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import listing
     from ciaopy.datamodel.block_header import block_without_rows
+    from ciaopy.datamodel.column_range import Range, outwards, set_range
     from ciaopy.datamodel.copying import copy
     from ciaopy.datamodel.gti import Gti
+    from ciaopy.datamodel.gti_block import filter_block, named
     from ciaopy.datamodel.headers import change_header, full_header, split_unit, typed_value, value_text
     from ciaopy.datamodel.livetime import PER_CHIP, chip_times, update_livetime
     from ciaopy.datamodel.merge import MergeReport, merge_headers, merge_tables, read_rules
@@ -41,6 +44,7 @@ __all__ = [
     "MergeReport",
     "Opened",
     "PhysicalAxis",
+    "Range",
     "Ranges",
     "Selection",
     "SkyTransform",
@@ -52,17 +56,21 @@ __all__ = [
     "block_without_rows",
     "change_header",
     "chip_times",
+    "column_range",
     "columns_wcs",
     "copy",
     "empty_primary",
+    "filter_block",
     "finish",
     "full_header",
     "image_wcs",
     "listing",
     "merge_headers",
     "merge_tables",
+    "named",
     "note_tool",
     "open_selection",
+    "outwards",
     "parse",
     "physical_axis",
     "read",
@@ -70,6 +78,7 @@ __all__ = [
     "read_rules",
     "renamed",
     "require_table",
+    "set_range",
     "split_unit",
     "table_wcs",
     "typed_value",
@@ -84,8 +93,10 @@ if not TYPE_CHECKING:
         __name__,
         {
             "block_header": "block_without_rows",
+            "column_range": "Range outwards set_range",
             "copying": "copy",
             "gti": "Gti",
+            "gti_block": "filter_block named",
             "headers": "change_header full_header split_unit typed_value value_text",
             "livetime": "PER_CHIP chip_times update_livetime",
             "merge": "MergeReport merge_headers merge_tables read_rules",

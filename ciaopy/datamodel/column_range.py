@@ -17,8 +17,8 @@ Range = tuple[float, float]
 
 def column_range(opened: Opened, info: BlockInfo, names: list[str]) -> dict[str, Range]:
     """Return lowest and highest finite value of columns, row block by row block; nothing for those without any."""
-    from ciaopy.datamodel.filtering.predicate import Rows
-    from ciaopy.fits.blocks import Array
+    from ciaopy.datamodel.filtering import Rows
+    from ciaopy.fits import Array
 
     def task(rows: Rows, raw: Array | None) -> dict[str, Range]:
         part = {}

@@ -227,7 +227,7 @@ def _gti(table: Table, curve: LightCurve, found: QuietTimes) -> Gti:
 
 def _write(par: ParameterSet, ws: Workspace, table: Table, found: QuietTimes, gti: Gti, outfile: str) -> None:
     """Write the good time file: FILTER and GTI blocks, the history of dmgti and of deflare."""
-    from ciaopy.datamodel.gti_block import filter_block
+    from ciaopy.datamodel import filter_block
 
     block = filter_block(table, gti)
     for header in (block.header, *(b.header for b in block.companions)):

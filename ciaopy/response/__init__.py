@@ -8,8 +8,10 @@ from ciaopy.faces import lazy_face
 
 if TYPE_CHECKING:
     from ciaopy.response import acis_observation
+    from ciaopy.response.ardlib_file import set_bad_pixels
     from ciaopy.response.event_calibration import EventProducts, load_products
     from ciaopy.response.event_inputs import apply_obsfile, base_name, is_none, read_aspect
+    from ciaopy.response.exposure_files import expmap_image, read_histogram, read_instrument_map
     from ciaopy.response.exposure_headers import (
         chip_of_header,
         image_pixel_grid,
@@ -42,6 +44,7 @@ __all__ = [
     "chip_of_header",
     "chip_response",
     "chosen_geometry",
+    "expmap_image",
     "file_to_change",
     "header_grating",
     "header_with_detector",
@@ -57,6 +60,9 @@ __all__ = [
     "own_keywords_removed",
     "pixel_factor",
     "read_aspect",
+    "read_histogram",
+    "read_instrument_map",
+    "set_bad_pixels",
     "sky_grid",
     "write_axes",
     "write_spectrum",
@@ -66,8 +72,10 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_face(
         __name__,
         {
+            "ardlib_file": "set_bad_pixels",
             "event_calibration": "EventProducts load_products",
             "event_inputs": "apply_obsfile base_name is_none read_aspect",
+            "exposure_files": "expmap_image read_histogram read_instrument_map",
             "exposure_headers": "chip_of_header image_pixel_grid no_overlap obsfile_header sky_grid write_axes "
             "write_spectrum",
             "geometry": "chosen_geometry",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ciaopy.acis.bad_pixel_table import ccd_of
+from ciaopy.acis import ccd_of
 from ciaopy.errors import DataError, UserError
 
 if TYPE_CHECKING:

@@ -246,7 +246,7 @@ def bias_dataset(keywords: Keywords, order: int, chip: Chip) -> Dataset:
 
 def field_of_view_dataset(keywords: Keywords, view: View, aspect: AspectSolution, masks: Dataset) -> Dataset:
     """Return fov1: the polygons of all chips on the sky, by the rules of `skyfov`."""
-    from ciaopy.coords.fov_table import fov_table
+    from ciaopy.coords import fov_table
 
     corners: dict[int, FloatArray] = mask_corners(masks.tables("MASK"), view.plane.detector)
     during = aspect.between(keywords.timeline.tstart, keywords.timeline.tstop)

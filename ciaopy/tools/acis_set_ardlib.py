@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ciaopy.response.ardlib_file import set_bad_pixels
+from ciaopy.response import set_bad_pixels
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace

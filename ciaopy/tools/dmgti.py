@@ -6,17 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ciaopy.analysis.limits import Limit, bin_edges, good_times, limit_status, parse_limit, smoothed
-from ciaopy.datamodel.gti import Gti
-from ciaopy.datamodel.gti_block import filter_block, named
-from ciaopy.datamodel.subspace import Subspace
+from ciaopy.analysis import Limit, bin_edges, good_times, limit_status, parse_limit, smoothed
+from ciaopy.datamodel import Gti, Subspace, filter_block, named
 from ciaopy.errors import NoDataError, UserError
-from ciaopy.fits.blocks import Column, Table
+from ciaopy.fits import Column, Table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from ciaopy.errors import DataError, UserError
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
 
 def run(par: ParameterSet, ws: Workspace) -> None:
     """Run the tool: the results go to `dmfilter` and `xygrid`."""
-    from ciaopy.coords.fov_table import fov_limits
-    from ciaopy.fits.blocks import Table
+    from ciaopy.coords import fov_limits
+    from ciaopy.fits import Table
 
     name, width = par["infile"].strip(), par["pixsize"]
     if not name:

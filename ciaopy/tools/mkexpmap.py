@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
 
@@ -13,9 +13,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     """Run the tool."""
     from ciaopy.coords import FocalPlane, SkyFrame
     from ciaopy.exposure import SkyView, exposure_map
-    from ciaopy.response.exposure_files import expmap_image, read_histogram, read_instrument_map
-    from ciaopy.response.exposure_headers import no_overlap, sky_grid
-    from ciaopy.response.geometry import chosen_geometry
+    from ciaopy.response import chosen_geometry, expmap_image, no_overlap, read_histogram, read_instrument_map, sky_grid
 
     outfile, names = par["outfile"].strip(), (par["asphistfile"].strip(), par["instmapfile"].strip())
     ws.check_output(outfile, par["clobber"], names)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ciaopy.datamodel.column_range import Range, column_range, outwards, set_range
+from ciaopy.datamodel import Range, column_range, outwards, set_range
 from ciaopy.errors import DataError, NoDataError, UserError
-from ciaopy.fits.blocks import Table
+from ciaopy.fits import Table
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.param import ParameterSet
 
 
@@ -24,8 +24,7 @@ def run(par: ParameterSet, ws: Workspace) -> dict[str, Range]:
     NoDataError
         The table has no rows.
     """
-    from ciaopy.datamodel.opened import Opened
-    from ciaopy.datamodel.syntax.parser import parse
+    from ciaopy.datamodel import Opened, parse
 
     infile = par["infile"].strip()
     vfile = parse(infile)

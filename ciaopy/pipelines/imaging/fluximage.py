@@ -9,11 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ciaopy.console import Console
-from ciaopy.datamodel.workspace import Workspace
-from ciaopy.engine.backends import choose_backend
-from ciaopy.engine.options import RunOptions
-from ciaopy.engine.runner import Backend, Timing, run_recipe
-from ciaopy.engine.step import Recipe
+from ciaopy.datamodel import Workspace
+from ciaopy.engine import Backend, Recipe, RunOptions, Timing, choose_backend, run_recipe
 from ciaopy.errors import NoDataError, NotAvailableError, OutputExistsError, UserError
 from ciaopy.kernels import default_nproc
 from ciaopy.observation import GivenFiles, find_companions
@@ -109,7 +106,7 @@ def run(par: ParameterSet, ws: Workspace, options: RunOptions | None = None) -> 
         result = _result(job)
         result.timings = run_recipe(steps, _backend(par, options, run_space, job), console, job.cleanup)
     if pictures:
-        from ciaopy.plots.preview import write_previews
+        from ciaopy.plots import write_previews
 
         result.previews = write_previews(pictures, result.flux, Workspace(console, workers), job.clobber)
     _tell_products(job, result, console)
@@ -256,7 +253,7 @@ def _binsize(par: ParameterSet, instrument: str) -> float:
 
 def exposure_cut(text: str) -> str:
     """Return the threshold as dmimgthresh takes it, blank for none."""
-    from ciaopy.analysis.thresholds import parse_cut
+    from ciaopy.analysis import parse_cut
 
     plain = text.strip()
     if plain.lower() in NO_CUT:
@@ -294,10 +291,9 @@ def background_for(par: ParameterSet, events: FluxEvents, console: Console) -> B
 
 def _automatic(job: FluxJob, par: ParameterSet, ws: Workspace) -> SkyGrid:
     """Return the grid that holds the dithered chips, or the part of them that the filters of the events leave."""
-    from ciaopy.coords.fov_table import fov_limits
-    from ciaopy.engine.native import bind
-    from ciaopy.engine.run import load_tool
-    from ciaopy.fits.blocks import Table
+    from ciaopy.coords import fov_limits
+    from ciaopy.engine import bind, load_tool
+    from ciaopy.fits import Table
 
     width = _binsize(par, job.events.instrument)
     if job.companions.mask == "NONE":
@@ -375,7 +371,7 @@ def _backend(par: ParameterSet, options: RunOptions, ws: Workspace, job: FluxJob
 
 def _pictures(job: FluxJob) -> dict[Path, tuple[str, ...]]:
     """Return the pictures to make and the bands that each shows."""
-    from ciaopy.plots.figures import available
+    from ciaopy.plots import available
 
     if not available():
         raise NotAvailableError("preview=yes needs matplotlib: pip install 'ciaopy[plot]'")

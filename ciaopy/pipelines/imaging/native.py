@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ciaopy.console import Console
-from ciaopy.datamodel.workspace import Workspace
-from ciaopy.engine.native import NativeBackend, bind
-from ciaopy.engine.step import Recipe, Step
+from ciaopy.datamodel import Workspace
+from ciaopy.engine import NativeBackend, Recipe, Step, bind
 from ciaopy.param import ParameterSet
 
 __all__ = ["FluxBackend", "make_exposure_maps"]
@@ -85,9 +84,7 @@ def make_exposure_maps(parameters: Sequence[ParameterSet], ws: Workspace) -> Non
     """
     from ciaopy.coords import FocalPlane, SkyFrame
     from ciaopy.exposure import SkyView, exposure_map
-    from ciaopy.response.exposure_files import expmap_image, read_histogram, read_instrument_map
-    from ciaopy.response.exposure_headers import no_overlap, sky_grid
-    from ciaopy.response.geometry import chosen_geometry
+    from ciaopy.response import chosen_geometry, expmap_image, no_overlap, read_histogram, read_instrument_map, sky_grid
 
     first = parameters[0]
     name = first["asphistfile"]

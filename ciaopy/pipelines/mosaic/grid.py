@@ -9,15 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ciaopy.console import Console
-from ciaopy.datamodel.workspace import Workspace
-from ciaopy.engine.native import bind
-from ciaopy.engine.run import load_tool
+from ciaopy.datamodel import Workspace
+from ciaopy.engine import bind, load_tool
 from ciaopy.errors import NoDataError, UserError
-from ciaopy.pipelines.imaging.grid import MOST_PIXELS, AxisRange, SkyGrid, explicit_grid, number
-from ciaopy.pipelines.imaging.steps import FluxJob, field_of_view_parameters, hrc_i_pixels
+from ciaopy.pipelines.imaging import (
+    MOST_PIXELS,
+    AxisRange,
+    FluxJob,
+    SkyGrid,
+    explicit_grid,
+    field_of_view_parameters,
+    hrc_i_pixels,
+    number,
+)
 
 if TYPE_CHECKING:
-    from ciaopy.pipelines.imaging.inputs import FluxEvents
+    from ciaopy.pipelines.imaging import FluxEvents
 
 __all__ = ["Limits", "Memory", "common_grid", "field_limits", "inside_grid", "pixel_for", "user_grid"]
 
@@ -43,8 +50,8 @@ def field_limits(job: FluxJob, ws: Workspace) -> Limits:
     NoDataError
         The filters and the field of view do not overlap.
     """
-    from ciaopy.coords.fov_table import fov_limits
-    from ciaopy.fits.blocks import Table
+    from ciaopy.coords import fov_limits
+    from ciaopy.fits import Table
 
     made = job.work / "grid_fov.fits"
     if job.aspect.startswith("@"):

@@ -13,13 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ciaopy.console import Console
-from ciaopy.datamodel.column_range import Range, column_range, outwards, set_range
-from ciaopy.datamodel.workspace import Workspace
-from ciaopy.engine.native import bind
-from ciaopy.engine.run import load_tool
+from ciaopy.datamodel import Range, Workspace, column_range, outwards, set_range
+from ciaopy.engine import bind, load_tool
 from ciaopy.errors import CiaopyError, OutputExistsError, UserError
 from ciaopy.observation import GivenFiles, reference
-from ciaopy.pipelines.imaging.names import split_outroot
+from ciaopy.pipelines.imaging import split_outroot
 from ciaopy.pipelines.mosaic.fov import union_of_fields
 from ciaopy.pipelines.mosaic.inputs import SAME_POINT, Member, find_members, mean_point, separation
 from ciaopy.pipelines.mosaic.merge_events import merge_events
@@ -28,7 +26,7 @@ from ciaopy.version import __version__
 if TYPE_CHECKING:
     from ciaopy.fits import Header
     from ciaopy.param import ParameterSet
-    from ciaopy.pipelines.imaging.inputs import FluxEvents
+    from ciaopy.pipelines.imaging import FluxEvents
 
 T = TypeVar("T")
 
@@ -254,8 +252,7 @@ def reproject_one(
     member: Member, target: Path, point: tuple[float, float], ws: Workspace, clobber: bool
 ) -> dict[str, Range]:
     """Write the events of one observation at the common point; returns the ranges of x and y."""
-    from ciaopy.datamodel.opened import Opened
-    from ciaopy.datamodel.syntax.parser import parse
+    from ciaopy.datamodel import Opened, parse
 
     switch = "yes" if clobber else "no"
     quiet = ws.for_step(ws.console.at(max(ws.console.verbose - 1, 0)))
@@ -393,7 +390,7 @@ def make_fov(member: Member, targets: Targets, links: Links, ws: Workspace) -> N
 
 
 def _content(aspect: str, ws: Workspace) -> str:
-    from ciaopy.coords.aspect import stack_names
+    from ciaopy.coords import stack_names
 
     header: Any = ws.read(f"{stack_names(aspect)[0]}[#row=1:1]").header
     return str(header.get("CONTENT", "")).strip().upper()

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ciaopy.engine.step import Step
+from ciaopy.engine import Step
 from ciaopy.errors import DataError
-from ciaopy.fits.blocks import Dataset, Table
+from ciaopy.fits import Dataset, Table
 from ciaopy.observation import Observation
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def replacing(target: Path) -> Iterator[Path]:
     UserError
         The folder cannot be written to, or the disk is full.
     """
-    from ciaopy.fits.atomic import AtomicFile, write_error
+    from ciaopy.fits import AtomicFile, write_error
 
     with AtomicFile(target, clobber=True, sync=False) as file:
         try:
@@ -247,8 +247,7 @@ def write_limits(ws: Workspace, mtl: Path, target: Path) -> None:
 
 def write_calibration_list(ws: Workspace, archive: Path, target: Path) -> None:
     """Write the calibration rows of an archived bad pixel file, without what the observation itself added."""
-    from ciaopy.acis.bad_pixel_table import bad_pixel_table, ccd_of, rows_of
-    from ciaopy.acis.bad_pixels import CALIBRATION_BITS, expand, merge, to_rows
+    from ciaopy.acis import CALIBRATION_BITS, bad_pixel_table, ccd_of, expand, merge, rows_of, to_rows
 
     dataset = ws.dataset(archive)
     blocks: list[Any] = []
@@ -291,6 +290,6 @@ def write_records(ws: Workspace, path: Path, program: str, recorded: Sequence[tu
 
 def set_ardlib(ws: Workspace, bad_pixels: str) -> None:
     """Point the user's ardlib.par to a bad pixel file."""
-    from ciaopy.response.ardlib_file import set_bad_pixels
+    from ciaopy.response import set_bad_pixels
 
     set_bad_pixels(ws, bad_pixels)
