@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from ciaopy.errors import DataError
 
 if TYPE_CHECKING:
-    from ciaopy.fits import Header
-    from ciaopy.fits.blocks import Column, Table
+    from ciaopy.fits import Column, Header, Table
 
 #: Keywords that name one run or one file, and say nothing about the events.
 VOLATILE = frozenset({"DATE", "CHECKSUM", "DATASUM", "HISTORY", "COMMENT", "HISTNUM", "CREATOR", "ASCDSVER", ""})

@@ -10,18 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ciaopy.datamodel.binning.binning import Grid, GridAxis, bin_selection, make_grid
-from ciaopy.datamodel.filtering.filters import column_limits
-from ciaopy.datamodel.gti import Gti
-from ciaopy.datamodel.livetime import chip_times
+from ciaopy.datamodel import Gti, Subspace, Text, chip_times, vector_columns
+from ciaopy.datamodel.binning import Grid, GridAxis, bin_selection, make_grid
+from ciaopy.datamodel.filtering import column_limits
 from ciaopy.datamodel.regions import Region, parse_region
-from ciaopy.datamodel.subspace import Subspace, Text
-from ciaopy.datamodel.wcs import vector_columns
 from ciaopy.errors import RegionError, UserError
-from ciaopy.fits.blocks import Array, Column, Table
+from ciaopy.fits import Array, Column, Table
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.selection import Selection
+    from ciaopy.datamodel import Selection
     from ciaopy.fits import Header
 
 # Pixels in the full sky field of Chandra (8192 x 8192): BACKSCAL is the area in units of it.

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ciaopy.analysis.extract import Exposure, classify, counts_table, errors, ratio
-from ciaopy.datamodel.filtering.predicate import AllOf, Always, InRegion, Rows
+from ciaopy.datamodel import SkyTransform, vector_columns
+from ciaopy.datamodel.filtering import AllOf, Always, InRegion, Rows
 from ciaopy.datamodel.regions import Region
-from ciaopy.datamodel.wcs import SkyTransform, vector_columns
 from ciaopy.errors import UserError
-from ciaopy.fits.blocks import Array, Column, Table, Vector
+from ciaopy.fits import Array, Column, Table, Vector
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.selection import Selection
-    from ciaopy.datamodel.subspace import Subspace
+    from ciaopy.datamodel import Selection, Subspace
     from ciaopy.fits import Header
 
 

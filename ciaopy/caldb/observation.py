@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from ciaopy.fits import Header
-    from ciaopy.fits.hdus import HduInfo
-    from ciaopy.fits.reader import FitsFile
+    from ciaopy.fits import FitsFile, HduInfo, Header
 
 __all__ = ["event_files", "observation_header", "observation_products"]
 
@@ -82,7 +80,7 @@ def observation_header(path: str) -> Header:
     DataError
         No such file, or no block of it names an instrument.
     """
-    from ciaopy.fits.reader import open_fits
+    from ciaopy.fits import open_fits
 
     with open_fits(path.partition("[")[0].strip()) as fits:
         # Looked for first: to list all blocks, a compressed file must be inflated to its end.

@@ -25,8 +25,7 @@ from ciaopy.kernels import coords as kernels
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Gti, Workspace
-    from ciaopy.fits import Header
-    from ciaopy.fits.blocks import Table
+    from ciaopy.fits import Header, Table
 
 COLUMNS = ("time", "ra", "dec", "roll", "dy", "dz", "dtheta")
 # Event times are rounded: a record counts as begun this long before its time stamp (s). ObsIDs 28229 and 754.
@@ -88,7 +87,7 @@ class AspectSolution:
             No file is named, or the files hold no record.
         """
         from ciaopy.datamodel import read
-        from ciaopy.fits.blocks import Table
+        from ciaopy.fits import Table
 
         names = stack_names(stack)
         if not names:

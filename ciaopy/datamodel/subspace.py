@@ -18,8 +18,7 @@ import numpy as np
 from ciaopy.datamodel.gti import Gti
 
 if TYPE_CHECKING:
-    from ciaopy.fits import Header
-    from ciaopy.fits.blocks import Block, Table
+    from ciaopy.fits import Block, Header, Table
 
 KEY = re.compile(r"(\d*)DS(TYP|VAL|REF|FORM|UNIT)(\d+)$")
 VECTOR_NAME = re.compile(r"(\w+)\((\w+),(\w+)\)$")
@@ -317,8 +316,7 @@ def ranges_to_gti(ranges: Ranges) -> Gti:
 
 def time_table_block(value: TimeTable) -> Table:
     """Return the block of a time table: as read where nothing changed, else its header with the new times."""
-    from ciaopy.fits import Header
-    from ciaopy.fits.blocks import Column, Table
+    from ciaopy.fits import Column, Header, Table
 
     old = value.table
     if old is not None and old.name == value.name and Gti.from_table(old) == value.gti:
@@ -338,7 +336,7 @@ def time_table_block(value: TimeTable) -> Table:
 
 
 def _read_value(keys: dict[str, Any], first: dict[str, Any], blocks: dict[str, Block]) -> Value | None:
-    from ciaopy.fits.blocks import Table
+    from ciaopy.fits import Table
 
     reference = str(keys.get("REF", "")).strip()
     text = str(keys.get("VAL", "TABLE" if reference else "")).strip()

@@ -17,7 +17,7 @@ from ciaopy.errors import DataError
 from ciaopy.fits import Header
 
 if TYPE_CHECKING:
-    from ciaopy.fits.blocks import Image, Table, Vector
+    from ciaopy.fits import Image, Table, Vector
 
 F64 = NDArray[np.float64]
 

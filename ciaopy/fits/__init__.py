@@ -5,9 +5,9 @@ The names of the readers and writers are looked up when first used, so that impo
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ciaopy.faces import lazy_face
 from ciaopy.fits.blocks import Array, Block, Column, Dataset, Image, Table, Vector, connect_outlets
 
 if TYPE_CHECKING:
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
     from ciaopy.fits.atomic import AtomicFile, check_output
     from ciaopy.fits.cards import Card, parse_card
-    from ciaopy.fits.convert import from_astropy
+    from ciaopy.fits.convert import from_astropy, image_to_astropy, table_to_astropy
     from ciaopy.fits.edit import append_blocks, edit_header
     from ciaopy.fits.files import being_read, find_file
     from ciaopy.fits.hdus import ColumnInfo, HduInfo
-    from ciaopy.fits.header import new_header
+    from ciaopy.fits.header import column_keyword, is_structural, new_header
     from ciaopy.fits.history import HistoryEntry, add_history, parse_history
     from ciaopy.fits.keywords import Header, as_header
     from ciaopy.fits.reader import FitsFile, open_fits, read_dataset, read_header
@@ -46,49 +46,39 @@ __all__ = [
     "as_header",
     "being_read",
     "check_output",
+    "column_keyword",
     "edit_header",
     "find_file",
     "from_astropy",
+    "image_to_astropy",
+    "is_structural",
     "new_header",
     "open_fits",
     "parse_card",
     "parse_history",
     "read_dataset",
     "read_header",
+    "table_to_astropy",
     "write_dataset",
 ]
 
-_HOMES = {
-    "AtomicFile": "atomic",
-    "Card": "cards",
-    "ColumnInfo": "hdus",
-    "FitsFile": "reader",
-    "HduInfo": "hdus",
-    "Header": "keywords",
-    "HistoryEntry": "history",
-    "TableWriter": "writer",
-    "add_history": "history",
-    "append_blocks": "edit",
-    "as_header": "keywords",
-    "being_read": "files",
-    "check_output": "atomic",
-    "edit_header": "edit",
-    "find_file": "files",
-    "from_astropy": "convert",
-    "new_header": "header",
-    "open_fits": "reader",
-    "parse_card": "cards",
-    "parse_history": "history",
-    "read_dataset": "reader",
-    "read_header": "reader",
-    "write_dataset": "writer",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_face(
+        __name__,
+        {
+            "atomic": "AtomicFile check_output",
+            "cards": "Card parse_card",
+            "convert": "from_astropy image_to_astropy table_to_astropy",
+            "edit": "append_blocks edit_header",
+            "files": "being_read find_file",
+            "hdus": "ColumnInfo HduInfo",
+            "header": "column_keyword is_structural new_header",
+            "history": "HistoryEntry add_history parse_history",
+            "keywords": "Header as_header",
+            "reader": "FitsFile open_fits read_dataset read_header",
+            "writer": "TableWriter write_dataset",
+        },
+    )
 
 
 # ---- what blocks call

@@ -9,9 +9,8 @@ import numpy as np
 from ciaopy.errors import DataError, NoDataError
 
 if TYPE_CHECKING:
-    from ciaopy.coords import SkyFrame
-    from ciaopy.coords.geometry import Detector
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.coords import Detector, SkyFrame
+    from ciaopy.datamodel import Workspace
     from ciaopy.exposure import AspectHistogram, ExposureMaps, InstrumentMap
     from ciaopy.fits import Header, Image
 

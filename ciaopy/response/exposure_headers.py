@@ -10,13 +10,10 @@ from ciaopy.errors import DataError, NoDataError, UserError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ciaopy.coords import SkyFrame
-    from ciaopy.coords.geometry import Detector
-    from ciaopy.datamodel.workspace import Workspace
-    from ciaopy.exposure.grids import Axis, PixelGrid
-    from ciaopy.exposure.spectrum import Spectrum
-    from ciaopy.fits import Header
-    from ciaopy.fits.blocks import Image
+    from ciaopy.coords import Detector, SkyFrame
+    from ciaopy.datamodel import Workspace
+    from ciaopy.exposure import Axis, PixelGrid, Spectrum
+    from ciaopy.fits import Header, Image
 
 
 def obsfile_header(name: str, ws: Workspace, parameter: str) -> Header:
@@ -29,7 +26,7 @@ def obsfile_header(name: str, ws: Workspace, parameter: str) -> Header:
     DataError
         The file is neither.
     """
-    from ciaopy.datamodel.block_header import block_without_rows
+    from ciaopy.datamodel import block_without_rows
     from ciaopy.response.obsfile import looks_like_fits, observation_header, own_keywords_removed
 
     plain = Path(name.partition("[")[0].strip())
@@ -107,8 +104,8 @@ def _write_axis(header: Header, i: int, name: str, axis: Axis, column: Mapping[s
 
 def image_pixel_grid(image: Image) -> PixelGrid:
     """Return the grid of an image in physical coordinates, without rounding."""
-    from ciaopy.datamodel.images.grids import image_grid
-    from ciaopy.exposure.grids import Axis, PixelGrid
+    from ciaopy.datamodel.images import image_grid
+    from ciaopy.exposure import Axis, PixelGrid
 
     found = image_grid(image)
     return PixelGrid(*(Axis(a.low, a.high, a.count) for a in (found.x, found.y)))
@@ -122,9 +119,9 @@ def sky_grid(text: str, frame: SkyFrame, ws: Workspace) -> PixelGrid:
     ParameterError, DataError
         It is neither, or the image has another tangent point.
     """
-    from ciaopy.datamodel.wcs import image_wcs
-    from ciaopy.exposure.grids import parse_xygrid
-    from ciaopy.fits.blocks import Image
+    from ciaopy.datamodel import image_wcs
+    from ciaopy.exposure import parse_xygrid
+    from ciaopy.fits import Image
 
     name = text.strip()
     if not name or not ws.exists(name) or name.count(":") == 4:

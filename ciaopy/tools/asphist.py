@@ -9,11 +9,9 @@ import numpy as np
 from ciaopy.errors import DataError, NoDataError, UserError
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel import Gti
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Gti, Workspace
     from ciaopy.exposure import AspectHistogram, LiveFraction
-    from ciaopy.fits import Header
-    from ciaopy.fits.blocks import Table
+    from ciaopy.fits import Header, Table
     from ciaopy.param import ParameterSet
 
 
@@ -25,7 +23,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     """
     from ciaopy.coords import AspectSolution, SkyFrame
     from ciaopy.exposure import aspect_histogram
-    from ciaopy.response.geometry import chosen_geometry
+    from ciaopy.response import chosen_geometry
 
     outfile, events = par["outfile"].strip(), _stack(par["evtfile"], "evtfile")
     ws.check_output(outfile, par["clobber"], (*_stack(par["infile"], "infile"), *events))
@@ -66,12 +64,9 @@ def _observation(events: list[str], ws: Workspace) -> tuple[Header, Gti, int | N
     NoDataError
         No good time.
     """
-    from ciaopy.datamodel import Gti
-    from ciaopy.datamodel.block_header import block_without_rows
-    from ciaopy.datamodel.livetime import chip_times
-    from ciaopy.datamodel.subspace import Subspace
-    from ciaopy.fits.blocks import Table
-    from ciaopy.response.obsfile import own_keywords_removed
+    from ciaopy.datamodel import Gti, Subspace, block_without_rows, chip_times
+    from ciaopy.fits import Table
+    from ciaopy.response import own_keywords_removed
 
     gti, chips, blocks, headers = Gti(), set(), [], []
     for name in events:
@@ -99,7 +94,7 @@ def _live_fraction(dtffile: str, header: Header, where: str, ws: Workspace) -> L
         A table without TIME and DTF, or a DTCOR that is no fraction.
     """
     from ciaopy.exposure import LiveFraction
-    from ciaopy.fits.blocks import Table
+    from ciaopy.fits import Table
 
     if dtffile.strip().lower() not in ("", "none"):
         times, factors = [], []
@@ -142,7 +137,7 @@ def histogram_table(histogram: AspectHistogram, header: Header, chip: int | None
     chip : int or None
         CCD_ID that the good times belong to.
     """
-    from ciaopy.fits.blocks import Column, Table
+    from ciaopy.fits import Column, Table
 
     new = header.copy()
     new["EXTNAME"] = ("ASPHIST", "name of this binary table extension")

@@ -5,16 +5,14 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from ciaopy.datamodel.block_header import block_without_rows
+from ciaopy.datamodel import block_without_rows
 from ciaopy.errors import DataError, NoDataError, NotAvailableError, ParameterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ciaopy.coords import Attitude
-    from ciaopy.coords.solve import Observation, Position
-    from ciaopy.datamodel.wcs import SkyTransform
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.coords import Attitude, Observation, Position
+    from ciaopy.datamodel import SkyTransform, Workspace
     from ciaopy.param import ParameterSet
 
 OPTIONS = {
@@ -89,12 +87,10 @@ def _inputs(par: ParameterSet, option: str) -> dict[str, Any]:
 
 def _observation(par: ParameterSet, ws: Workspace) -> tuple[Observation, SkyTransform | None]:
     """Return the observation of `infile` and the configuration parameters, and the image's transform if it is one."""
-    from ciaopy.coords import FocalPlane, SkyFrame
-    from ciaopy.coords.solve import Observation
-    from ciaopy.datamodel.wcs import SkyTransform, image_wcs, table_wcs
-    from ciaopy.fits import Header
-    from ciaopy.fits.blocks import Table
-    from ciaopy.response.geometry import chosen_geometry
+    from ciaopy.coords import FocalPlane, Observation, SkyFrame
+    from ciaopy.datamodel import SkyTransform, image_wcs, table_wcs
+    from ciaopy.fits import Header, Table
+    from ciaopy.response import chosen_geometry
 
     name = par["infile"].strip()
     header, own, image = Header(), None, None
@@ -119,7 +115,7 @@ def _observation(par: ParameterSet, ws: Workspace) -> tuple[Observation, SkyTran
 
 def _unplaced(block: Any) -> SkyTransform:
     """Return the transform of an image that has pixels but no place on the sky: its physical axes."""
-    from ciaopy.datamodel.wcs import SkyTransform, physical_axis
+    from ciaopy.datamodel import SkyTransform, physical_axis
 
     x, y = (physical_axis(block.header, i) for i in (1, 2))
     offsets = (x.crval - x.crpix * x.cdelt, x.cdelt, y.crval - y.crpix * y.cdelt, y.cdelt)
@@ -128,8 +124,7 @@ def _unplaced(block: Any) -> SkyTransform:
 
 def _configure(header: Any, par: ParameterSet) -> None:
     """Let the configuration parameters stand before the header's keywords."""
-    from ciaopy.coords import Geometry
-    from ciaopy.coords.angles import parse_dec, parse_ra
+    from ciaopy.coords import Geometry, parse_dec, parse_ra
 
     detector = par["detector"].strip()
     if detector:
@@ -161,8 +156,7 @@ def _degrees(text: str) -> float:
 
 def _attitude(par: ParameterSet, header: Any, where: str, ws: Workspace) -> Attitude:
     """Return the attitude: mean of the aspect solution or of the header, with the *_asp parameters on top."""
-    from ciaopy.coords import AspectSolution, Attitude
-    from ciaopy.coords.aspect import stack_names
+    from ciaopy.coords import AspectSolution, Attitude, stack_names
 
     if not stack_names(par["asolfile"]):
         return Attitude.from_header(header, where)
@@ -178,7 +172,7 @@ def _attitude(par: ParameterSet, header: Any, where: str, ws: Workspace) -> Atti
 
 
 def _solved(observation: Observation, image: SkyTransform | None, option: str, given: dict[str, Any]) -> Position:
-    from ciaopy.coords.angles import parse_dec, parse_ra
+    from ciaopy.coords import parse_dec, parse_ra
 
     if option == "cel":
         return observation.from_cel(parse_ra(given["ra"]), parse_dec(given["dec"]))
@@ -205,7 +199,7 @@ def _logical(position: Position, image: SkyTransform | None) -> tuple[float, flo
 
 def _store(par: ParameterSet, position: Position, image: SkyTransform | None) -> None:
     """Put every coordinate into the parameters; INDEF where it is not known."""
-    from ciaopy.coords.angles import format_dec, format_ra
+    from ciaopy.coords import format_dec, format_ra
 
     celfmt = par["celfmt"].strip().lower()
     if celfmt not in ("", "hms", "deg"):
@@ -223,7 +217,7 @@ def _store(par: ParameterSet, position: Position, image: SkyTransform | None) ->
 
 def report(position: Position, observation: Observation, image: SkyTransform | None = None) -> list[str]:
     """Return the lines that dmcoords prints."""
-    from ciaopy.coords.angles import format_dec, format_ra
+    from ciaopy.coords import format_dec, format_ra
 
     def row(label: str, first: float, second: float) -> str:
         return f"{label:<12} {first:13.2f} {second:15.2f}"

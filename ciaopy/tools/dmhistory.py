@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ciaopy.datamodel.headers import change_header, full_header
+from ciaopy.datamodel import change_header, full_header
 from ciaopy.errors import DataError, UserError
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.fits import Header, HistoryEntry
     from ciaopy.param import ParameterSet
 

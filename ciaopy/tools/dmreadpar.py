@@ -8,13 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ciaopy.datamodel.headers import change_header
+from ciaopy.datamodel import change_header
 from ciaopy.errors import UserError
 from ciaopy.tools.dmhedit import Edit, apply
 from ciaopy.tools.dmmakepar import _cased, _template_names
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.fits import Header
     from ciaopy.param import ParameterSet, ParFile
 
@@ -51,7 +51,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
 
 
 def _edits(file: ParFile, case: str, template: str, source: Path) -> list[Edit]:
-    from ciaopy.fits.header import column_keyword, is_structural
+    from ciaopy.fits import column_keyword, is_structural
 
     wanted, edits = _template_names(template), []
     for parameter in file:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 from ciaopy.errors import ParameterError
 
 if TYPE_CHECKING:
-    from ciaopy.coords.geometry import Detector
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.coords import Detector
+    from ciaopy.datamodel import Workspace
     from ciaopy.exposure import InstrumentMap, Spectrum
-    from ciaopy.fits import Header
-    from ciaopy.fits.blocks import Image
+    from ciaopy.fits import Header, Image
     from ciaopy.param import ParameterSet
 
 
@@ -20,12 +19,10 @@ def run(par: ParameterSet, ws: Workspace) -> None:
 
     `pbkfile` is accepted and not needed: what it would tell about the dead area is in the header.
     """
-    from ciaopy.caldb.ardlib import Ardlib, parse_detector, parse_mirror
+    from ciaopy.caldb import Ardlib, parse_detector, parse_mirror
     from ciaopy.coords import Attitude, FocalPlane
     from ciaopy.exposure import instrument_map, parse_pixelgrid
-    from ciaopy.response.exposure_headers import obsfile_header
-    from ciaopy.response.geometry import chosen_geometry
-    from ciaopy.response.instrument import chip_response, pixel_factor
+    from ciaopy.response import chip_response, chosen_geometry, obsfile_header, pixel_factor
 
     outfile, obsfile = par["outfile"].strip(), par["obsfile"].strip()
     ws.check_output(outfile, par["clobber"], (obsfile,))
@@ -86,8 +83,8 @@ def instmap_image(
         For GRATING.
     """
     from ciaopy.coords import SkyFrame
-    from ciaopy.fits.blocks import Image
-    from ciaopy.response.exposure_headers import write_axes, write_spectrum
+    from ciaopy.fits import Image
+    from ciaopy.response import write_axes, write_spectrum
 
     new = header.copy()
     new["HDUNAME"] = ("INSTMAP", "ASCDM block name")

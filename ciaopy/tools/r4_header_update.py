@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ciaopy.datamodel.headers import change_header
+from ciaopy.datamodel import change_header
 from ciaopy.errors import DataError
-from ciaopy.fits import Header, add_history
-from ciaopy.fits.blocks import Table
-from ciaopy.response.obsfile import check_same_obsid, file_to_change
+from ciaopy.fits import Header, Table, add_history
+from ciaopy.response import check_same_obsid, file_to_change
 from ciaopy.stack import build as build_stack
 
 if TYPE_CHECKING:

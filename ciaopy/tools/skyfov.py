@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ciaopy.datamodel.block_header import block_without_rows
+from ciaopy.datamodel import block_without_rows
 from ciaopy.errors import DataError, NoDataError, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ciaopy.coords import Attitude, FocalPlane
-    from ciaopy.coords.fov import FovPolygon
-    from ciaopy.coords.geometry import FloatArray
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.coords import Attitude, FloatArray, FocalPlane, FovPolygon
+    from ciaopy.datamodel import Workspace
     from ciaopy.fits import Header
     from ciaopy.param import ParameterSet
 
@@ -24,10 +22,8 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     `aspect` blank or `none`: the nominal pointing of the header. `mskfile` blank or `none`: whole chips. A filter on
     ccd_id or chip_id in `infile` selects chips; one on `aspect` selects records, else those of TSTART:TSTOP are used.
     """
-    from ciaopy.coords import FocalPlane, SkyFrame
-    from ciaopy.coords.fov import fov_polygons
-    from ciaopy.coords.fov_table import fov_table
-    from ciaopy.response.geometry import chosen_geometry
+    from ciaopy.coords import FocalPlane, SkyFrame, fov_polygons, fov_table
+    from ciaopy.response import chosen_geometry
 
     infile, outfile = par["infile"].strip(), par["outfile"].strip()
     header = block_without_rows(infile, ws).header
@@ -55,7 +51,7 @@ def _given(text: str) -> tuple[str, ...]:
 
 
 def _corners(mskfile: str, plane: FocalPlane, header: Header, ws: Workspace) -> dict[int, FloatArray]:
-    from ciaopy.coords.fov import full_chips, mask_corners
+    from ciaopy.coords import full_chips, mask_corners
 
     names = _given(mskfile)
     if not names:
@@ -65,7 +61,7 @@ def _corners(mskfile: str, plane: FocalPlane, header: Header, ws: Workspace) -> 
 
 def _wanted(corners: Mapping[int, FloatArray], header: Header, column: str) -> dict[int, FloatArray]:
     """Return the chips that the data subspace allows."""
-    from ciaopy.datamodel.subspace import Ranges, Subspace
+    from ciaopy.datamodel import Ranges, Subspace
 
     allowed = [c[column] for c in Subspace.from_header(header).components if column in c]
     ranges = [r for r in allowed if isinstance(r, Ranges)]
@@ -75,9 +71,7 @@ def _wanted(corners: Mapping[int, FloatArray], header: Header, column: str) -> d
 
 
 def _attitudes(aspect: str, method: str, header: Header, infile: str, ws: Workspace) -> Attitude:
-    from ciaopy.coords import AspectSolution, Attitude
-    from ciaopy.coords.attitude import keyword_number
-    from ciaopy.coords.fov import convexhull_attitudes, minmax_attitudes
+    from ciaopy.coords import AspectSolution, Attitude, convexhull_attitudes, keyword_number, minmax_attitudes
 
     if not _given(aspect):
         ws.console.warn(f"{infile}: no aspect solution given; the field of view is that of the nominal pointing")

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from ciaopy.errors import CiaopyError, NoDataError, UserError
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel import Workspace
-    from ciaopy.datamodel.subspace import Component
+    from ciaopy.datamodel import Component, Workspace
     from ciaopy.fits import Header
 
 __all__ = ["AxisRange", "SkyGrid", "explicit_grid", "number", "subspace_limits"]
@@ -145,8 +144,7 @@ def explicit_grid(text: str, ws: Workspace) -> SkyGrid:
 
 def _image_axes(text: str, ws: Workspace) -> list[AxisRange] | None:
     """Return the axes of an image, or None where the text names none."""
-    from ciaopy.datamodel.images.access import read_image
-    from ciaopy.datamodel.images.grids import image_grid
+    from ciaopy.datamodel.images import image_grid, read_image
 
     if not ws.exists(text.strip()):
         return None
@@ -193,7 +191,7 @@ def subspace_limits(header: Header) -> tuple[tuple[float, float], tuple[float, f
     NoDataError
         The filters leave nothing.
     """
-    from ciaopy.datamodel.subspace import Subspace
+    from ciaopy.datamodel import Subspace
 
     boxes = [_box(component) for component in Subspace.from_header(header).components]
     boxes = [b for b in boxes if b[0][0] < b[0][1] and b[1][0] < b[1][1]] if boxes else [(_FREE, _FREE)]
@@ -210,8 +208,8 @@ _Limits = tuple[float, float]
 
 
 def _box(component: Component) -> tuple[_Limits, _Limits]:
+    from ciaopy.datamodel import Ranges, Text
     from ciaopy.datamodel.regions import parse_region
-    from ciaopy.datamodel.subspace import Ranges, Text
 
     limits = {"x": _FREE, "y": _FREE}
     for axis in limits:

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.datamodel.wcs import physical_axis
+from ciaopy.datamodel import physical_axis
 from ciaopy.errors import DataError
-from ciaopy.fits.blocks import Image
-from ciaopy.pipelines.imaging.headers import RESPONSE_KEYS, flux_unit
+from ciaopy.fits import Image
+from ciaopy.pipelines.imaging import RESPONSE_KEYS, flux_unit
 from ciaopy.pipelines.mosaic.merge_events import MERGE_RULES, sum_exposures
 from ciaopy.version import __version__
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.fits import Header
     from ciaopy.param import ParameterSet
 
@@ -109,8 +109,7 @@ class Mosaic:
 
 def merged_header(headers: Sequence[Header]) -> Header:
     """Return the header of a sum: what the observations share, sums of exposures, no subspace of one alone."""
-    from ciaopy.datamodel.merge import merge_headers
-    from ciaopy.datamodel.subspace import Subspace
+    from ciaopy.datamodel import Subspace, merge_headers
 
     merged, _ = merge_headers(list(headers), MERGE_RULES)
     sum_exposures(merged, headers)

@@ -8,15 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ciaopy.datamodel.livetime import PER_CHIP
-from ciaopy.datamodel.merge import MergeReport, merge_tables
-from ciaopy.datamodel.opened import Opened
-from ciaopy.datamodel.selection import Selection, open_selection, require_table
-from ciaopy.datamodel.syntax.parser import parse
-from ciaopy.fits.blocks import Table
+from ciaopy.datamodel import (
+    PER_CHIP,
+    MergeReport,
+    Opened,
+    Selection,
+    merge_tables,
+    open_selection,
+    parse,
+    require_table,
+)
+from ciaopy.fits import Table
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.workspace import Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.fits import Header
     from ciaopy.param import ParameterSet
 
@@ -88,7 +93,7 @@ def merge_events(
     UserError, DataError
         Columns cannot be joined, or a file cannot be read.
     """
-    from ciaopy.datamodel.output import empty_primary, note_tool
+    from ciaopy.datamodel import empty_primary, note_tool
     from ciaopy.fits import TableWriter
 
     left_out = (*dropped, *(("phas",) if instrument == "ACIS" else ()))

@@ -17,9 +17,8 @@ from ciaopy.plots import figures
 from ciaopy.version import __version__
 
 if TYPE_CHECKING:
-    from ciaopy.engine.runner import Timing
-    from ciaopy.fits import Header
-    from ciaopy.fits.blocks import Dataset, Table
+    from ciaopy.engine import Timing
+    from ciaopy.fits import Dataset, Header, Table
     from ciaopy.pipelines.repro.job import Job
 
 __all__ = ["check_report", "report_files", "write_report"]
@@ -148,7 +147,7 @@ def _gti(products: Dataset) -> list[Table]:
 
 
 def _as_table(block: Any, path: Path) -> Table:
-    from ciaopy.fits.blocks import Table
+    from ciaopy.fits import Table
 
     if not isinstance(block, Table):
         raise DataError(f"{path}: the block EVENTS is no table")
@@ -208,8 +207,7 @@ def _light_curve(facts: _Facts, name: str) -> Any:
 
 def _bad_pixel_maps(path: Path, block: int = 8) -> dict[int, NDArray[np.int64]]:
     """Return, per CCD, the number of bad pixels (neighbours included) in blocks of `block` x `block` pixels."""
-    from ciaopy.acis.bad_pixel_table import ccd_of, rows_of
-    from ciaopy.acis.bad_pixels import expand
+    from ciaopy.acis import ccd_of, expand, rows_of
     from ciaopy.fits import read_dataset
 
     maps = {}
