@@ -13,7 +13,7 @@ from ciaopy.fits.blocks import Array, Block, Column, Dataset, Image, Table, Vect
 if TYPE_CHECKING:
     from os import PathLike
 
-    from ciaopy.fits.atomic import AtomicFile, check_output
+    from ciaopy.fits.atomic import AtomicFile, check_output, write_error
     from ciaopy.fits.cards import Card, parse_card
     from ciaopy.fits.convert import from_astropy, image_to_astropy, table_to_astropy
     from ciaopy.fits.edit import append_blocks, edit_header
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ciaopy.fits.history import HistoryEntry, add_history, parse_history
     from ciaopy.fits.keywords import Header, as_header
     from ciaopy.fits.reader import FitsFile, open_fits, read_dataset, read_header
+    from ciaopy.fits.rows import decode, row_dtype
     from ciaopy.fits.writer import TableWriter, write_dataset
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "being_read",
     "check_output",
     "column_keyword",
+    "decode",
     "edit_header",
     "find_file",
     "from_astropy",
@@ -58,15 +60,17 @@ __all__ = [
     "parse_history",
     "read_dataset",
     "read_header",
+    "row_dtype",
     "table_to_astropy",
     "write_dataset",
+    "write_error",
 ]
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_face(
         __name__,
         {
-            "atomic": "AtomicFile check_output",
+            "atomic": "AtomicFile check_output write_error",
             "cards": "Card parse_card",
             "convert": "from_astropy image_to_astropy table_to_astropy",
             "edit": "append_blocks edit_header",
@@ -76,6 +80,7 @@ if not TYPE_CHECKING:
             "history": "HistoryEntry add_history parse_history",
             "keywords": "Header as_header",
             "reader": "FitsFile open_fits read_dataset read_header",
+            "rows": "decode row_dtype",
             "writer": "TableWriter write_dataset",
         },
     )
