@@ -14,6 +14,7 @@
         NotAvailableError           a tool, branch or option that ciaopy does not have yet
       DataError                     a file is missing what the step needs, damaged, truncated or not FITS
         NoDataError                 nothing is left to work on (no good time, no events, no overlap)
+        SASInputInvalidError        a summary file of an XMM-Newton observation that cannot be read (also a ValueError)
       CalibrationError              a calibration product is missing, ambiguous or unreadable
       ExternalToolError             an external program (CIAO, SAS) is missing or failed (also an OSError)
         SASNotFoundError            XMM SAS is needed and not set up (also a UserError)
@@ -35,6 +36,7 @@ __all__ = [
     "OutputExistsError",
     "ParameterError",
     "RegionError",
+    "SASInputInvalidError",
     "SASNotFoundError",
     "SASVersionError",
     "StackError",
@@ -114,6 +116,10 @@ class DataError(CiaopyError):
 
 class NoDataError(DataError):
     """Nothing is left to work on."""
+
+
+class SASInputInvalidError(DataError, ValueError):
+    """A summary file (SUM.SAS) of an XMM-Newton observation is cut short, contradicts itself, or is something else."""
 
 
 class CalibrationError(CiaopyError):

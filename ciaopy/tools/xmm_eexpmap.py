@@ -54,9 +54,7 @@ def run(par: ParameterSet, ws: Workspace) -> NDArray[np.float32]:
         total += seconds
     if not total.any():
         raise DataError(f"{par['imageset']}: the exposure map is zero everywhere: image and events do not overlap")
-    ws.console.warn(
-        f"exposure map: approximate (embedded vignetting law, {vignetting.CALDBVER}); see docs/accuracy.md"
-    )
+    ws.console.warn(f"exposure map: approximate (embedded vignetting law, {vignetting.CALDBVER}); see docs/accuracy.md")
     result = total.astype(np.float32)
     ws.write(par["expimageset"], Image("PRIMARY", result, _header(image, centre)), par, par["clobber"])
     return result
@@ -98,8 +96,8 @@ def _one_map(
         ws.console.warn(f"{events.path.name}: CCD {ccd} left out of the map: too few events to tell where it lies")
     if events.exposure == "ALL":
         ws.console.warn(
-            f"{events.path.name}: a merged list: pixels that were bad in one exposure only are left out; for an exact map "
-            f"give the lists before merging as a stack"
+            f"{events.path.name}: a merged list: pixels that were bad in one exposure only are left out; for an "
+            f"exact map give the lists before merging as a stack"
         )
     law = vignetting.law(events.instrument, (par["pimin"] + par["pimax"]) / 2000.0) if par["withvignetting"] else None
     assert image.data is not None
@@ -166,7 +164,8 @@ def _selection_of(header: Any, events: eventlist.EventList) -> tuple[bool, set[i
 _KEPT = (
     "TELESCOP", "INSTRUME", "DATAMODE", "FILTER", "OBS_MODE", "OBS_ID", "EXP_ID", "EXPIDSTR", "OBJECT", "OBSERVER",
     "SUBMODE", "RA_PNT", "DEC_PNT", "PA_PNT", "RADECSYS", "EQUINOX", "DATE-OBS", "DATE-END", "EXPOSURE", "WCSNAMEL",
-    "WCSAXESL", *(f"{k}{n}{s}" for n in (1, 2) for k in ("CTYPE", "CRPIX", "CRVAL", "CUNIT", "CDELT") for s in ("", "L")),
+    "WCSAXESL",
+    *(f"{k}{n}{s}" for n in (1, 2) for k in ("CTYPE", "CRPIX", "CRVAL", "CUNIT", "CDELT") for s in ("", "L")),
     "LTV1", "LTV2", "LTM1_1", "LTM1_2", "LTM2_1", "LTM2_2",
 )  # fmt: skip
 

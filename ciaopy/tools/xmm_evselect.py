@@ -1,6 +1,6 @@
 """Select events of an XMM-Newton EPIC list: a filtered list, an image, a light curve.
 
-`ciaopy xmm_evselect table=mos1.fits filteredset=clean.fits expression='#XMMEA_EM && PATTERN <= 12 && GTI(gti.fits,TIME)'`
+`ciaopy xmm_evselect table=mos1.fits filteredset=clean.fits expression='#XMMEA_EM && GTI(gti.fits,TIME)'`
 """
 
 from __future__ import annotations
@@ -83,9 +83,7 @@ def _grid(par: ParameterSet, events: eventlist.EventList) -> Grid:
     x, y = _axis(par, events, "x"), _axis(par, events, "y")
     if par["squarepixels"] and x.size != y.size:
         size = max(x.size, y.size)
-        x, y = (
-            Axis(a.column, a.edge, size, max(1, int(-(-a.count * a.size // size))), a.world) for a in (x, y)
-        )
+        x, y = (Axis(a.column, a.edge, size, max(1, int(-(-a.count * a.size // size))), a.world) for a in (x, y))
     return Grid(x, y)
 
 

@@ -161,9 +161,9 @@ class _Evaluator:
         if data.dtype.kind not in "iufb" or data.ndim != 1:
             raise ExpressionError(f"column {node.value.upper()} does not hold numbers", self.text, node.start)
         if data.dtype.kind == "f":
-            bad = np.isnan(data)
-            return _Value(data.astype(np.float64), bad if bad.any() else None)
-        bad = data == null if null is not None else None
+            nan = np.isnan(data)
+            return _Value(data.astype(np.float64), nan if nan.any() else None)
+        bad: Array | None = data == null if null is not None else None
         if node.value == "flag" and data.dtype.itemsize == 4:
             data = data.view(np.uint32)
         return _Value(data.astype(np.int64), bad if bad is not None and bad.any() else None)

@@ -162,13 +162,11 @@ def read_gti(name: str, events: EventList | None = None) -> Gti:
     path, wanted = split_table_name(name)
     with open_fits(path) as file:
         tables = [h for h in file.hdus if h.kind == "table"]
-        if wanted:
-            chosen = file.hdu(wanted)
-        else:
-            both = {"START", "STOP"}
-            chosen = next((h for h in tables if both <= {c.name.upper() for c in h.columns}), None)
-            if chosen is None:
-                raise DataError(f"{path}: no table with columns START and STOP; it has {_names(tables)}")
+        both = {"START", "STOP"}
+        with_edges = [h for h in tables if both <= {c.name.upper() for c in h.columns}]
+        if not wanted and not with_edges:
+            raise DataError(f"{path}: no table with columns START and STOP; it has {_names(tables)}")
+        chosen = file.hdu(wanted) if wanted else with_edges[0]
         table = file.read(chosen)
     if not isinstance(table, Table):
         raise DataError(f"{path}: {chosen.name} is not a table")
@@ -178,7 +176,8 @@ def read_gti(name: str, events: EventList | None = None) -> Gti:
         own, other = _mjdref(events.header), _mjdref(table.header)
         if own is not None and other is not None and abs(own - other) > EPOCH_TOLERANCE:
             raise DataError(
-                f"{path}: its times count from MJDREF {other}, those of {events.path.name} from {own}; convert them first"
+                f"{path}: its times count from MJDREF {other}, those of {events.path.name} from {own}; "
+                f"convert them first"
             )
     try:
         return Gti.from_table(table)

@@ -151,7 +151,9 @@ def attitude_bins(attitude: Table, gti: Gti, step: float = DRIFT) -> list[tuple[
     weight = gti.overlap(edges[:-1], edges[1:])
     known = (weight > 0) & np.isfinite(ra) & np.isfinite(dec) & np.isfinite(pa)
     if not known.any():
-        raise DataError(f"{attitude.name}: the attitude does not meet the good times; take the file of this observation")
+        raise DataError(
+            f"{attitude.name}: the attitude does not meet the good times; take the file of this observation"
+        )
     weight, ra, dec, pa = weight[known], ra[known], dec[known], pa[known]
     east = ((ra - ra[0] + 180.0) % 360.0 - 180.0) * np.cos(np.radians(dec)) * 3600.0
     north = (dec - dec[0]) * 3600.0
@@ -166,9 +168,7 @@ def attitude_bins(attitude: Table, gti: Gti, step: float = DRIFT) -> list[tuple[
     group = group.ravel()
     shares = np.bincount(group, weight)
     means = [np.bincount(group, weight * o) / shares for o in offsets]
-    return [
-        (float(s / total), float(e), float(n), float(t)) for s, e, n, t in zip(shares, *means, strict=True)
-    ]
+    return [(float(s / total), float(e), float(n), float(t)) for s, e, n, t in zip(shares, *means, strict=True)]
 
 
 def _moved(det_to_sky: Affine, east: float, north: float, turn: float, scale: tuple[float, float]) -> Affine:
@@ -216,7 +216,9 @@ def camera_of(
         if (ccds is not None and ccd not in ccds) or events.ontime(ccd) <= 0:
             continue
         if ccd not in events.frames:
-            raise DataError(f"{events.path}: no table EXPOSU{ccd:02d}, so that the live time of CCD {ccd} cannot be told")
+            raise DataError(
+                f"{events.path}: no table EXPOSU{ccd:02d}, so that the live time of CCD {ccd} cannot be told"
+            )
         transform = fits.placed(events.instrument, ccd)
         if transform is None:
             unplaced.append(ccd)
@@ -277,13 +279,8 @@ def exposure_map(
         to_det = det_to_sky.inverse().after(pixel_to_sky).coefficients
         seconds = np.array([share * c.seconds for c in camera.ccds])
 
-        def fill(
-            rows: slice, to_det: F64 = to_det, seconds: F64 = seconds
-        ) -> None:
-            exposure_rows(
-                rows.start, out[rows], SUBPIXELS, to_det, field, optics, table, to_raw, seconds, good
-            )
+        def fill(rows: slice, to_det: F64 = to_det, seconds: F64 = seconds) -> None:
+            exposure_rows(rows.start, out[rows], SUBPIXELS, to_det, field, optics, table, to_raw, seconds, good)
 
         map_blocks(fill, shape[0], nproc, MAP_ROWS)
     return out
-

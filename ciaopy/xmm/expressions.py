@@ -174,7 +174,9 @@ def expand_macros(text: str, header: Mapping[str, Any], instrument: str = "") ->
             if not isinstance(value, str):
                 value = DEFAULT_MACROS.get((instrument.upper(), name))
                 if value is None:
-                    raise ExpressionError(f"the header has no keyword {name} for the macro #{name}", text, match.start())
+                    raise ExpressionError(
+                        f"the header has no keyword {name} for the macro #{name}", text, match.start()
+                    )
                 warnings.append(f"no keyword {name} in the event list: #{name} taken as {value}")
             pieces += [text[end : match.start()], f"({value})"]
             end = match.end()
@@ -192,9 +194,7 @@ def _lark() -> Any:
     return lark.Lark(grammar, parser="lalr", lexer="contextual")
 
 
-def parse_selection(
-    text: str, header: Mapping[str, Any] | None = None, instrument: str = ""
-) -> Selection:
+def parse_selection(text: str, header: Mapping[str, Any] | None = None, instrument: str = "") -> Selection:
     """Parse a selection expression.
 
     Parameters
@@ -235,7 +235,7 @@ def _parse(text: str) -> Any:
         found = "the end" if error.token.type == "$END" else repr(str(error.token))
         raise ExpressionError(f"unexpected {found}", text, at) from None
     except lark.exceptions.UnexpectedCharacters as error:
-        at = int(error.pos_in_stream)
+        at = int(error.pos_in_stream or 0)
         raise ExpressionError(f"unexpected {text[at]!r}", text, at) from None
 
 
@@ -262,9 +262,7 @@ class _Builder:
 
         done: dict[int, Any] = {}
         for subtree in tree.iter_subtrees():
-            children = [
-                done[id(child)] if isinstance(child, lark.Tree) else child for child in subtree.children
-            ]
+            children = [done[id(child)] if isinstance(child, lark.Tree) else child for child in subtree.children]
             done[id(subtree)] = getattr(self, f"_{subtree.data}")([c for c in children if c is not None])
         root = done[id(tree)]
         assert isinstance(root, Node)

@@ -7,7 +7,7 @@ both. Checked on MOS lists of 2004 and 2006: residual 6.4 DET units (a pixel of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -17,14 +17,17 @@ from numpy.typing import NDArray
 from ciaopy.errors import DataError
 
 __all__ = [
-    "FIELD_OF_VIEW",
     "FEWEST_EVENTS",
+    "FIELD_OF_VIEW",
+    "FLARE_CORE",
+    "FLARE_CORNER",
     "PIXEL",
     "RAW_SIZE",
     "Affine",
     "LinearFit",
     "PositionFits",
     "default_raw_to_det",
+    "ratio_areas",
 ]
 
 F64 = NDArray[np.float64]
@@ -38,6 +41,14 @@ RAW_SIZE: Mapping[str, tuple[int, int]] = MappingProxyType({"EMOS1": (600, 600),
 # Field of view: circle of centre DETX, DETY and radius (SAS documents).
 FIELD_OF_VIEW: Mapping[str, tuple[float, float, float]] = MappingProxyType(
     {"EMOS1": (97.0, -172.0, 17152.0), "EMOS2": (-61.0, -228.0, 17085.0), "EPN": (-2200.0, -1110.0, 17980.0)}
+)
+# Areas that the ratio method of the flare search compares (SAS documents): the field of view outside the first circle,
+# and what lies outside the field of view and outside the second.
+FLARE_CORE: Mapping[str, tuple[float, float, float]] = MappingProxyType(
+    {"EMOS1": (191.5, -345.5, 12000.0), "EMOS2": (191.5, -345.5, 12000.0), "EPN": (-2203.5, -1167.5, 12000.0)}
+)
+FLARE_CORNER: Mapping[str, tuple[float, float, float]] = MappingProxyType(
+    {"EMOS1": (-50.0, -180.0, 17540.0), "EMOS2": (-50.0, -180.0, 17540.0), "EPN": (-2200.0, -1000.0, 19000.0)}
 )
 _S = 22.022
 # CCD -> DETX = a + b RAWX + c RAWY, DETY likewise, fitted to lists of 2004 and 2006.
@@ -115,7 +126,9 @@ class LinearFit:
         """Number of points."""
         return int(self.normal[0, 0])
 
-    def add(self, x: NDArray[np.generic], y: NDArray[np.generic], u: NDArray[np.generic], v: NDArray[np.generic]) -> None:
+    def add(
+        self, x: NDArray[np.generic], y: NDArray[np.generic], u: NDArray[np.generic], v: NDArray[np.generic]
+    ) -> None:
         """Add points; arrays of shape (n,)."""
         base = np.stack([np.ones(len(x)), np.asarray(x, np.float64), np.asarray(y, np.float64)])
         target = np.stack([np.asarray(u, np.float64), np.asarray(v, np.float64)])
@@ -156,7 +169,9 @@ class PositionFits:
     raw_to_det: dict[int, LinearFit] = field(default_factory=dict)
     det_to_sky: LinearFit = field(default_factory=LinearFit)
 
-    def add(self, ccd: NDArray[np.generic], columns: Mapping[str, NDArray[np.generic]], has_sky: NDArray[np.bool_]) -> None:
+    def add(
+        self, ccd: NDArray[np.generic], columns: Mapping[str, NDArray[np.generic]], has_sky: NDArray[np.bool_]
+    ) -> None:
         """Add a block of events.
 
         Parameters
@@ -178,3 +193,26 @@ class PositionFits:
         fit = self.raw_to_det.get(ccd)
         found = fit.solve() if fit is not None and fit.count >= FEWEST_EVENTS else None
         return found if found is not None else default_raw_to_det(instrument, ccd)
+
+
+def ratio_areas(instrument: str, fits: PositionFits, ccds: Iterable[int]) -> tuple[float, float]:
+    """Return how many RAW pixels lie in the two areas of the flare search: field of view, corners.
+
+    CCDs that cannot be placed are left out of both.
+    """
+    columns, rows = RAW_SIZE[instrument]
+    rawx, rawy = np.meshgrid(np.arange(1.0, columns + 1), np.arange(1.0, rows + 1))
+    field_count = corner_count = 0
+    for ccd in ccds:
+        place = fits.placed(instrument, ccd)
+        if place is None:
+            continue
+        u, v = place(rawx, rawy)
+        within = _within(FIELD_OF_VIEW[instrument], u, v)
+        field_count += int(np.count_nonzero(within & ~_within(FLARE_CORE[instrument], u, v)))
+        corner_count += int(np.count_nonzero(~within & ~_within(FLARE_CORNER[instrument], u, v)))
+    return float(field_count), float(corner_count)
+
+
+def _within(circle: tuple[float, float, float], u: F64, v: F64) -> NDArray[np.bool_]:
+    return np.asarray((u - circle[0]) ** 2 + (v - circle[1]) ** 2 <= circle[2] ** 2)

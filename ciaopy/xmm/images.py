@@ -75,9 +75,7 @@ class Axis:
         header[f"LTM{n}_{n}"] = 1.0 / self.size
 
 
-def make_axis(
-    column: Column, size: float | None, count: int | None, limits: tuple[float, float] | None
-) -> Axis:
+def make_axis(column: Column, size: float | None, count: int | None, limits: tuple[float, float] | None) -> Axis:
     """Return the axis of a column.
 
     Parameters
@@ -133,7 +131,9 @@ class Grid:
 
     def __init__(self, x: Axis, y: Axis) -> None:
         if x.count * y.count > MAX_PIXELS:
-            raise UserError(f"an image of {x.count} x {y.count} pixels is too large; take larger bins or a smaller range")
+            raise UserError(
+                f"an image of {x.count} x {y.count} pixels is too large; take larger bins or a smaller range"
+            )
         self.x, self.y = x, y
         self._counts = np.zeros(x.count * y.count, dtype=np.int64)
 

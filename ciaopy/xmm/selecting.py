@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,7 +81,13 @@ class Plan:
 
 
 def plan_selection(
-    events: EventList, expression: str, *, update: bool = True, filter_frames: bool = True, subspace: bool = True
+    events: EventList,
+    expression: str,
+    *,
+    update: bool = True,
+    filter_frames: bool = True,
+    subspace: bool = True,
+    files: Mapping[str, Gti] | None = None,
 ) -> Plan:
     """Parse an expression for an event list and work out times, frames and headers.
 
@@ -95,6 +101,8 @@ def plan_selection(
         Keep in EXPOSUnn only the frames within the good times (filterexposure).
     subspace : bool
         Add simple conditions to the data subspace (writedss).
+    files : mapping of str to Gti, optional
+        Good times under the names that the expression has for them; others are read from files.
 
     Raises
     ------
@@ -110,8 +118,9 @@ def plan_selection(
     if missing:
         names = ", ".join(events.template.names)
         raise UserError(f"{events.path}: no column {missing[0].upper()} in EVENTS; it has {names}")
-    files = {name: read_gti(name, events) for name in selection.files}
-    condition = time_condition(selection, files) if update or filter_frames else None
+    known = files or {}
+    gti_files = {name: known[name] if name in known else read_gti(name, events) for name in selection.files}
+    condition = time_condition(selection, gti_files) if update or filter_frames else None
     gtis = dict(events.gtis)
     header = events.header.copy()
     space = type(events.subspace).from_header(header)
@@ -122,8 +131,8 @@ def plan_selection(
         if not any(len(g) for g in gtis.values()):
             raise NoDataError(f"{events.path}: no good time left: the condition on time does not meet the good times")
         if update:
-            names = space.set_gtis(gtis)
-            tables = [_gti_table(events, names[ccd], ccd, gtis[ccd]) for ccd in sorted(gtis)]
+            new_names = space.set_gtis(gtis)
+            tables = [_gti_table(events, new_names[ccd], ccd, gtis[ccd]) for ccd in sorted(gtis)]
             blocks = _with_tables(blocks, tables)
             _write_times(header, events, gtis)
         if filter_frames:
@@ -133,7 +142,7 @@ def plan_selection(
             space.add(item.column, item.value, item.form)
     space.to_header(header)
     header["SLCTEXPR"] = (selection.text, "Filtering expression used by xmm_evselect")
-    return Plan(events, selection, files, condition, gtis, header, tuple(blocks), tuple(tables))
+    return Plan(events, selection, gti_files, condition, gtis, header, tuple(blocks), tuple(tables))
 
 
 def _check_times(events: EventList) -> None:
@@ -145,15 +154,15 @@ def _check_times(events: EventList) -> None:
     without = [ccd for ccd in events.gtis if ccd not in events.frames and len(events.gtis[ccd])]
     if without:
         raise DataError(
-            f"{events.path}: no table EXPOSU{without[0]:02d}, so that the live time of CCD {without[0]} cannot be told; "
-            f"set updateexposure=no filterexposure=no"
+            f"{events.path}: no table EXPOSU{without[0]:02d}, so that the live time of CCD {without[0]} cannot be "
+            f"told; set updateexposure=no filterexposure=no"
         )
 
 
 def _gti_tables(events: EventList) -> list[Table]:
     """Return the tables with the good times in force."""
-    names = events.subspace.gti_names() or {ccd: f"STDGTI{ccd:02d}" for ccd in sorted(events.gtis)}
-    found = (events.table(name) for name in dict.fromkeys(names.values()))
+    named = events.subspace.gti_names() or {ccd: f"STDGTI{ccd:02d}" for ccd in sorted(events.gtis)}
+    found = (events.table(name) for name in dict.fromkeys(named.values()))
     return [t for t in found if t is not None]
 
 
@@ -321,8 +330,8 @@ def _check_ccds(plan: Plan, seen: NDArray[np.int64]) -> None:
     lost = sorted(numbers - set(plan.gtis))
     if lost:
         raise DataError(
-            f"{plan.events.path}: CCD {lost[0]} has events and no good times; leave it out (CCDNR != {lost[0]}), or set "
-            f"updateexposure=no filterexposure=no"
+            f"{plan.events.path}: CCD {lost[0]} has events and no good times; leave it out (CCDNR != {lost[0]}), or "
+            f"set updateexposure=no filterexposure=no"
         )
 
 

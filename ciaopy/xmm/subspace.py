@@ -48,7 +48,8 @@ class _Filter:
 
     def of(self, component: int, name: str) -> str:
         others = (self.others or {}).get(component, {})
-        return others.get(name, getattr(self, name))
+        own: str = getattr(self, name)
+        return others.get(name, own)
 
 
 class Subspace:
