@@ -217,8 +217,9 @@ def _report(run: _Run, resolved: ResolvedEvents, test: OrderTest) -> None:
         lines.append(f"{resolved.lost} of {n} events at times without aspect solution or on no chip: part 99")
     if test.product is not None and test.product.is_lite:
         lines.append("order-sorting windows from the embedded calibration (CIAO's order for 99 % of the events)")
+    console = run.ws.console.at(max(1, run.ws.console.verbose))  # warnings are shown even with verbose=0, as in CIAO
     for line in lines:
-        run.ws.console.warn(line)
+        console.warn(line)
     part, order = resolved.columns["tg_part"], resolved.columns["tg_m"]
     arms = (part > 0) & (part < 99)
     zero, light, resolved_light = (int(np.count_nonzero(k)) for k in (part == 0, arms, arms & (order != 99)))

@@ -1,4 +1,4 @@
-"""Gratings in the embedded calibration: order-sorting windows, the size of the zero order.
+"""Gratings in the embedded calibration: order-sorting windows, extraction regions, the size of the zero order.
 
 The tables were solved from archive products (five HETG observations on ACIS-S); their headers say how.
 """
@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 
 from ciaopy.caldb.lite import tables
 from ciaopy.caldb.products_base import ACIS_SIZE, ChipCurves, ChipRegions, FloatArray, interpolate
-from ciaopy.caldb.products_hrc import OrderSorting
+from ciaopy.caldb.products_hrc import GratingRegions, OrderSorting, RegionShape
+from ciaopy.errors import CalibrationError
 
 #: Share of the response inside the windows.
 FRACTION = 0.975
@@ -53,3 +54,34 @@ def zero_order_size(theta: ArrayLike) -> FloatArray:
     """Return the one-sigma size (ACIS sky pixels) of a zero order `theta` arcmin off axis; the ends are held."""
     t = tables.array("zero_order_size.csv")
     return interpolate(theta, t[:, 0], t[:, 1])
+
+
+# LETG/HRC-S extraction regions of letgD1999-07-22regN0002: |tg_r| of the vertices and tg_d of each region, deg.
+_REGION_R = (0.0057804, 0.29866999, 1.15489995, 1.15489995, 0.29866999, 0.0057804, 0.0057804)
+_REGION_D = {
+    "SOURCE": ((0.000531, 0.000531, 0.002114, -0.002114, -0.000531, -0.000531, 0.000531), 1.0),
+    "BACKGROUND_UP": ((0.00731, 0.00731, 0.02314, 0.002, 0.002, 0.002, 0.00731), 5.0),
+    "BACKGROUND_DOWN": ((-0.00731, -0.00731, -0.02314, -0.002, -0.002, -0.002, -0.00731), 5.0),
+}
+
+
+def grating_regions(header: Mapping[str, Any], constraints: Mapping[str, Any]) -> GratingRegions:
+    """Return the extraction regions of LETG/HRC-S, as CALDB TGMASK2: the file's own numbers.
+
+    Raises
+    ------
+    CalibrationError
+        The header is not of LETG.
+    """
+    grating = str(constraints.get("grating", header.get("GRATING", ""))).strip().upper()
+    if grating != "LETG":
+        raise CalibrationError(
+            f"TGMASK2: there are extraction regions for LETG, not for GRATING={grating or 'missing'}; "
+            "set inregion_file=none"
+        )
+    shapes = tuple(
+        RegionShape(name, "polygon", sign * np.array(_REGION_R), np.array(d), 3, sign, 1, scale)
+        for sign in (-1, 1)
+        for name, (d, scale) in _REGION_D.items()
+    )
+    return GratingRegions(source=tables.source("tgmask2"), is_lite=True, axes=("tg_r", "tg_d"), shapes=shapes)
