@@ -15,7 +15,7 @@ from ciaopy.fits.blocks import Array, Column, Table, Vector
 from ciaopy.gratings.extract import KINDS, SpectrumRow
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
+    from ciaopy.fits import Header
 
 __all__ = ["ROW_KEYS", "region_table", "spectrum_table", "type_one"]
 
@@ -130,8 +130,7 @@ def _spectrum_header(
         out["BACKSCUP"] = (rows[0].scale(1), "BACKSCAL of the background up spectra")
         out["BACKSCDN"] = (rows[0].scale(2), "BACKSCAL of the background down spectra")
     for key, comment in (("BACKFILE", "Background file name"), ("RESPFILE", "RMF"), ("ANCRFILE", "ARF")):
-        out.setdefault(key, "none")
-        out.comments[key] = comment
+        out[key] = (out.get(key, "none"), comment)
     return out
 
 

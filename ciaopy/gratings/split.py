@@ -14,7 +14,7 @@ from ciaopy.gratings.arms import ARMS
 from ciaopy.gratings.spectrum_table import type_one
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
+    from ciaopy.fits import Header
 
 __all__ = ["SpectrumId", "chips_of_order", "exposure_of_order", "region_rows", "source_and_background", "spectra_of"]
 

@@ -16,9 +16,8 @@ from ciaopy.gratings.zero_order import ZeroOrder, brightest_cell, clipped_centro
 from ciaopy.response.grating import kept_header
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.datamodel import Workspace
+    from ciaopy.fits import Header
     from ciaopy.param import ParameterSet
 
 __all__ = ["Field", "by_centroid", "by_streak", "is_piled_up", "read_field", "source_table"]

@@ -11,9 +11,8 @@ from ciaopy.fits.blocks import Dataset, Table
 from ciaopy.response.grating import header_grating, kept_header, order_list, zero_orders
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.datamodel import Workspace
+    from ciaopy.fits import Header
     from ciaopy.gratings import Arm
     from ciaopy.gratings.extract import CrossWindows, ExtractionRegions, Polygon, SpectrumRow
     from ciaopy.gratings.grid import WavelengthGrid

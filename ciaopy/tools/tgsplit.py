@@ -10,9 +10,8 @@ from ciaopy.errors import DataError
 from ciaopy.fits.blocks import Block, Dataset, Table
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
-
     from ciaopy.datamodel import Workspace
+    from ciaopy.fits import Header
     from ciaopy.gratings.split import SpectrumId
     from ciaopy.param import ParameterSet
 

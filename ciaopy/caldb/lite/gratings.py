@@ -30,7 +30,8 @@ def order_sorting(header: Mapping[str, Any], constraints: Mapping[str, Any]) -> 
     """Return the windows of every chip, as CALDB OSIP; chips 0-4, which were not measured, have those of chip 8."""
     name = "osip.csv"
     t, names = tables.array(name), tables.labels(name)
-    energy = np.append(np.arange(1000.0 * t[0, 0], _LAST, _STEP), _LAST)
+    knots = np.round(1000.0 * t[:, 0], 6)
+    energy = np.unique(np.concatenate([np.arange(knots[0], _LAST, _STEP), knots[knots < _LAST], [_LAST]]))
     limits = np.array([[1, ACIS_SIZE, 1, ACIS_SIZE]], dtype=np.int64)
     chips = {}
     for ccd in range(10):
