@@ -26,6 +26,7 @@ SUBCOMMANDS = {
     "completion": "Print the completion script of a shell",
     "demo": "Reduce a small observation from end to end",
     "simulate": "Make an observation to practise on",
+    "check": "Check whether Chandra products are what they should be",
     "compare": "Compare two event files of one observation",
     "caldb": "Find, check and fetch calibration files",
 }

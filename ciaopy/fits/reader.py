@@ -36,6 +36,8 @@ Rows: TypeAlias = slice | Array | None
 WIDE_ROW_BYTES = 16384
 # Bytes of rows that one thread holds at a time: fits in the second-level cache with its columns.
 READ_BYTES = 1 << 20
+# Bytes summed at a time; a multiple of 4.
+SUM_BYTES = 1 << 22
 
 
 class FitsFile:
@@ -86,6 +88,49 @@ class FitsFile:
     def hdus(self) -> list[HduInfo]:
         """All HDUs, in order."""
         return self._hdus.all()
+
+    def scan(self) -> Iterator[HduInfo]:
+        """Yield the HDUs one after the other: those before a damaged one can be had.
+
+        Raises
+        ------
+        DataError
+            The next header or its data are cut short or damaged.
+        """
+        yield from self._hdus
+
+    def sums(self, hdu: HduKey) -> tuple[int, int]:
+        """Return the 32-bit ones'-complement sums of header and data of an HDU as they stand in the file.
+
+        The second is what DATASUM states; both together give -0 where CHECKSUM holds (FITS standard 4.0, 4.4.2.7).
+
+        Raises
+        ------
+        DataError
+            The data are cut short or damaged.
+        """
+        info = self.hdu(hdu)
+        return self._sum(info, info.start, info.data_start), self._sum(info, info.data_start, info.end)
+
+    def check_data(self, hdu: HduKey) -> None:
+        """Raise a `DataError` where the data of an HDU are cut short or damaged."""
+        info = self.hdu(hdu)
+        last = bytearray(1)
+        if info.data_bytes and not self._source.read_into(info.data_start + info.data_bytes - 1, memoryview(last)):
+            raise DataError(truncated(self._source, info, info.data_start + info.data_bytes))
+
+    def _sum(self, info: HduInfo, start: int, stop: int) -> int:
+        from ciaopy.fits.checksum import block_sum, fold
+
+        total, buffer = 0, bytearray(min(SUM_BYTES, stop - start))
+        for at in range(start, stop, SUM_BYTES):
+            piece = memoryview(buffer)[: min(SUM_BYTES, stop - at)]
+            got = self._source.read_into(at, piece)
+            needed = min(len(piece), info.data_start + info.data_bytes - at)
+            if got < needed:
+                raise DataError(truncated(self._source, info, info.data_start + info.data_bytes))
+            total = fold(total + block_sum(piece[:got]))
+        return total
 
     def hdu(self, key: HduKey) -> HduInfo:
         """Return one HDU by 0-based index, block name, or (EXTNAME, EXTVER).
@@ -146,6 +191,26 @@ class FitsFile:
         for start in range(0, max(info.nrows, 1), block):
             stop = min(start + block, info.nrows)
             yield self._table(empty, wanted, self._read_rows(info, wanted, start, stop, threads=False))
+        self._source.verify()
+
+    def iter_columns(self, hdu: HduKey, columns: Sequence[str], block: int = BLOCK_ROWS) -> Iterator[dict[str, Array]]:
+        """Yield columns of a binary table in pieces of at most `block` rows, without making a header.
+
+        The keys are the names as asked for. Nothing is yielded for a table without rows.
+
+        Raises
+        ------
+        DataError
+            No such HDU or column, no binary table, or the data are cut short or damaged.
+        """
+        info = self.hdu(hdu)
+        if info.kind != "table" or info.unusual:
+            raise DataError(f"{self.path}: {info.describe()} is not a binary table")
+        self._source.prefetch()
+        wanted = _columns(info, columns, self.path)
+        for start in range(0, info.nrows, block):
+            data = self._read_rows(info, wanted, start, min(start + block, info.nrows), threads=False)
+            yield dict(zip(columns, data, strict=True))
         self._source.verify()
 
     def read_raw(self, hdu: HduKey, rows: slice) -> Array:
