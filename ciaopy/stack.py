@@ -1,10 +1,12 @@
 """Stacks: lists of strings written as one text, `a.fits,b*.fits @list.lis[energy=500:7000] e[ccd_id=igrid(0:3:1)]`.
 
-`build` is the function of CIAO's `stk` module, `Stack` the object of its library (indices from 1), `expand` the bare
-rule without errors for blank stacks. Rules: CIAO `ahelp stack`; details were pinned on the stack library 4.18.
+`build` is the function of CIAO's `stk` module, `join` its inverse, `Stack` the object of its library (indices from 1),
+`expand` the bare rule without errors for blank stacks. Rules: CIAO `ahelp stack`; details were pinned on the stack
+library 4.18.
 
 Known differences: no length limits; lines may end in CR LF; a stack file that includes itself is an error; a grid that
-would never end, or holds more than a million entries, is an error.
+would never end, or holds more than a million entries, is an error; a character behind a backslash is itself, never
+part of a pattern, of a grid, or the `@` of a stack file, so that every file name can be written.
 """
 
 from __future__ import annotations
@@ -12,11 +14,11 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from ciaopy.errors import StackError
 
-__all__ = ["BlankStackError", "Stack", "build", "expand", "expand_numbered"]
+__all__ = ["BlankStackError", "Stack", "build", "expand", "expand_numbered", "join", "quote"]
 
 #: Grids longer than this are taken for a mistake.
 MAX_GRID = 1_000_000
@@ -25,6 +27,13 @@ MAX_DEPTH = 100
 _SEPARATORS = " ,;"
 _OPENING = {"[": "]", "(": ")", "{": "}"}
 _CLOSING = {end: start for start, end in _OPENING.items()}
+# Characters that mean something in an item; behind a backslash they are moved out of the way until the entry is done,
+# to code points (high surrogates) that no text and no file name has.
+_SPECIAL = "\\ ,;\n\t\r@*?[](){}<>"
+_MARKS = {char: chr(0xDB80 + ord(char)) for char in _SPECIAL}
+_MARK = str.maketrans(_MARKS)
+_PLAIN = str.maketrans({mark: char for char, mark in _MARKS.items()})
+_GLOB = str.maketrans({_MARKS[char]: f"[{char}]" for char in "*?["})
 
 Report = Callable[[str], None]
 
@@ -65,6 +74,40 @@ def build(text: str | bytes) -> list[str]:
     if len(entries) == 1 and not entries[0].strip():
         raise BlankStackError("Stack has only 1 element and it is blank")
     return entries
+
+
+def join(entries: Iterable[str | os.PathLike[str]]) -> str:
+    """Return the text of which `build` makes these entries again.
+
+    Parameters
+    ----------
+    entries : iterable of str or path-like
+        Names of files, or virtual files; none gives an empty text.
+
+    Raises
+    ------
+    StackError
+        An entry is blank.
+    """
+    return ",".join(quote(entry) for entry in entries)
+
+
+def quote(entry: str | os.PathLike[str]) -> str:
+    """Return an entry as it must stand in a stack; unchanged where nothing in it would be taken for something else.
+
+    Raises
+    ------
+    StackError
+        The entry is blank.
+    """
+    text = os.fspath(entry)
+    if not text.strip():
+        raise StackError("a blank name cannot stand in a stack")
+    name = text.partition("[")[0]
+    is_plain = "\\" not in text and "grid(" not in text and not text.startswith("@") and not set("*?") & set(name)
+    if is_plain and _marked_items(f"{text},-") == [text, "-"]:
+        return text
+    return "".join("\\" + char if char in _SPECIAL else char for char in text)
 
 
 def expand(text: str, *, prefix: bool = True, report: Report | None = None) -> list[str]:
@@ -116,6 +159,19 @@ def split_items(text: str) -> list[str]:
     `<` opens a bracket that nothing closes, and a closing bracket without its opening one keeps the rest together, as
     in the original.
     """
+    return [item.translate(_PLAIN) for item in _marked_items(text)]
+
+
+def _marked_items(text: str) -> list[str]:
+    """Return the items of a stack, characters behind a backslash marked.
+
+    Raises
+    ------
+    StackError
+        The text has one of the marks in it.
+    """
+    if any("\udb80" <= char <= "\udbff" for char in text):
+        raise StackError(f"{text!a}: it holds characters that no file name has")
     items: list[str] = []
     item = ""
     depth = dict.fromkeys("[({<", 0)
@@ -125,7 +181,7 @@ def split_items(text: str) -> list[str]:
         at += 1
         is_open = any(depth.values())
         if char == "\\":
-            item += text[at : at + 1]
+            item += text[at : at + 1].translate(_MARK)
             at += 1
         elif not is_open and (char in _SEPARATORS or char == "\n"):
             items.append(item)
@@ -151,9 +207,10 @@ class _Builder:
     def entries(self) -> list[str]:
         """All entries in order, grids expanded."""
         raw: list[str] = []
-        for item in split_items(self.text):
-            raw += self._stack_file(item, "", []) if item.startswith("@") else _glob_item(item)
-        return [entry for text in raw for entry in (expand_grid(text) if not text.startswith("@") else [text])]
+        for item in _marked_items(self.text):
+            raw += self._stack_file(item.translate(_PLAIN), "", []) if item.startswith("@") else _glob_item(item)
+        entries = [entry for text in raw for entry in (expand_grid(text) if not text.startswith("@") else [text])]
+        return [entry.translate(_PLAIN) for entry in entries]
 
     def _stack_file(self, reference: str, folder: str, parents: list[str]) -> list[str]:
         """Entries of `@[+][-]name[filter]`; `folder` stands before the name."""
@@ -250,7 +307,8 @@ def _glob(pattern: str) -> list[str]:
     if not any(char in pattern for char in "*?["):
         return [pattern]
     try:
-        found = glob.glob(re.sub(r"\*{2,}", "*", pattern).replace("[^", "[!"))  # noqa: PTH207 - names as typed, not Path
+        pattern_text = re.sub(r"\*{2,}", "*", pattern).translate(_GLOB).translate(_PLAIN)
+        found = glob.glob(pattern_text.replace("[^", "[!"))  # noqa: PTH207 - names as typed, not Path
     except (OSError, ValueError, re.error, RecursionError):
         found = []
     return sorted(found, key=os.fsencode) or [pattern]

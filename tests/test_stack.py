@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ciaopy import stack
 from ciaopy.errors import StackError
-from ciaopy.stack import BlankStackError, Stack, build, expand, expand_numbered, split_items
+from ciaopy.stack import BlankStackError, Stack, build, expand, expand_numbered, join, split_items
 
 
 @pytest.fixture
@@ -209,9 +209,68 @@ def test_grids_never_crash(kind: str, numbers: list[str], data: st.DataObject) -
 
 @given(st.lists(st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"]), min_size=1), min_size=1))
 def test_escaped_items_come_back(items: list[str]) -> None:
-    wanted = [item for item in items if item.strip("\t\n\r")]
     text = ",".join("".join("\\" + char for char in item) for item in items)
-    assert split_items(text) == [item.strip("\t\n\r") for item in wanted]
+    assert split_items(text) == items
+
+
+PIECES = (
+    st.sampled_from(list("ab@+-*?[](){}<>,;: '\"\\\t\n\r!#.01é\udc80"))
+    | st.sampled_from(["igrid(0:3:1)", "**", "a.fits[energy=1:2,sky=circle(1,2,3)]", "[^a]"])
+    | st.characters(blacklist_characters="\0", blacklist_categories=["Cs"])
+)
+NAMES = st.lists(PIECES, min_size=1).map("".join).filter(str.strip)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(NAMES, min_size=1, max_size=4))
+def test_build_undoes_join(names: list[str]) -> None:
+    assert build(join(names)) == names
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a b/evt.fits",
+        "a,b;c",
+        "@list",
+        "x*.fits",
+        "q[1].fits",
+        "a]b",
+        "(",
+        "back\\slash\\",
+        "!a",
+        "'\"",
+        "é\n",
+        "lgrid(0:1:1)",
+    ],
+)
+def test_join_takes_any_name(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x1.fits").touch()  # what the pattern would find
+    (tmp_path / "q1.fits").touch()
+    assert build(join([name])) == [name]
+    assert build(join([name, "b", tmp_path / name])) == [name, "b", str(tmp_path / name)]
+
+
+def test_join_leaves_plain_names_and_filters_as_they_are() -> None:
+    names = ["a.fits", "/b/c-1_2.fits[EVENTS][energy=500:7000,ccd_id=0:3][bin sky=8]", "d+e.fits.gz"]
+    assert join(names) == ",".join(names)
+    assert join([]) == ""
+    with pytest.raises(StackError, match="a blank name"):
+        join(["a", " "])
+
+
+def test_a_pattern_may_have_escaped_characters(tmp_path: Path) -> None:
+    for name in ("a b1.fits", "a b2.fits", "a[1.fits", "a[2.fits"):
+        (tmp_path / name).touch()
+    assert build(f"{tmp_path}/a\\ b?.fits") == [f"{tmp_path}/a b1.fits", f"{tmp_path}/a b2.fits"]
+    assert build(f"{tmp_path}/a\\[?.fits") == [f"{tmp_path}/a[1.fits", f"{tmp_path}/a[2.fits"]
+    assert build(f"{tmp_path}/a\\?*") == [f"{tmp_path}/a?*"]
+
+
+def test_characters_that_no_name_has_are_refused() -> None:
+    with pytest.raises(StackError, match="no file name has"):
+        build("a\udb80b")
 
 
 def test_expand_numbered() -> None:
