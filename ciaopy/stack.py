@@ -208,7 +208,7 @@ class _Builder:
         """All entries in order, grids expanded."""
         raw: list[str] = []
         for item in _marked_items(self.text):
-            raw += self._stack_file(item.translate(_PLAIN), "", []) if item.startswith("@") else _glob_item(item)
+            raw += self._stack_file(item, "", []) if item.startswith("@") else _glob_item(item)
         entries = [entry for text in raw for entry in (expand_grid(text) if not text.startswith("@") else [text])]
         return [entry.translate(_PLAIN) for entry in entries]
 
@@ -221,6 +221,7 @@ class _Builder:
         rest = rest.removeprefix("-")
         cut = rest.find("[") if "[" in rest else rest.find("<")
         name, appended = (rest, "") if cut < 0 else (rest[:cut], rest[cut:])
+        name = name.translate(_PLAIN)
         if not name.startswith("/"):
             name = folder + name
         real = _real_path(name)

@@ -11,7 +11,7 @@ from ciaopy.observation.archive import is_there, look_up
 from ciaopy.observation.companions import ASPECT, BAD_PIXELS, DEAD_TIME, MASK, Companions, GivenFiles, Kind
 from ciaopy.observation.finder import find_companions
 from ciaopy.observation.identity import EventFile, bare_obsid, identity_header
-from ciaopy.stack import build
+from ciaopy.stack import build, join
 
 if TYPE_CHECKING:
     from ciaopy.console import Console
@@ -58,7 +58,7 @@ def _aspect(observations: Sequence[EventFile], text: str, console: Console) -> l
         raise DataError(f"no aspect solution {where} for ObsID {', '.join(missing)}; set asolfiles")
     for events, names in zip(observations, found, strict=True):
         console.say(f"ObsID {events.id}: aspect solution {', '.join(names)}", 2)
-    return [",".join(names) for names in found]
+    return [join(names) for names in found]
 
 
 def _from_header(events: EventFile, kind: Kind) -> list[str]:

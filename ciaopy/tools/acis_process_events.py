@@ -245,12 +245,13 @@ def _check_aspect(run: _Run, counts: Counts, names: tuple[str, ...]) -> None:
 
 def _record(run: _Run, products: EventProducts, recipe: Recipe, aspect: tuple[str, ...]) -> CalibrationRecord:
     """Return the keywords that say what was done."""
+    from ciaopy import stack
     from ciaopy.version import __version__
 
     par, header = run.par, run.header
     keys: dict[str, Any] = {"CREATOR": f"acis_process_events - ciaopy {__version__}"}
     if aspect:
-        keys["ASOLFILE"] = ",".join(aspect)
+        keys["ASOLFILE"] = stack.join(aspect)
     places = par["stop"] in _PLACES
     if places:
         keys |= {"PIX_ADJ": run.method, "RAND_SKY": 0.5 if run.method == "RANDOMIZE" else 0.0}

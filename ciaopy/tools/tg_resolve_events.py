@@ -13,6 +13,7 @@ from ciaopy.errors import CalibrationError, DataError, NoDataError, NotAvailable
 from ciaopy.fits import Array, Dataset, Table
 from ciaopy.response import acis_observation as around
 from ciaopy.response import header_grating, header_with_detector
+from ciaopy.stack import join
 
 if TYPE_CHECKING:
     from ciaopy.coords import FocalPlane, SkyFrame
@@ -101,7 +102,7 @@ def _resolved(run: _Run, grating: str) -> tuple[ResolvedEvents, Table, OrderTest
     test = _order_test(run, plane)
     aspect, sources = around.read_aspect(par["acaofffile"], header, run.ws, run.ws.console)
     if sources:
-        header["ASOLFILE"] = ",".join(sources)
+        header["ASOLFILE"] = join(sources)
     resolver = Resolver(plane, frame, aspect, arms, mask, test)
     try:
         return resolver(_columns(run, plane), run.ws.nproc), block, test, plane.detector.name

@@ -299,9 +299,6 @@ def _automatic(job: FluxJob, par: ParameterSet, ws: Workspace) -> SkyGrid:
     if job.companions.mask == "NONE":
         ws.console.warn("no mask file: the images may be larger than needed")
     made = job.work / "grid_fov.fits"
-    for path in job.companions.aspect if job.aspect.startswith("@") else ():
-        with job.aspect_list.open("a") as file:
-            file.write(f"{Path(path).absolute()}\n")
     space = Workspace(Console(0), ws.nproc)
     space.console.warnings = ws.console.warnings
     space.keep_in_memory(made)

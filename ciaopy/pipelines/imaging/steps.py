@@ -15,6 +15,7 @@ from ciaopy.pipelines.imaging.bands import Band
 from ciaopy.pipelines.imaging.grid import SkyGrid
 from ciaopy.pipelines.imaging.inputs import FluxEvents
 from ciaopy.pipelines.imaging.names import Names
+from ciaopy.stack import join, quote
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
@@ -95,15 +96,9 @@ class FluxJob:
         return self.work / "ardlib.par"
 
     @property
-    def aspect_list(self) -> Path:
-        """List of the aspect solutions, where their names cannot stand in a stack."""
-        return self.work / "asol.lis"
-
-    @property
     def aspect(self) -> str:
         """The aspect solutions as a stack."""
-        names = self.companions.aspect
-        return f"@{self.aspect_list}" if any(c in n for n in names for c in " ,;") else ",".join(names)
+        return join(self.companions.aspect)
 
     @property
     def method(self) -> str:
@@ -186,15 +181,6 @@ def _first(is_first: bool, text: str) -> tuple[Message, ...]:
 
 def _prepare(job: FluxJob) -> list[Step]:
     steps = [Step("write rules", {"file": str(job.rules)}, action=lambda ws: headers.write_rules(job.rules))]
-    if job.aspect.startswith("@"):
-        lines = "".join(f"{Path(p).absolute()}\n" for p in job.companions.aspect)
-        steps.append(
-            Step(
-                "write list",
-                {"file": str(job.aspect_list)},
-                action=lambda ws: job.aspect_list.write_text(lines),
-            )
-        )
     values = bad_pixel_parameters(job)
     steps.append(
         Step(
@@ -238,7 +224,7 @@ def _aspect(job: FluxJob) -> list[Step]:
         parameters = {
             "infile": job.aspect,
             "outfile": str(made),
-            "evtfile": f"{job.events.name}[{job.events.chip_column}={chip}]",
+            "evtfile": quote(f"{job.events.name}[{job.events.chip_column}={chip}]"),
             "dtffile": dead if job.events.instrument == "HRC" else "",
             "max_bin": str(job.companions.most_bins(job.resolution)),
             "res_xy": repr(job.resolution),
@@ -382,10 +368,6 @@ def _copied(source: Path, target: Path) -> Step:
     )
 
 
-def _stack(paths: Sequence[Path]) -> str:
-    return ",".join(str(p).replace(" ", "\\ ") for p in paths)
-
-
 def _combine(job: FluxJob, band: Band, is_first: bool) -> list[Step]:
     parts = [job.names.chip_exposure(c, band.label) for c in job.chips]
     made = job.names.exposure(band.label)
@@ -393,7 +375,7 @@ def _combine(job: FluxJob, band: Band, is_first: bool) -> list[Step]:
         return [Step("dmcopy", {"infile": str(parts[0]), "outfile": str(made), **job.common}, tuple(parts), (made,))]
     what = f"{len(parts)} exposure maps" + (f" in {len(job.bands)} bands" if len(job.bands) > 1 else "")
     parameters = {
-        "infile": _stack(parts),
+        "infile": join(parts),
         "infile2": "",
         "outfile": f"{made}[EXPMAP]",
         "operation": "imgout=" + "+".join(f"img{i}" for i in range(1, len(parts) + 1)),
@@ -422,7 +404,7 @@ def _finish(job: FluxJob, band: Band) -> list[Step]:
         steps += _threshold(job, band, first)
     counts, exposure, flux = names.counts(label, job.clips), names.exposure(label, job.clips), names.flux(label)
     parameters = {
-        "infile": str(counts),
+        "infile": quote(counts),
         "infile2": str(exposure),
         "outfile": f"{flux}[PFLUX_IMAGE]",
         "operation": "div",

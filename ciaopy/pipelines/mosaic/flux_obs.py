@@ -41,6 +41,7 @@ from ciaopy.pipelines.mosaic.grid import (
 )
 from ciaopy.pipelines.mosaic.inputs import SAME_POINT, Member, find_members, separation
 from ciaopy.pipelines.mosaic.reproject_obs import check_clobber, in_parallel, list_products, output_targets
+from ciaopy.stack import join
 from ciaopy.version import __version__
 
 if TYPE_CHECKING:
@@ -221,7 +222,7 @@ def make_jobs(
 
 def _recorded(par: ParameterSet, member: Member, files: Companions, start: str) -> tuple[tuple[str, str], ...]:
     """Return the parameters of fluximage that make the images of one observation, for HISTORY."""
-    own = {"infile": member.name, "outroot": f"{start}{member.label}", "asolfile": ",".join(files.aspect)}
+    own = {"infile": member.name, "outroot": f"{start}{member.label}", "asolfile": join(files.aspect)}
     own |= {"badpixfile": files.bad_pixels, "maskfile": files.mask, "dtffile": files.dead_time}
     shared = (
         "bands", "xygrid", "binsize", "units", "expmapthresh", "background", "bkgparams", "psfecf", "random",

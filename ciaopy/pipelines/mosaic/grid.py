@@ -54,8 +54,6 @@ def field_limits(job: FluxJob, ws: Workspace) -> Limits:
     from ciaopy.fits import Table
 
     made = job.work / "grid_fov.fits"
-    if job.aspect.startswith("@"):
-        job.aspect_list.write_text("".join(f"{Path(p).absolute()}\n" for p in job.companions.aspect))
     space = Workspace(Console(0), ws.nproc)
     space.keep_in_memory(made)
     parameters = {**field_of_view_parameters(job), "outfile": str(made), "clobber": "yes", "verbose": "0"}

@@ -21,6 +21,7 @@ from ciaopy.pipelines.imaging import split_outroot
 from ciaopy.pipelines.mosaic.fov import union_of_fields
 from ciaopy.pipelines.mosaic.inputs import SAME_POINT, Member, find_members, mean_point, separation
 from ciaopy.pipelines.mosaic.merge_events import merge_events
+from ciaopy.stack import join
 from ciaopy.version import __version__
 
 if TYPE_CHECKING:
@@ -322,7 +323,7 @@ class Links:
 
     def aspect(self, member: Member) -> str:
         """Return the aspect solutions of an observation as a stack; blank if none was found."""
-        return ",".join(self.files[member.label]["ASOLFILE"])
+        return join(self.files[member.label]["ASOLFILE"])
 
     def mask(self, member: Member) -> str:
         """Return the mask file, or blank."""
@@ -341,7 +342,7 @@ class Links:
                 target = Path(f"{targets.start}{member.label}{letter}.{ending}")
                 self._place(Path(source), target)
                 linked.append(target.name)
-            names[key] = ",".join(linked)
+            names[key] = join(linked)
         return names
 
     def _place(self, source: Path, target: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from ciaopy.engine import Message, Recipe, Step
 from ciaopy.pipelines.repro import files
 from ciaopy.pipelines.repro.job import Job
+from ciaopy.stack import join, quote
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
@@ -70,7 +70,7 @@ def _products(job: Job) -> tuple[Path, ...]:
 
 def stacked(path: Path) -> str:
     """Return a path for a parameter that takes a stack: separators in it are escaped."""
-    return re.sub(r"([ ,;])", r"\\\1", str(path))
+    return quote(path)
 
 
 def says(*texts: str, level: int = 1) -> tuple[Message, ...]:
@@ -129,7 +129,7 @@ def update_aspect(job: Job) -> list[Step]:
         Step(
             "dmmerge",
             {
-                "infile": ",".join(f"{stacked(p)}{span}" for p in job.aspect_copies),
+                "infile": join(f"{p}{span}" for p in job.aspect_copies),
                 "outfile": str(new),
                 "clobber": job.clobber,
             },
