@@ -1,7 +1,8 @@
 """Good times from a time series: limit expressions, smoothing, and the edges of its bins.
 
 The language is that of `expressions`, with what the LIMITS blocks of mtl1 files add: `NAME:n` (the column smoothed over
-n samples), `T` and `F`, and `NAME==X3F` (bit 3 of a bit column is clear).
+n samples), `T` and `F`, and `NAME==X3F` (bit 3 of a bit column is clear), also as a list
+`NAME==X1F,X2F` whose conditions must all hold.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ciaopy.fits import Table
 __all__ = ["Limit", "bin_edges", "good_times", "limit_status", "parse_limit", "smoothed"]
 
 _WIDTH = re.compile(r"\b([A-Za-z_]\w*):(\d+)")
-_BIT = re.compile(r"\b([A-Za-z_]\w*)\s*(==|!=)\s*[Xx](\d+)([TtFf])\b")
+_BIT = re.compile(r"\b([A-Za-z_]\w*)\s*(==|!=)\s*([Xx]\d+[TtFf](?:\s*,\s*[Xx]\d+[TtFf])*)\b")
 _BIT_NAME = re.compile(r"(\w+)__bit(\d+)")
 
 
@@ -58,8 +59,16 @@ def parse_limit(text: str) -> Limit:
             raise UserError(f"limit {text!r}: {name}:{width} smooths over no sample")
         widths[name.lower()] = int(width)
     plain = _WIDTH.sub(r"\1", text)
-    plain = _BIT.sub(lambda m: f"({m[1]}__bit{m[3]} {m[2]} {int(m[4] in 'Tt')})", plain)
+    plain = _BIT.sub(_bit_conditions, plain)
     return Limit(text.strip(), parse_expression(plain), widths)
+
+
+def _bit_conditions(match: re.Match[str]) -> str:
+    """Return `NAME==X1F,X2T` as conditions on single bits; with `!=`, one of them at least does not hold."""
+    name, operator, listed = match.groups()
+    bits = [item.strip() for item in listed.split(",")]
+    joined = " && " if operator == "==" else " || "
+    return "(" + joined.join(f"({name}__bit{b[1:-1]} {operator} {int(b[-1] in 'Tt')})" for b in bits) + ")"
 
 
 def smoothed(values: NDArray[Any], width: int) -> NDArray[Any]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     )
     from ciaopy.response.geometry import chosen_geometry
     from ciaopy.response.grating import header_grating, header_with_detector
-    from ciaopy.response.hrc_calibration import HrcProducts, load_hrc_products
+    from ciaopy.response.hrc_calibration import HrcProducts, load_degap, load_hrc_products
     from ciaopy.response.instrument import chip_response, pixel_factor
     from ciaopy.response.obsfile import (
         check_same_obsid,
@@ -50,6 +50,7 @@ __all__ = [
     "header_with_detector",
     "image_pixel_grid",
     "is_none",
+    "load_degap",
     "load_hrc_products",
     "load_products",
     "looks_like_fits",
@@ -80,7 +81,7 @@ if not TYPE_CHECKING:
             "write_spectrum",
             "geometry": "chosen_geometry",
             "grating": "header_grating header_with_detector",
-            "hrc_calibration": "HrcProducts load_hrc_products",
+            "hrc_calibration": "HrcProducts load_degap load_hrc_products",
             "instrument": "chip_response pixel_factor",
             "obsfile": "check_same_obsid file_to_change looks_like_fits observation_header obsid own_keywords_removed",
             "": "acis_observation",

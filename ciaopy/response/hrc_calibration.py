@@ -26,7 +26,7 @@ from ciaopy.hrc import Calibration, ChipRules, GainRules, HrcDetector, TapRules
 if TYPE_CHECKING:
     from ciaopy.param import ParameterSet
 
-__all__ = ["HrcProducts", "load_hrc_products"]
+__all__ = ["HrcProducts", "load_degap", "load_hrc_products"]
 
 P = TypeVar("P", bound=Product)
 
@@ -49,7 +49,7 @@ class HrcProducts:
     ----------
     tests : dict of str to Product
         CALDB name to the product, of the pulse-height tests that are applied.
-    degap : Degap, (u, v) coefficients, or None
+    chips : ChipRules or None
         None: chip positions are carried over.
     gain : HrcGainImage, HrcGainTime or None
     carry_taps, carry_pi : bool
@@ -67,7 +67,7 @@ class HrcProducts:
     """
 
     tests: dict[str, Any] = field(default_factory=dict)
-    degap: Degap | tuple[tuple[float, float], tuple[float, float]] | None = None
+    chips: ChipRules | None = None
     gain: HrcGainImage | HrcGainTime | None = None
     carry_taps: bool = False
     carry_pi: bool = False
@@ -98,17 +98,12 @@ class HrcProducts:
             taps = TapRules.carry(ratio)
         else:
             taps = TapRules.of_products(self.tests, ratio, levels)
-        chips = None
-        if isinstance(self.degap, Degap):
-            chips = ChipRules.of_degap(detector, self.degap)
-        elif self.degap is not None:
-            chips = ChipRules.of_coefficients(detector, *self.degap)
         gain = None
         if isinstance(self.gain, HrcGainImage):
             gain = GainRules.of_image(self.gain, detector)
         elif self.gain is not None:
             gain = GainRules.of_time(self.gain, _mjd(header))
-        return Calibration(taps, chips, gain, self.carry_pi)
+        return Calibration(taps, self.chips, gain, self.carry_pi)
 
 
 def _mjd(header: Mapping[str, Any]) -> float:
@@ -163,8 +158,6 @@ def load_hrc_products(
     _load_tests(products, par, detector, header, columns, levels)
     if par["start"] == "coarse" and par["stop"] != "none":
         _load_degap(products, par, detector, header, columns)
-    else:
-        products.degap = None
     _load_gain(products, par["gainfile"].strip(), detector, header, columns)
     return products
 
@@ -259,24 +252,26 @@ def _unsuited(tests: Mapping[str, Any], levels: tuple[float, int]) -> str:
     return ""
 
 
-def _load_degap(
-    products: HrcProducts,
-    par: ParameterSet,
-    detector: HrcDetector,
-    header: Mapping[str, Any],
-    columns: frozenset[str],
-) -> None:
-    """Load the degap correction, or decide that chip positions are carried over."""
+def load_degap(
+    par: ParameterSet, header: Mapping[str, Any], detector: HrcDetector
+) -> tuple[ChipRules | None, str, str]:
+    """Return what `degapfile` names: the rules, the name for the header, and, where there are none, the reason.
+
+    Raises
+    ------
+    ParameterError
+        COEFF without coefficients.
+    CalibrationError
+        A file that was named cannot be read.
+    """
     value = par["degapfile"].strip()
     if value.lower() in ("", "none"):
-        products.degap, products.keywords["DEGAP"] = ((1.0, 0.0), (1.0, 0.0)), "NONE"
-        return
+        return ChipRules.of_coefficients(detector, (1.0, 0.0), (1.0, 0.0)), "NONE", ""
     if value.upper() == "COEFF":
         u, v = (par["cfu1"], par["cfu2"]), (par["cfv1"], par["cfv2"])
         if any(c is None for c in (*u, *v)):
             raise ParameterError("degapfile=COEFF needs numbers in cfu1, cfu2, cfv1, cfv2")
-        products.degap, products.keywords["DEGAP"] = (u, v), "COEFF"
-        return
+        return ChipRules.of_coefficients(detector, u, v), "COEFF", ""
     reason = ""
     try:
         found = _load("GAPLOOKUP", value, header, Degap, detector)
@@ -287,14 +282,27 @@ def _load_degap(
         if "no calibration file" in reason:
             found, reason = _older_degap(value, header, detector, reason)
     if found is not None:
-        products.degap, products.keywords["DEGAP"] = found, found.filename
+        return ChipRules.of_degap(detector, found), found.filename, ""
+    return None, "", "no GAPLOOKUP in a CALDB" if "no calibration file" in reason else reason
+
+
+def _load_degap(
+    products: HrcProducts,
+    par: ParameterSet,
+    detector: HrcDetector,
+    header: Mapping[str, Any],
+    columns: frozenset[str],
+) -> None:
+    """Load the degap correction, or decide that chip positions are carried over."""
+    products.chips, name, reason = load_degap(par, header, detector)
+    if products.chips is not None:
+        products.keywords["DEGAP"] = name
         return
-    short = "no GAPLOOKUP in a CALDB" if "no calibration file" in reason else reason
     if not {"chipx", "chipy"} <= columns:
         raise CalibrationError(
-            f"{short}, and the input has no CHIPX, CHIPY to keep; name a file, or set degapfile=NONE or COEFF"
+            f"{reason}, and the input has no CHIPX, CHIPY to keep; name a file, or set degapfile=NONE or COEFF"
         )
-    products.notes["CHIPX, CHIPY (degap)"] = short
+    products.notes["CHIPX, CHIPY (degap)"] = reason
 
 
 def _older_degap(value: str, header: Mapping[str, Any], detector: HrcDetector, reason: str) -> tuple[Degap | None, str]:

@@ -110,7 +110,15 @@ def test_bits_text_and_logicals() -> None:
         table,
         [
             parse_limit(t)
-            for t in ("STATUS:1==X1F", 'mode:1!="CC"', "(MOVING:1==F)", "n<=limit", "(status==X2T)||(n==1)")
+            for t in (
+                "STATUS:1==X1F",
+                'mode:1!="CC"',
+                "(MOVING:1==F)",
+                "n<=limit",
+                "(status==X2T)||(n==1)",
+                "(STATUS:1==X1F,X2F)",
+                "STATUS!=X1F,X2F",
+            )
         ],
     )
     assert bad.T.tolist() == [
@@ -119,6 +127,8 @@ def test_bits_text_and_logicals() -> None:
         [False, False, True],
         [False, False, True],
         [False, True, False],
+        [False, True, True],
+        [True, False, False],
     ]
 
 
