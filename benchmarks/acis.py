@@ -106,12 +106,13 @@ def process_columns(folder: Path, threads: int) -> float:
     """Process columns that are in memory; seconds."""
     from ciaopy.acis.gain import gain_tables
     from ciaopy.acis.observing_mode import ObservingMode
-    from ciaopy.acis.process import Calibration, Observation, Options, process_events
-    from ciaopy.acis.recalibration import Recipe
+    from ciaopy.acis.process import process_events
+    from ciaopy.acis.processing import Calibration, ObservingSetup, ProcessingOptions
+    from ciaopy.acis.recalibration import ColumnPlan
     from ciaopy.caldb import lite
     from ciaopy.coords import AspectSolution, EventTransform, FocalPlane, SkyFrame
     from ciaopy.datamodel import Workspace
-    from ciaopy.events.event_definition import parse_event_definition
+    from ciaopy.events import parse_event_definition
 
     table = Workspace().read(folder / "evt1.fits")
     columns = {k: c.data for k, c in table.columns.items()}
@@ -120,8 +121,8 @@ def process_columns(folder: Path, threads: int) -> float:
     )
     gain: Any = lite.product("DET_GAIN", HEADER)
     subpixel: Any = lite.product("SUBPIX", HEADER)
-    seen = Observation(ObservingMode("FAINT", False, True), place)
-    options = Options(Recipe("raw", "sum", False, "gain", "computed"))
+    seen = ObservingSetup(mode=ObservingMode("FAINT", False, True), transform=place)
+    options = ProcessingOptions(plan=ColumnPlan("raw", "sum", False, "gain", "computed"))
     calibration = Calibration(gain=gain_tables(gain), subpixel=subpixel)
     definition = parse_event_definition(DEFINITION)
     start = time.perf_counter()

@@ -2,8 +2,8 @@
 
 Events (acis_process_events): `process` runs the steps over row blocks; `grades`, `pulse_height`, `cti`, `gain`,
 `subpixel`, `very_faint`, `event_status`, `continuous_clocking` hold one rule each; `recalibration` decides which
-columns are computed and which are kept; `event_definition`, `observing_mode`, `event_table` describe files;
-`random_numbers` and `chip_tables` serve the others. Bad pixels and streaks: `bad_pixels`, `bias`, `afterglow`,
+columns are computed and which are kept; `observing_mode`, `event_table` describe files; `chip_tables` serves
+the others; `processing` holds what is told and returned. Bad pixels and streaks: `bad_pixels`, `bias`, `afterglow`,
 `destreak`.
 """
 
@@ -51,9 +51,10 @@ if TYPE_CHECKING:
     from ciaopy.acis.gain import gain_tables, pi_channels, round_pulse_heights, time_tables
     from ciaopy.acis.grades import ASCA_GRADES, SUM_MASK
     from ciaopy.acis.observing_mode import ObservingMode
-    from ciaopy.acis.process import Calibration, Counts, Observation, Options, process_events
+    from ciaopy.acis.process import process_events
+    from ciaopy.acis.processing import Calibration, Counts, ObservingSetup, ProcessingOptions
     from ciaopy.acis.pulse_height import DEFAULT_SPLIT, grade_islands, split_array
-    from ciaopy.acis.recalibration import InputState, Recipe, Wishes, choose_recipe
+    from ciaopy.acis.recalibration import ColumnPlan, InputState, RequestedSteps, choose_columns
 
 __all__ = [
     "ASCA_GRADES",
@@ -73,6 +74,7 @@ __all__ = [
     "BitFlag",
     "Calibration",
     "CalibrationRecord",
+    "ColumnPlan",
     "Counts",
     "CtiRules",
     "CtiTables",
@@ -81,18 +83,17 @@ __all__ = [
     "Exposures",
     "Frames",
     "InputState",
-    "Observation",
     "ObservingMode",
-    "Options",
-    "Recipe",
+    "ObservingSetup",
+    "ProcessingOptions",
+    "RequestedSteps",
     "StreakCells",
-    "Wishes",
     "align",
     "bad_pixel_table",
     "bias_entries",
     "build",
     "ccd_of",
-    "choose_recipe",
+    "choose_columns",
     "choose_threshold",
     "cti_application",
     "cti_tables",
@@ -140,8 +141,9 @@ if not TYPE_CHECKING:
             "gain": "gain_tables pi_channels round_pulse_heights time_tables",
             "grades": "ASCA_GRADES SUM_MASK",
             "observing_mode": "ObservingMode",
-            "process": "Calibration Counts Observation Options process_events",
+            "process": "process_events",
+            "processing": "Calibration Counts ObservingSetup ProcessingOptions",
             "pulse_height": "DEFAULT_SPLIT grade_islands split_array",
-            "recalibration": "InputState Recipe Wishes choose_recipe",
+            "recalibration": "ColumnPlan InputState RequestedSteps choose_columns",
         },
     )

@@ -8,164 +8,36 @@ of each other, so blocks run in any order on any number of threads with the same
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any
 
 import numpy as np
 
 from ciaopy.acis import continuous_clocking as cc
-from ciaopy.acis.chip_tables import CurveTables
-from ciaopy.acis.cti import CtiRules, CtiTables, adjust_islands
+from ciaopy.acis.cti import adjust_islands
 from ciaopy.acis.event_block import EventBlock
-from ciaopy.acis.event_status import BadPixelMap, flag_bad_pixels, flag_bad_positions
+from ciaopy.acis.event_status import flag_bad_pixels, flag_bad_positions
 from ciaopy.acis.gain import energies, pi_channels, round_pulse_heights, subtract_drift
-from ciaopy.acis.grades import ASCA_GRADES
-from ciaopy.acis.observing_mode import ObservingMode
-from ciaopy.acis.pulse_height import grade_islands, split_array
-from ciaopy.acis.recalibration import Recipe
+from ciaopy.acis.processing import Calibration, Counts, ObservingSetup, ProcessedEvents, ProcessingOptions
+from ciaopy.acis.pulse_height import grade_islands
 from ciaopy.acis.subpixel import Shift, charge_centroids, energy_dependent_shift, random_shift
 from ciaopy.acis.very_faint import flag_very_faint
-from ciaopy.caldb import GradeImages, SubPixel
-from ciaopy.coords import EventTransform, acis_event_positions
+from ciaopy.coords import acis_event_positions
 from ciaopy.errors import DataError
-from ciaopy.events import DefinedColumn, event_keys
+from ciaopy.events import DefinedColumn, OutputColumns, event_keys
 from ciaopy.fits import Array
 from ciaopy.kernels import BLOCK_ROWS, map_blocks
 
-__all__ = ["STAGES", "Calibration", "Counts", "Observation", "Options", "ProcessedEvents", "process_events"]
-
-#: Values of `stop`, in order.
-STAGES = ("none", "chip", "tdet", "det", "tan", "sky")
+__all__ = ["process_events"]
 
 # Values that stand for "unknown" in integer columns (TNULL of archive files).
 _NULLS = {"tdetx": 9999, "tdety": 9999}
-
-
-@dataclass(frozen=True, eq=False)
-class Calibration:
-    """Calibration of the pulse heights and positions; None where a step has none.
-
-    Attributes
-    ----------
-    split : float64 array, shape (10, 4)
-        Split thresholds, adu.
-    grades : int16 array, shape (256,)
-        Grade of each flight grade.
-    cti : CtiTables or None
-    grade_images : GradeImages or None
-        Islands of graded modes.
-    drift : CurveTables or None
-        From `gain.time_tables`.
-    epochs : (float, float)
-        Times of the two drift curves, s.
-    gain : CurveTables or None
-        From `gain.gain_tables`.
-    subpixel : SubPixel or None
-    """
-
-    split: Array = field(default_factory=lambda: split_array(None))
-    grades: Array = field(default_factory=lambda: ASCA_GRADES)
-    cti: CtiTables | None = None
-    grade_images: GradeImages | None = None
-    drift: CurveTables | None = None
-    epochs: tuple[float, float] = (0.0, 0.0)
-    gain: CurveTables | None = None
-    subpixel: SubPixel | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Observation:
-    """What the events were taken with.
-
-    Attributes
-    ----------
-    mode : ObservingMode
-    transform : EventTransform or None
-        CHIP to SKY; None: no coordinates are computed.
-    pixels : BadPixelMap or None
-    active : bool array, shape (10,)
-        CCDs that were on.
-    rows : (int, int)
-        First and last CHIPY read out.
-    temperature : (float64 array, float64 array) or None
-        Times in s, ascending, and focal-plane temperatures in K from then on.
-    row_time : float
-        Continuous clocking: s per row.
-    source : (float, float) or None
-        Continuous clocking: SKY position of the target.
-    roll_nom : float
-        Degrees.
-    """
-
-    mode: ObservingMode
-    transform: EventTransform | None = None
-    pixels: BadPixelMap | None = None
-    active: Array = field(default_factory=lambda: np.ones(10, bool))
-    rows: tuple[int, int] = (1, 1024)
-    temperature: tuple[Array, Array] | None = None
-    row_time: float = cc.ROW_TIME
-    source: tuple[float, float] | None = None
-    roll_nom: float = 0.0
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the user asked for: names and meanings of the tool's parameters (`trail` is None for check_vf_pha=no)."""
-
-    recipe: Recipe
-    pix_adj: str = "EDSER"
-    stop: str = "sky"
-    rand_seed: int = 1
-    rand_pha: bool = True
-    trail: float | None = None
-    pi_bin_width: float = 14.6
-    pi_num_bins: int = 1024
-    cti: CtiRules = field(default_factory=CtiRules)
-
-    def reaches(self, stage: str) -> bool:
-        """True if the coordinates of `stage` are computed."""
-        return STAGES.index(self.stop) >= STAGES.index(stage)
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Events that deserve a warning.
-
-    Attributes
-    ----------
-    outside : int
-        At a time without attitude.
-    unsettled : int
-        The CTI adjustment did not settle.
-    off_chip : int
-        Continuous clocking: the target is not on the event's chip.
-    without_gain : int
-        The gain has no row for the pixel: no ENERGY.
-    """
-
-    outside: int = 0
-    unsettled: int = 0
-    off_chip: int = 0
-    without_gain: int = 0
-
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Counts)))
-
-
-@dataclass(frozen=True, eq=False)
-class ProcessedEvents:
-    """The columns of the event definition, in order, and the counts."""
-
-    columns: dict[str, Array]
-    counts: Counts
 
 
 def process_events(
     columns: Mapping[str, Array],
     definition: tuple[DefinedColumn, ...],
     calibration: Calibration,
-    observation: Observation,
-    options: Options,
+    setup: ObservingSetup,
+    options: ProcessingOptions,
     threads: tuple[int | None, int] = (1, BLOCK_ROWS),
 ) -> ProcessedEvents:
     """Recalibrate events.
@@ -173,12 +45,12 @@ def process_events(
     Parameters
     ----------
     columns : mapping of str to array, shape (n, ...)
-        Input columns by lower-case name: time, ccd_id, chipx, chipy, and what the recipe needs. Not modified.
+        Input columns by lower-case name: time, ccd_id, chipx, chipy, and what the plan needs. Not modified.
     definition : tuple of DefinedColumn
         Columns wanted, in order.
     calibration : Calibration
-    observation : Observation
-    options : Options
+    setup : ObservingSetup
+    options : ProcessingOptions
     threads : (int or None, int)
         Number of threads (None: all CPUs) and rows per block; neither changes the result.
 
@@ -192,10 +64,10 @@ def process_events(
     DataError
         A column of the definition is neither in the input nor computed, or one that the steps need is missing.
     """
-    task = _Task(columns, definition, calibration, observation, options)
+    task = _Task(columns, definition, calibration, setup, options)
     nproc, block = threads
     parts = map_blocks(task.run, task.nrows, nproc, block)
-    return ProcessedEvents(task.out, sum(parts, Counts()))
+    return ProcessedEvents(columns=task.output.arrays, counts=sum(parts, Counts()))
 
 
 class _Task:
@@ -206,34 +78,23 @@ class _Task:
         columns: Mapping[str, Array],
         definition: tuple[DefinedColumn, ...],
         calibration: Calibration,
-        observation: Observation,
-        options: Options,
+        setup: ObservingSetup,
+        options: ProcessingOptions,
     ) -> None:
-        self.columns, self.calibration, self.observation, self.options = columns, calibration, observation, options
+        self.columns, self.calibration, self.setup, self.options = columns, calibration, setup, options
         self.events = self._events()
         self.nrows = len(self.events)
         computed = self._computed()
-        self.carried = {c.name for c in definition} - computed
-        self.out: dict[str, Array] = {}
-        for column in definition:
-            if column.name not in computed and column.name not in columns:
-                raise DataError(
-                    f"column {column.name} of the event definition is neither in the input nor computed here; "
-                    "leave it out of eventdef, or give the level-1 event file"
-                )
-            self.out[column.name] = self._empty(column)
-
-    def _empty(self, column: DefinedColumn) -> Array:
-        shape = self.columns[column.name].shape[1:] if column.name in self.columns else ()
-        return np.zeros((self.nrows, *shape), column.dtype)
+        where = "give the level-1 event file"
+        self.output = OutputColumns(columns, definition, computed, self.nrows, where, nulls=_NULLS)
 
     @property
     def _gains(self) -> bool:
-        return self.options.recipe.energy == "gain" and self.calibration.gain is not None
+        return self.options.plan.energy == "gain" and self.calibration.gain is not None
 
     @property
     def _has_islands(self) -> bool:
-        return self.observation.mode.islands and "phas" in self.columns
+        return self.setup.mode.islands and "phas" in self.columns
 
     def _column(self, name: str) -> Array:
         try:
@@ -249,24 +110,24 @@ class _Task:
 
     def _computed(self) -> set[str]:
         """Return the names of the columns that the steps fill."""
-        options, recipe = self.options, self.options.recipe
+        options, plan = self.options, self.options.plan
         names = {"status"}
         if "node_id" not in self.columns:
             names.add("node_id")
-        if recipe.grades != "carried":
+        if plan.grades != "carried":
             names |= {"fltgrade", "grade"}
-        if recipe.pulse_height != "carried" or recipe.drift:
+        if plan.pulse_height != "carried" or plan.drift:
             names.add("pha")
-        if recipe.grades != "carried" or ("pha_ro" not in self.columns and self._has_islands):
+        if plan.grades != "carried" or ("pha_ro" not in self.columns and self._has_islands):
             names.add("pha_ro")
-        if recipe.energy == "gain":
+        if plan.energy == "gain":
             names.add("energy")
-        if recipe.channels == "computed":
+        if plan.channels == "computed":
             names.add("pi")
-        if self.observation.transform is not None:
+        if self.setup.transform is not None:
             for stage, pair in (("tdet", ("tdetx", "tdety")), ("det", ("detx", "dety")), ("sky", ("x", "y"))):
                 names |= set(pair) if options.reaches(stage) else set()
-            if self.observation.mode.continuous and options.reaches("sky"):
+            if self.setup.mode.continuous and options.reaches("sky"):
                 names |= {"sky_1d", "time", "time_ro"}
         return names
 
@@ -274,23 +135,22 @@ class _Task:
         """Process one block of rows."""
         events = self.events.rows(rows)
         status = self._status(rows)
-        flag_bad_positions(events, self.observation.active, self.observation.rows, status)
+        flag_bad_positions(events, self.setup.active, self.setup.rows, status)
         fltgrade, pha = self._pulse_heights(events, rows, status)
         energy = self._energies(events, rows, pha)
-        unsettled = int(np.count_nonzero(status & np.uint32(1 << 20))) if self.options.recipe.cti_applied else 0
+        unsettled = int(np.count_nonzero(status & np.uint32(1 << 20))) if self.options.plan.cti_applied else 0
         lost = int(np.count_nonzero(np.isnan(energy))) if energy is not None and self._gains else 0
         counts = Counts(unsettled=unsettled, without_gain=lost)
         if self.options.trail is not None:
             islands = self._column("phas")[rows]
             flag_very_faint(events, islands, self.calibration.split, self.options.trail, status)
-        if self.observation.pixels is not None:
-            flag_bad_pixels(events, self.observation.pixels, status)
-        if self.observation.transform is not None and self.options.reaches("tdet"):
+        if self.setup.pixels is not None:
+            flag_bad_pixels(events, self.setup.pixels, status)
+        if self.setup.transform is not None and self.options.reaches("tdet"):
             counts += self._positions(events, rows, self._shift(events, rows, fltgrade, energy))
-        self._store("node_id", rows, (events.chipx - 1) // 256)
-        self._store("status", rows, status)
-        for name in self.carried & self.out.keys():
-            self.out[name][rows] = _as_type(self.columns[name][rows], self.out[name].dtype, name)
+        self.output.store("node_id", rows, (events.chipx - 1) // 256)
+        self.output.store("status", rows, status)
+        self.output.carry(rows)
         return counts
 
     def _status(self, rows: slice) -> Array:
@@ -298,49 +158,44 @@ class _Task:
             return self.columns["status"][rows].astype(np.uint32)
         return np.zeros(rows.stop - rows.start, np.uint32)
 
-    def _store(self, name: str, rows: slice, values: Array) -> None:
-        if name not in self.out or name in self.carried:
-            return
-        self.out[name][rows] = _as_type(values, self.out[name].dtype, name)
-
     def _pulse_heights(self, events: EventBlock, rows: slice, status: Array) -> tuple[Array | None, Array | None]:
         """Fill FLTGRADE, GRADE, PHA_RO and PHA; return flight grades and PHA, None where there are none."""
-        recipe, split = self.options.recipe, self.calibration.split
+        plan, split = self.options.plan, self.calibration.split
         fltgrade: Array | None
-        if recipe.grades in ("raw", "adjusted") or self._has_islands:
+        if plan.grades in ("raw", "adjusted") or self._has_islands:
             islands = self._column("phas")[rows]
             raw = grade_islands(events, islands, split, status)
             fltgrade, total, read_out = raw.fltgrade, raw.total, raw.total
-            self._store("pha_ro", rows, round_pulse_heights(read_out))
-            if recipe.grades == "adjusted":
+            self.output.store("pha_ro", rows, round_pulse_heights(read_out))
+            if plan.grades == "adjusted":
                 adjusted, bits = self._adjust(events, islands)
                 status |= bits
                 sums = grade_islands(events, adjusted, split)
                 fltgrade, total = sums.fltgrade, sums.total
-        if recipe.grades == "telemetry":
+        if plan.grades == "telemetry":
             fltgrade = np.ascontiguousarray(self._column("fltgrade")[rows], np.int16)
             read_out = self.columns.get("pha_ro", self.columns.get("pha", np.zeros(0)))[rows].astype(np.float64)
             total = self._adjust_telemetry(events, fltgrade, read_out, status)
-            self._store("pha_ro", rows, round_pulse_heights(read_out))
-        if recipe.grades == "carried":
+            self.output.store("pha_ro", rows, round_pulse_heights(read_out))
+        if plan.grades == "carried":
             fltgrade = self.columns["fltgrade"][rows].astype(np.int16) if "fltgrade" in self.columns else None
         elif fltgrade is not None:
-            self._store("fltgrade", rows, fltgrade)
-            self._store("grade", rows, self.calibration.grades[fltgrade & 255])
-        if recipe.pulse_height == "carried":
+            self.output.store("fltgrade", rows, fltgrade)
+            self.output.store("grade", rows, self.calibration.grades[fltgrade & 255])
+        if plan.pulse_height == "carried":
             if "pha" not in self.columns:
                 return fltgrade, None
             total = self.columns["pha"][rows].astype(np.float64)
         pha = round_pulse_heights(self._drifted(events, total))
-        self._store("pha", rows, pha)
+        self.output.store("pha", rows, pha)
         return fltgrade, pha
 
     def _adjust(self, events: EventBlock, islands: Array) -> tuple[Array, Array]:
         """Return islands adjusted for CTI and their status bits."""
         assert self.calibration.cti is not None
         temperature = None
-        if self.observation.temperature is not None:
-            times, values = self.observation.temperature
+        if self.setup.temperature is not None:
+            times, values = self.setup.temperature
             last = np.clip(np.searchsorted(times, events.time, "right") - 1, 0, len(times) - 1)
             temperature = np.where(np.isfinite(events.time), values[last], np.nan)
         return adjust_islands(
@@ -350,7 +205,7 @@ class _Task:
     def _adjust_telemetry(self, events: EventBlock, fltgrade: Array, read_out: Array, status: Array) -> Array:
         """Return pulse heights of graded modes, adjusted for CTI through the mean island of their flight grade."""
         images = self.calibration.grade_images
-        if self.options.recipe.pulse_height != "adjusted" or images is None:
+        if self.options.plan.pulse_height != "adjusted" or images is None:
             return read_out
         islands = images.at(fltgrade, read_out) * read_out[:, None, None]
         adjusted, bits = self._adjust(events, islands)
@@ -359,7 +214,7 @@ class _Task:
         return np.where(before > 0, read_out * after / np.where(before > 0, before, 1.0), read_out)
 
     def _drifted(self, events: EventBlock, total: Array) -> Array:
-        if not self.options.recipe.drift or self.calibration.drift is None:
+        if not self.options.plan.drift or self.calibration.drift is None:
             return total
         first, second = self.calibration.epochs
         width = second - first
@@ -370,18 +225,18 @@ class _Task:
 
     def _energies(self, events: EventBlock, rows: slice, pha: Array | None) -> Array | None:
         """Fill ENERGY and PI; return the energies, None where there are none."""
-        recipe, options = self.options.recipe, self.options
+        plan, options = self.options.plan, self.options
         energy: Array | None = None
         if self._gains:
             assert self.calibration.gain is not None
             if pha is None:
                 raise DataError("no column pha to compute energies from; set calculate_pi=no")
             energy = energies(events, self.calibration.gain, pha, options.rand_pha)
-            self._store("energy", rows, energy)
+            self.output.store("energy", rows, energy)
         elif "energy" in self.columns:
             energy = np.ascontiguousarray(self.columns["energy"][rows], np.float32)
-        if recipe.channels == "computed" and energy is not None:
-            self._store("pi", rows, pi_channels(energy, options.pi_bin_width, options.pi_num_bins))
+        if plan.channels == "computed" and energy is not None:
+            self.output.store("pi", rows, pi_channels(energy, options.pi_bin_width, options.pi_num_bins))
         return energy
 
     def _shift(self, events: EventBlock, rows: slice, fltgrade: Array | None, energy: Array | None) -> Shift | None:
@@ -403,8 +258,8 @@ class _Task:
 
     def _positions(self, events: EventBlock, rows: slice, shift: Shift | None) -> Counts:
         """Fill TDET, DET, SKY and, in continuous clocking, the times."""
-        assert self.observation.transform is not None
-        options, continuous = self.options, self.observation.mode.continuous
+        assert self.setup.transform is not None
+        options, continuous = self.options, self.setup.mode.continuous
         x, y = events.chipx.astype(np.float64), events.chipy.astype(np.float64)
         time, off_chip = events.time, 0
         integer = (x, y)
@@ -414,7 +269,7 @@ class _Task:
             y = y + shift.y
         if shift is not None:
             x = x + shift.x
-        places = acis_event_positions(time, events.ccd_id, x, y, self.observation.transform, integer)
+        places = acis_event_positions(time, events.ccd_id, x, y, self.setup.transform, integer)
         wanted = [("tdetx", places.tdetx), ("tdety", places.tdety)]
         if options.reaches("det"):
             wanted += [("detx", places.detx), ("dety", places.dety)]
@@ -423,12 +278,12 @@ class _Task:
             if continuous:
                 wanted += [("sky_1d", self._sky_1d(events, places.x, places.y))]
         for name, values in wanted:
-            self._store(name, rows, values)
+            self.output.store(name, rows, values)
         return Counts(outside=places.outside if options.reaches("det") else 0, off_chip=off_chip)
 
     def _source_rows(self, events: EventBlock, rows: slice, shift: Shift | None) -> tuple[Array, Array, int]:
         """Return the row where each photon fell, its arrival time, and the number of events off the target's chip."""
-        seen, transform = self.observation, self.observation.transform
+        seen, transform = self.setup, self.setup.transform
         assert transform is not None
         read_out = self.columns["time_ro"][rows].astype(np.float64) if "time_ro" in self.columns else events.time
         off_chip = 0
@@ -443,28 +298,19 @@ class _Task:
             row = np.full(len(events), np.nan)
         fell = row if shift is None else row + shift.y
         time = cc.arrival_times(read_out, fell, seen.row_time)
-        self._store("time", rows, time)
-        self._store("time_ro", rows, read_out)
+        self.output.store("time", rows, time)
+        self.output.store("time_ro", rows, read_out)
         return np.where(np.isfinite(row), row, events.chipy), time, off_chip
 
     def _sky_1d(self, events: EventBlock, x: Array, y: Array) -> Array:
         """Return the one-dimensional SKY coordinate along CHIPX."""
-        transform = self.observation.transform
+        transform = self.setup.transform
         assert transform is not None
         ref = transform.plane.detector.ref
         out = np.full(len(events), np.nan)
         for ccd in np.unique(events.ccd_id):
             if 0 <= ccd <= 9:
                 here = events.ccd_id == ccd
-                e_x, e_y = cc.sky_direction(transform.plane, self.observation.roll_nom, int(ccd))
+                e_x, e_y = cc.sky_direction(transform.plane, self.setup.roll_nom, int(ccd))
                 out[here] = ref + (x[here] - ref) * e_x + (y[here] - ref) * e_y
         return out
-
-
-def _as_type(values: Array, dtype: np.dtype[Any], name: str) -> Array:
-    """Return values as `dtype`; numbers become the nearest integer, what is not a number the column's null value."""
-    if dtype.kind not in "iu" or values.dtype.kind != "f":
-        return values.astype(dtype, copy=False)
-    limits = np.iinfo(dtype)
-    whole = np.clip(np.floor(values + 0.5), limits.min, limits.max)
-    return np.where(np.isfinite(values), whole, _NULLS.get(name, 0)).astype(dtype)

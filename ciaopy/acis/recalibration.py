@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 from ciaopy.acis.observing_mode import ObservingMode
 from ciaopy.errors import DataError
 
-__all__ = ["InputState", "Recipe", "Wishes", "choose_recipe"]
+__all__ = ["ColumnPlan", "InputState", "RequestedSteps", "choose_columns"]
 
 Grades: TypeAlias = Literal["raw", "adjusted", "telemetry", "carried"]
 PulseHeight: TypeAlias = Literal["sum", "adjusted", "carried"]
@@ -21,7 +21,7 @@ GRADE_COLUMNS = ("fltgrade", "grade", "pha_ro", "pha")
 
 
 @dataclass(frozen=True)
-class Wishes:
+class RequestedSteps:
     """What the user asks for, and what the calibration can give.
 
     Attributes
@@ -57,7 +57,7 @@ class InputState:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ColumnPlan:
     """How each column comes about.
 
     Attributes
@@ -85,11 +85,11 @@ class Recipe:
 
     @property
     def cti_applied(self) -> bool:
-        """True if this recipe itself adjusts for CTI."""
+        """True if this plan itself adjusts for CTI."""
         return self.pulse_height == "adjusted"
 
 
-def choose_recipe(mode: ObservingMode, wishes: Wishes, state: InputState) -> Recipe:
+def choose_columns(mode: ObservingMode, wanted: RequestedSteps, state: InputState) -> ColumnPlan:
     """Decide how the columns come about.
 
     Raises
@@ -97,17 +97,17 @@ def choose_recipe(mode: ObservingMode, wishes: Wishes, state: InputState) -> Rec
     DataError
         The input lacks a column that the mode needs.
     """
-    adjust = wishes.grades and wishes.cti and wishes.has_cti
-    stays = wishes.cti and not wishes.has_cti and state.cti_applied
+    adjust = wanted.grades and wanted.cti and wanted.has_cti
+    stays = wanted.cti and not wanted.has_cti and state.cti_applied
     source = _from_islands if mode.islands else _from_telemetry
-    grades, pulse_height = source(wishes.grades, adjust, stays, state)
-    kept_drift = wishes.drift and not wishes.has_drift and state.drift_applied and pulse_height == "sum"
+    grades, pulse_height = source(wanted.grades, adjust, stays, state)
+    kept_drift = wanted.drift and not wanted.has_drift and state.drift_applied and pulse_height == "sum"
     if kept_drift and "pha" in state.columns:
         pulse_height = "carried"
-    drift = wishes.drift and wishes.has_drift and (pulse_height != "carried" or not state.drift_applied)
-    energy, channels = _energy(wishes, state, stays and wishes.grades)
-    carried = _carried(wishes, state, stays, kept_drift, energy, channels)
-    return Recipe(grades, pulse_height, drift, energy, channels, carried)
+    drift = wanted.drift and wanted.has_drift and (pulse_height != "carried" or not state.drift_applied)
+    energy, channels = _energy(wanted, state, stays and wanted.grades)
+    carried = _carried(wanted, state, stays, kept_drift, energy, channels)
+    return ColumnPlan(grades, pulse_height, drift, energy, channels, carried)
 
 
 def _from_islands(wanted: bool, adjust: bool, stays: bool, state: InputState) -> tuple[Grades, PulseHeight]:
@@ -136,33 +136,33 @@ def _from_telemetry(wanted: bool, adjust: bool, stays: bool, state: InputState) 
 
 
 def _energy(
-    wishes: Wishes, state: InputState, stays: bool
+    wanted: RequestedSteps, state: InputState, stays: bool
 ) -> tuple[Literal["gain", "carried", "absent"], Literal["computed", "carried", "absent"]]:
     has_energy, has_pi = "energy" in state.columns, "pi" in state.columns
-    if not wishes.energy:
+    if not wanted.energy:
         return ("carried" if has_energy else "absent"), ("carried" if has_pi else "absent")
-    if wishes.gain == "real" or (wishes.gain == "lite" and not has_energy):
+    if wanted.gain == "real" or (wanted.gain == "lite" and not has_energy):
         return "gain", "computed"
     if not has_energy:
         raise DataError(
             f"{state.where}: no gain (gainfile=NONE) and no column energy to keep; "
             "set gainfile to CALDB, lite or a file, or calculate_pi=no"
         )
-    if stays and has_pi and wishes.standard_channels:
+    if stays and has_pi and wanted.standard_channels:
         return "carried", "carried"
     return "carried", "computed"
 
 
 def _carried(
-    wishes: Wishes, state: InputState, stays: bool, kept_drift: bool, energy: str, channels: str
+    wanted: RequestedSteps, state: InputState, stays: bool, kept_drift: bool, energy: str, channels: str
 ) -> tuple[str, ...]:
     names: list[str] = []
-    if wishes.grades and stays:
+    if wanted.grades and stays:
         names += [c for c in GRADE_COLUMNS if c in state.columns]
-    elif wishes.grades and kept_drift and "pha" in state.columns:
+    elif wanted.grades and kept_drift and "pha" in state.columns:
         names.append("pha")
-    if wishes.energy and energy == "carried":
+    if wanted.energy and energy == "carried":
         names.append("energy")
-    if wishes.energy and channels == "carried":
+    if wanted.energy and channels == "carried":
         names.append("pi")
     return tuple(n.upper() for n in names)

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from ciaopy.acis import (
     CalibrationRecord,
+    ColumnPlan,
     Counts,
     CtiRules,
     InputState,
-    Observation,
     ObservingMode,
-    Options,
-    Recipe,
-    Wishes,
-    choose_recipe,
+    ObservingSetup,
+    ProcessingOptions,
+    RequestedSteps,
+    choose_columns,
     event_table,
     process_events,
     write_keywords,
@@ -71,17 +71,17 @@ def run(par: ParameterSet, ws: Workspace) -> None:
         run.header["FP_TEMP"] = (float(temperature[1][0]), "[K] Focal Plane Temperature")
     keeps_cti = not par["doevtgrade"] or (par["apply_cti"] and _flag(run.header, "CTI_CORR"))
     products = load_products(_wanted_products(run), run.header, keeps_cti)
-    recipe = _recipe(run, products)
+    plan = _plan(run, products)
     transform, aspect_names = _transform(run)
     observation = replace(_observation(run, transform), temperature=temperature)
-    options = _options(run, recipe)
+    options = _options(run, plan)
     columns = {name: column.data for name, column in run.table.columns.items()}
     done = process_events(
-        columns, definition, products.tables(recipe.energy == "gain"), observation, options, (ws.nproc, 65536)
+        columns, definition, products.tables(plan.energy == "gain"), observation, options, (ws.nproc, 65536)
     )
     _check_aspect(run, done.counts, aspect_names)
-    record = _record(run, products, recipe, aspect_names)
-    messages = _messages(run, products, recipe, done.counts)
+    record = _record(run, products, plan, aspect_names)
+    messages = _messages(run, products, plan, done.counts)
     write_keywords(run.header, record)
     frame = transform.frame if transform is not None else None
     out = event_table(run.table, run.header, done.columns, definition, frame, par["pi_num_bins"])
@@ -144,11 +144,11 @@ def _flag(header: Header, key: str) -> bool:
     return value.strip().upper() in ("T", "TRUE", "YES") if isinstance(value, str) else bool(value)
 
 
-def _recipe(run: _Run, products: EventProducts) -> Recipe:
+def _plan(run: _Run, products: EventProducts) -> ColumnPlan:
     """Decide which columns are computed and which stay."""
     par = run.par
     gain = "none" if products.gain is None else "lite" if products.gain.is_lite and not products.gain_named else "real"
-    wishes = Wishes(
+    wanted = RequestedSteps(
         grades=par["doevtgrade"],
         cti=par["apply_cti"] and not around.is_none(par["ctifile"]),
         drift=par["apply_tgain"] and not around.is_none(par["tgainfile"]),
@@ -164,7 +164,7 @@ def _recipe(run: _Run, products: EventProducts) -> Recipe:
         drift_applied=_flag(run.header, "TGAINCOR"),
         where=run.infile,
     )
-    return choose_recipe(run.mode, wishes, state)
+    return choose_columns(run.mode, wanted, state)
 
 
 def _transform(run: _Run) -> tuple[EventTransform | None, tuple[str, ...]]:
@@ -185,10 +185,10 @@ def _transform(run: _Run) -> tuple[EventTransform | None, tuple[str, ...]]:
     return EventTransform(plane, frame, aspect), sources
 
 
-def _observation(run: _Run, transform: EventTransform | None) -> Observation:
+def _observation(run: _Run, transform: EventTransform | None) -> ObservingSetup:
     par, header, mode = run.par, run.header, run.mode
     pixels = around.read_bad_pixels(par["badpixfile"], header, run.ws)
-    seen = Observation(
+    seen = ObservingSetup(
         mode=mode,
         transform=transform,
         pixels=around.bad_pixel_map(pixels, run.table["time"]),
@@ -219,11 +219,11 @@ def _clocking(run: _Run, transform: EventTransform) -> dict[str, Any]:
     return {"row_time": row_time, "source": source, "roll_nom": float(header.get("ROLL_NOM", 0.0))}
 
 
-def _options(run: _Run, recipe: Recipe) -> Options:
+def _options(run: _Run, plan: ColumnPlan) -> ProcessingOptions:
     par = run.par
     seed = par["rand_seed"]
-    return Options(
-        recipe=recipe,
+    return ProcessingOptions(
+        plan=plan,
         pix_adj=run.method,
         stop=par["stop"],
         rand_seed=seed if seed else clock.time_ns() % 2**31,
@@ -243,7 +243,7 @@ def _check_aspect(run: _Run, counts: Counts, names: tuple[str, ...]) -> None:
         )
 
 
-def _record(run: _Run, products: EventProducts, recipe: Recipe, aspect: tuple[str, ...]) -> CalibrationRecord:
+def _record(run: _Run, products: EventProducts, plan: ColumnPlan, aspect: tuple[str, ...]) -> CalibrationRecord:
     """Return the keywords that say what was done."""
     from ciaopy import stack
     from ciaopy.version import __version__
@@ -261,55 +261,55 @@ def _record(run: _Run, products: EventProducts, recipe: Recipe, aspect: tuple[st
     keys["CHKVFPHA"] = bool(par["check_vf_pha"])
     keys["BPIXFILE"] = "NONE" if around.is_none(par["badpixfile"]) else around.base_name(par["badpixfile"])
     keys["MTLFILE"] = "NONE" if around.is_none(par["mtlfile"]) else around.base_name(par["mtlfile"])
-    keys |= _pulse_height_keywords(run, products, recipe)
-    if recipe.energy == "gain" and products.gain is not None:
+    keys |= _pulse_height_keywords(run, products, plan)
+    if plan.energy == "gain" and products.gain is not None:
         keys |= {"GAINFILE": products.gain.filename, "RAND_PI": 1.0 if par["rand_pha"] else 0.0}
     elif "GAINFILE" not in header:
         keys["GAINFILE"] = "NONE"
     if run.mode.continuous and places:
         keys["TIME_ADJ"] = "GRATING" if "chipy_tg" in run.table else "TARGET"
-    if _lite_used(products, recipe):
+    if _lite_used(products, plan):
         keys["CALDBVER"] = _lite_version()
     source = around.base_name(run.infile)
     notes = []
-    if recipe.carried:
-        notes.append(f"acis_process_events: {', '.join(recipe.carried)} kept from {source}, not recalibrated.")
-    return CalibrationRecord(keys, recipe.carried, source, notes)
+    if plan.carried:
+        notes.append(f"acis_process_events: {', '.join(plan.carried)} kept from {source}, not recalibrated.")
+    return CalibrationRecord(keys, plan.carried, source, notes)
 
 
-def _pulse_height_keywords(run: _Run, products: EventProducts, recipe: Recipe) -> dict[str, Any]:
+def _pulse_height_keywords(run: _Run, products: EventProducts, plan: ColumnPlan) -> dict[str, Any]:
     """Return the keywords on thresholds, grades, CTI and time-dependent gain; kept ones where columns are kept."""
     header = run.header
     keys: dict[str, Any] = {}
-    if recipe.grades != "carried":
+    if plan.grades != "carried":
         keys["GRD_FILE"] = products.grades.filename if products.grades else "NONE"
         keys["THRFILE"] = products.split.filename if products.split else "NONE"
         keys |= {"CORNERS": 2, "GRADESYS": "ASCA"}
-    kept = recipe.pulse_height == "carried"
-    if recipe.cti_applied and products.cti is not None:
+    kept = plan.pulse_height == "carried"
+    if plan.cti_applied and products.cti is not None:
         keys |= {"CTI_CORR": True, "CTI_APP": products.cti_application, "CTIFILE": products.cti.filename}
     elif not kept or "CTI_CORR" not in header:
         keys |= {"CTI_CORR": False, "CTI_APP": "N" * 10, "CTIFILE": "NONE"}
-    if recipe.drift and products.drift is not None:
+    if plan.drift and products.drift is not None:
         keys |= {"TGAINCOR": "T", "TGAINFIL": products.drift.filename}
     elif not kept or "TGAINCOR" not in header:
         keys |= {"TGAINCOR": "F", "TGAINFIL": "NONE"}
     return keys
 
 
-def _messages(run: _Run, products: EventProducts, recipe: Recipe, counts: Counts) -> list[str]:
+def _messages(run: _Run, products: EventProducts, plan: ColumnPlan, counts: Counts) -> list[str]:
     """Return the warnings of a run."""
     found = []
     par = run.par
-    if recipe.carried:
+    if plan.carried:
         found.append(
-            f"columns kept from {around.base_name(run.infile)}, not recalibrated: {', '.join(recipe.carried)} "
-            f"({_reasons(par, products, recipe)})"
+            f"columns kept from {around.base_name(run.infile)}, not recalibrated: {', '.join(plan.carried)} "
+            f"({_reasons(par, products, plan)})"
         )
     skipped = [n for n in ("CTI", "T_GAIN", "GRDIMG") if n in products.missing]
-    if skipped and "PHA" not in recipe.carried:
+    if skipped and "PHA" not in plan.carried:
         found.append(f"not applied: {', '.join(skipped)} (not in a CALDB)")
-    lite = _lite_used(products, recipe)
+    lite = _lite_used(products, plan)
     if lite:
         found.append(f"{', '.join(lite)} from the embedded calibration; the header says CALDBVER={_lite_version()}")
     n = run.table.nrows
@@ -328,19 +328,19 @@ def _messages(run: _Run, products: EventProducts, recipe: Recipe, counts: Counts
     return found
 
 
-def _reasons(par: ParameterSet, products: EventProducts, recipe: Recipe) -> str:
+def _reasons(par: ParameterSet, products: EventProducts, plan: ColumnPlan) -> str:
     """Return why columns are kept: products that no CALDB has, or a gain that was declined."""
-    found = [str(n) for n in ("CTI", "T_GAIN", "GRDIMG") if n in products.missing and "PHA" in recipe.carried]
+    found = [str(n) for n in ("CTI", "T_GAIN", "GRDIMG") if n in products.missing and "PHA" in plan.carried]
     declined = around.is_none(par["gainfile"])
-    if "ENERGY" in recipe.carried and not declined:
+    if "ENERGY" in plan.carried and not declined:
         found.append("DET_GAIN")
     reasons = [f"no {', '.join(found)} in a CALDB"] if found else []
-    return "; ".join([*reasons, "gainfile=NONE"] if "ENERGY" in recipe.carried and declined else reasons)
+    return "; ".join([*reasons, "gainfile=NONE"] if "ENERGY" in plan.carried and declined else reasons)
 
 
-def _lite_used(products: EventProducts, recipe: Recipe) -> list[str]:
+def _lite_used(products: EventProducts, plan: ColumnPlan) -> list[str]:
     """Return the CALDB names of what came from the embedded calibration and went into the result."""
-    unused = {"DET_GAIN": recipe.energy != "gain", "GRADE": recipe.grades == "carried"}
+    unused = {"DET_GAIN": plan.energy != "gain", "GRADE": plan.grades == "carried"}
     return [name for name in products.lite if not unused.get(name, False)]
 
 

@@ -16,8 +16,9 @@ from ciaopy.acis.event_block import EventBlock
 from ciaopy.acis.event_status import BadPixelMap
 from ciaopy.acis.gain import gain_tables, time_tables
 from ciaopy.acis.observing_mode import ObservingMode
-from ciaopy.acis.process import Calibration, Observation, Options, ProcessedEvents, process_events
-from ciaopy.acis.recalibration import Recipe
+from ciaopy.acis.process import process_events
+from ciaopy.acis.processing import Calibration, ObservingSetup, ProcessedEvents, ProcessingOptions
+from ciaopy.acis.recalibration import ColumnPlan
 from ciaopy.caldb.products_acis import DetGain, TimeGain
 from ciaopy.caldb.products_base import ChipCurves, ChipRegions
 from ciaopy.coords import AspectSolution, Attitude, EventTransform, FocalPlane, SkyFrame
@@ -30,7 +31,7 @@ LEVEL1 = parse_event_definition(
     "{d:time,l:expno,s:ccd_id,s:node_id,s:chip,s:tdet,f:det,f:sky,s:phas,l:pha,l:pha_ro,f:energy,l:pi,s:fltgrade,"
     "s:grade,x:status}"
 )
-COMPUTED = Recipe("raw", "sum", True, "gain", "computed")
+COMPUTED = ColumnPlan("raw", "sum", True, "gain", "computed")
 
 
 def events(n: int) -> Columns:
@@ -91,8 +92,8 @@ def pixels() -> BadPixelMap:
 
 
 def run(columns: Columns, threads: tuple[int, int] = (1, 65536), **changes: Any) -> ProcessedEvents:
-    seen = Observation(FAINT, transform(), pixels())
-    options = Options(changes.pop("recipe", COMPUTED), **changes)
+    seen = ObservingSetup(mode=FAINT, transform=transform(), pixels=pixels())
+    options = ProcessingOptions(plan=changes.pop("plan", COMPUTED), **changes)
     return process_events(columns, LEVEL1, calibration(), seen, options, threads)
 
 
@@ -178,8 +179,8 @@ def test_unknown_times_give_no_position_and_are_counted() -> None:
 
 def test_events_outside_the_aspect_solution_are_kept() -> None:
     columns = events(1000)
-    seen = Observation(FAINT, transform(990.0, 2000.0))
-    done = process_events(columns, LEVEL1, calibration(), seen, Options(COMPUTED))
+    seen = ObservingSetup(mode=FAINT, transform=transform(990.0, 2000.0))
+    done = process_events(columns, LEVEL1, calibration(), seen, ProcessingOptions(plan=COMPUTED))
     lost = np.isnan(done.columns["x"])
     assert len(lost) == 1000 and 300 < lost.sum() < 700
     assert done.counts.outside == lost.sum()
@@ -210,24 +211,29 @@ def test_stop_leaves_later_coordinates_to_the_input(stop: str, missing: str) -> 
 def test_column_that_nobody_knows() -> None:
     with pytest.raises(DataError, match="column tg_m of the event definition is neither"):
         process_events(
-            events(5), parse_event_definition("{s:tg_m}"), Calibration(), Observation(FAINT), Options(COMPUTED)
+            events(5),
+            parse_event_definition("{s:tg_m}"),
+            Calibration(),
+            ObservingSetup(mode=FAINT),
+            ProcessingOptions(plan=COMPUTED),
         )
 
 
 def test_other_columns_of_the_input_go_along() -> None:
     columns = events(5) | {"tg_m": np.arange(5, dtype=np.int16), "tg_lam": np.linspace(0, np.nan, 5)}
     columns["tg_lam"] = np.array([1.4, 1.6, np.nan, -2.6, 1e9])
-    done = process_events(columns, parse_event_definition("{s:tg_m,s:tg_lam}"), Calibration(), Observation(FAINT),
-                          Options(Recipe("raw", "sum", False, "carried", "absent"), "NONE"))  # fmt: skip
+    options = ProcessingOptions(plan=ColumnPlan("raw", "sum", False, "carried", "absent"), pix_adj="NONE")
+    wanted = parse_event_definition("{s:tg_m,s:tg_lam}")
+    done = process_events(columns, wanted, Calibration(), ObservingSetup(mode=FAINT), options)
     assert done.columns["tg_m"].tolist() == [0, 1, 2, 3, 4]
     assert done.columns["tg_lam"].tolist() == [1, 2, 0, -3, 32767]
 
 
 def test_edser_without_energies() -> None:
-    recipe = Recipe("raw", "sum", False, "absent", "absent")
+    plan = ColumnPlan("raw", "sum", False, "absent", "absent")
+    sky, seen = parse_event_definition("{f:sky}"), ObservingSetup(mode=FAINT, transform=transform())
     with pytest.raises(DataError, match="pix_adj=EDSER needs the columns fltgrade and energy"):
-        process_events(events(5), parse_event_definition("{f:sky}"), calibration(), Observation(FAINT, transform()),
-                       Options(recipe))  # fmt: skip
+        process_events(events(5), sky, calibration(), seen, ProcessingOptions(plan=plan))
 
 
 @pytest.mark.parametrize("method", ["EDSER", "CENTROID", "RANDOMIZE", "NONE"])
@@ -256,9 +262,14 @@ def test_754_level_1_columns_are_reproduced(data: Path) -> None:
         solution = AspectSolution(*(np.ascontiguousarray(record[n], np.float64) for n in
                                     ("time", "ra", "dec", "roll", "dy", "dz", "dtheta")))  # fmt: skip
     place = EventTransform(FocalPlane.from_header(header), SkyFrame.from_header(header), solution)
-    recipe = Recipe("raw", "sum", False, "carried", "computed")
+    plan = ColumnPlan("raw", "sum", False, "carried", "computed")
     done = process_events(
-        columns, LEVEL1, Calibration(), Observation(FAINT, place), Options(recipe, "NONE"), (2, 65536)
+        columns,
+        LEVEL1,
+        Calibration(),
+        ObservingSetup(mode=FAINT, transform=place),
+        ProcessingOptions(plan=plan, pix_adj="NONE"),
+        (2, 65536),
     )
     for name in ("time", "expno", "tdetx", "tdety", "pha", "pha_ro", "fltgrade", "grade", "energy"):
         np.testing.assert_array_equal(done.columns[name], columns[name], err_msg=name)
@@ -288,10 +299,10 @@ def test_graded_events_are_adjusted_through_the_image_of_their_grade() -> None:
     columns |= {"fltgrade": np.full(200, 2, np.int16), "pha": columns["phas"][:, 1, 1].astype(np.int32)}
     del columns["phas"]
     definition = parse_event_definition("{l:pha,l:pha_ro,s:fltgrade,s:grade,x:status}")
-    recipe = Recipe("telemetry", "adjusted", False, "absent", "absent")
+    plan = ColumnPlan("telemetry", "adjusted", False, "absent", "absent")
     known = Calibration(cti=cti_tables(model), grade_images=images)
-    graded = Observation(ObservingMode("GRADED", False, False))
-    done = process_events(columns, definition, known, graded, Options(recipe)).columns
+    graded = ObservingSetup(mode=ObservingMode("GRADED", False, False))
+    done = process_events(columns, definition, known, graded, ProcessingOptions(plan=plan)).columns
     np.testing.assert_array_equal(done["pha_ro"], columns["pha"])
     assert (done["grade"] == 2).all()
     raised = done["pha"] - done["pha_ro"]
@@ -314,9 +325,9 @@ def clocked(**changes: Any) -> tuple[Columns, ProcessedEvents]:
     columns |= changes.pop("more", {})
     place = transform()
     source = changes.pop("source", (4096.5, 4096.5))
-    seen = Observation(CC_FAINT, place, row_time=0.00285, source=source, roll_nom=57.0)
+    seen = ObservingSetup(mode=CC_FAINT, transform=place, row_time=0.00285, source=source, roll_nom=57.0)
     definition = parse_event_definition("{d:time,d:time_ro,s:chip,f:det,f:sky,f:sky_1d,s:grade}")
-    options = Options(Recipe("raw", "sum", False, "absent", "absent"), "NONE", **changes)
+    options = ProcessingOptions(plan=ColumnPlan("raw", "sum", False, "absent", "absent"), pix_adj="NONE", **changes)
     return columns, process_events(columns, definition, calibration(), seen, options)
 
 
