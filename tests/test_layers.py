@@ -5,9 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+import ciaopy
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "ciaopy"
@@ -163,3 +166,77 @@ def test_the_check_sees_a_circle_through_functions_and_faces():
         "ciaopy.d": ast.parse("from ciaopy.c import h\n"),
     }
     assert circles(import_graph(trees, {"ciaopy", "ciaopy.a"})) == [["ciaopy.a.one", "ciaopy.b"]]
+
+
+# ---- faces ---------------------------------------------------------------------------------------------------------
+
+#: Packages whose modules are entered by name, and why.
+ENTERED_BY_MODULE = {
+    "ciaopy.cli": "the program on top; nobody imports it but its own entry point",
+    "ciaopy.kernels": "a module is a family of compiled functions with short names (`inside`), its own face",
+    "ciaopy.tools": "a module is a tool; the engine finds it by the tool's name",
+}
+
+
+def all_imports(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """Yield (module, name) of all imports, those for type checkers included."""
+    yield from from_imports(tree)
+    yield from from_imports(tree, typing_only=True)
+
+
+def past_the_face(module: str, trees: dict[str, ast.AST], packages: set[str]) -> list[str]:
+    """Return the modules that a module imports although they stand in another house: not its own, nor one around it."""
+    own = module if module in packages else module.rpartition(".")[0]
+    found = []
+    for source, name in all_imports(trees[module]):
+        target = f"{source}.{name}" if f"{source}.{name}" in trees else source
+        if target not in trees or target in packages:
+            continue
+        house = target.rpartition(".")[0]
+        is_exported = target == f"{source}.{name}" and name in exported(trees[source])
+        if module in packages and house.startswith(f"{own}."):
+            continue  # the face of a house may show what is in its own rooms
+        if own != house and not own.startswith(f"{house}.") and house not in ENTERED_BY_MODULE and not is_exported:
+            found.append(target)
+    return found
+
+
+def exported(tree: ast.AST) -> list[str]:
+    """Return `__all__` of a module."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets):
+            names: list[str] = ast.literal_eval(node.value)
+            return names
+    return []
+
+
+@pytest.mark.parametrize("module", sorted(TREES))
+def test_rooms_are_entered_by_their_faces(module):
+    assert past_the_face(module, TREES, PACKAGES) == []
+
+
+def test_the_check_sees_who_comes_in_by_the_window():
+    text = "def f():\n    from ciaopy.fits.rows import decode\n    from ciaopy.kernels.regions import inside\n"
+    trees = {**TREES, "ciaopy.datamodel.made_up": ast.parse(text + "    from ciaopy.datamodel.gti import Gti\n")}
+    assert past_the_face("ciaopy.datamodel.made_up", trees, PACKAGES) == ["ciaopy.fits.rows"]
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGES))
+def test_a_face_exports_what_its_all_says(package):
+    face, names = import_module(package), exported(TREES[package])
+    assert sorted(names) == sorted(set(names))
+    homes = {name: module for module, name in from_imports(TREES[package], typing_only=True)}
+    for name in names:
+        home = homes.get(name)
+        value = getattr(face, name)
+        if home is not None:
+            assert value is getattr(import_module(home), name), f"{package}.{name} is not that of {home}"
+    for name in homes:
+        assert name in names or not homes[name].startswith("ciaopy"), f"{package}: {name} is not in __all__"
+
+
+def test_dir_lists_the_public_names():
+    assert set(ciaopy.__all__) <= set(dir(ciaopy))
+    assert {"Image", "Table", "read"} <= set(ciaopy.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = ciaopy.nothing
