@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         AmpScale,
         Degap,
         FlatnessTest,
+        GratingRegions,
         HrcGainImage,
         HrcGainTime,
         HyperbolicTest,
@@ -76,6 +77,7 @@ __all__ = [
     "GradeImages",
     "GradeTable",
     "GratingEfficiency",
+    "GratingRegions",
     "HrcGainImage",
     "HrcGainTime",
     "HyperbolicTest",
@@ -125,8 +127,8 @@ if not TYPE_CHECKING:
             "products_area": "Contamination DeadArea GratingEfficiency MirrorArea PsfRadius QeUniformity "
             "QuantumEfficiency Vignetting",
             "products_base": "ALL_SHELLS ChipCurves Product SHELLS bracket interpolate",
-            "products_hrc": "AmpScale Degap FlatnessTest HrcGainImage HrcGainTime HyperbolicTest OrderSorting "
-            "SaturationTest TapRing",
+            "products_hrc": "AmpScale Degap FlatnessTest GratingRegions HrcGainImage HrcGainTime HyperbolicTest "
+            "OrderSorting SaturationTest TapRing",
             "query": "CalFile Caldb LiteFile resolve",
             "status": "product_status",
             "value": "parse_value",

@@ -5,15 +5,15 @@ The names are looked up when first used, so that listing the rules loads no nume
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ciaopy.conformance.findings import ERROR, LEVELS, NOTE, WARNING, Finding, Report
-from ciaopy.conformance.registry import RULES, Rule
+from ciaopy.faces import lazy_face
 
 if TYPE_CHECKING:
     from ciaopy.conformance.checker import check, check_folder, find_products
+    from ciaopy.conformance.findings import ERROR, LEVELS, NOTE, WARNING, Finding, Report
     from ciaopy.conformance.layouts import kind_names
+    from ciaopy.conformance.registry import RULES, Rule
 
 __all__ = [
     "ERROR",
@@ -30,10 +30,13 @@ __all__ = [
     "kind_names",
 ]
 
-_HOMES = {"check": "checker", "check_folder": "checker", "find_products": "checker", "kind_names": "layouts"}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_face(
+        __name__,
+        {
+            "checker": "check check_folder find_products",
+            "findings": "ERROR Finding LEVELS NOTE Report WARNING",
+            "layouts": "kind_names",
+            "registry": "RULES Rule",
+        },
+    )

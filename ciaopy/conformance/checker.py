@@ -27,7 +27,7 @@ from ciaopy.conformance.subspace import gti_reference_rules, subspace_row_rules,
 from ciaopy.conformance.times import exposure_rules, gti_rules, header_time_rules, time_row_rules
 from ciaopy.conformance.wcs import image_wcs_rules, table_wcs_rules, vector_rules
 from ciaopy.errors import DataError, UsageError
-from ciaopy.fits.reader import FitsFile
+from ciaopy.fits import FitsFile
 
 __all__ = ["check", "check_folder", "find_products"]
 

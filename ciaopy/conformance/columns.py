@@ -9,7 +9,7 @@ from typing import Any
 from ciaopy.conformance.findings import ERROR, NOTE, WARNING, Finding
 from ciaopy.conformance.layouts import ColumnLayout, HduLayout
 from ciaopy.conformance.product import Part, number
-from ciaopy.fits.hdus import ColumnInfo
+from ciaopy.fits import ColumnInfo
 
 __all__ = ["column_rules", "form_fits", "form_text"]
 

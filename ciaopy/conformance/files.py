@@ -10,7 +10,7 @@ from typing import Any
 
 from ciaopy.conformance.findings import ERROR, NOTE, Finding
 from ciaopy.conformance.product import Part, Product
-from ciaopy.fits.reader import FitsFile
+from ciaopy.fits import FitsFile
 
 __all__ = ["checksum_rules", "companion_rules", "date_rules", "hdu_rules"]
 

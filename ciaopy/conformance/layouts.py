@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ciaopy.fits.header import column_keyword
+from ciaopy.fits import column_keyword
 
 __all__ = ["ColumnLayout", "HduLayout", "KindLayout", "keyword_types", "kind_names", "layouts"]
 

@@ -11,8 +11,7 @@ import numpy as np
 from ciaopy.conformance.findings import ERROR, NOTE, WARNING, Finding
 from ciaopy.conformance.product import Part, Product
 from ciaopy.conformance.rows import BadRows, Columns, flat
-from ciaopy.fits.blocks import Array
-from ciaopy.fits.hdus import ColumnInfo
+from ciaopy.fits import Array, ColumnInfo
 
 __all__ = ["level_row_rules", "level_rules", "range_row_rules"]
 

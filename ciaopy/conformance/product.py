@@ -12,10 +12,7 @@ import numpy as np
 
 from ciaopy.conformance.findings import Finding
 from ciaopy.conformance.layouts import HduLayout, KindLayout, layouts
-from ciaopy.fits.blocks import Array
-from ciaopy.fits.hdus import ColumnInfo, HduInfo
-from ciaopy.fits.header import card_value
-from ciaopy.fits.reader import FitsFile
+from ciaopy.fits import Array, ColumnInfo, FitsFile, HduInfo, card_value
 
 __all__ = ["GoodTimes", "Part", "Product", "number"]
 

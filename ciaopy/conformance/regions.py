@@ -12,7 +12,7 @@ from ciaopy.conformance.product import Part, Product
 from ciaopy.conformance.rows import BadRows, Columns, RowRule, flat
 from ciaopy.conformance.subspace import SHAPES
 from ciaopy.conformance.times import TimeOrder
-from ciaopy.fits.blocks import Array
+from ciaopy.fits import Array
 
 __all__ = ["aspect_row_rules", "region_row_rules"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from ciaopy.conformance.findings import ERROR, WARNING, Finding
 from ciaopy.conformance.product import Part, Product
 from ciaopy.conformance.rows import BadRows, Columns, RowRule, flat, share
-from ciaopy.fits.blocks import Array
+from ciaopy.fits import Array
 
 __all__ = ["response_row_rules", "response_rules", "spectrum_row_rules", "spectrum_rules"]
 

@@ -11,8 +11,7 @@ import numpy as np
 
 from ciaopy.conformance.findings import Finding
 from ciaopy.conformance.product import Part
-from ciaopy.fits.blocks import Array
-from ciaopy.fits.reader import FitsFile
+from ciaopy.fits import Array, FitsFile
 
 __all__ = ["BadRows", "Columns", "RowRule", "flat", "run_row_rules", "share"]
 

@@ -12,7 +12,7 @@ import numpy as np
 from ciaopy.conformance.findings import ERROR, NOTE, WARNING, Finding
 from ciaopy.conformance.product import NUMBERS, Part, Product
 from ciaopy.conformance.rows import BadRows, Columns
-from ciaopy.fits.blocks import Array
+from ciaopy.fits import Array
 
 __all__ = ["Ranges", "SubspaceKeys", "gti_reference_rules", "parse_ranges", "subspace_row_rules", "subspace_rules"]
 

@@ -12,7 +12,7 @@ import numpy as np
 from ciaopy.conformance.findings import ERROR, WARNING, Finding
 from ciaopy.conformance.product import GoodTimes, Part, Product
 from ciaopy.conformance.rows import BadRows, Columns, RowRule, share
-from ciaopy.fits.blocks import Array
+from ciaopy.fits import Array
 
 __all__ = ["exposure_rules", "gti_rules", "header_time_rules", "time_row_rules"]
 

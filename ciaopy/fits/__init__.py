@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ciaopy.fits.edit import append_blocks, edit_header
     from ciaopy.fits.files import being_read, find_file
     from ciaopy.fits.hdus import ColumnInfo, HduInfo
-    from ciaopy.fits.header import column_keyword, is_structural, new_header
+    from ciaopy.fits.header import card_value, column_keyword, is_structural, new_header
     from ciaopy.fits.history import HistoryEntry, add_history, parse_history
     from ciaopy.fits.keywords import Header, as_header
     from ciaopy.fits.reader import FitsFile, open_fits, read_dataset, read_header
@@ -46,6 +46,7 @@ __all__ = [
     "append_blocks",
     "as_header",
     "being_read",
+    "card_value",
     "check_output",
     "column_keyword",
     "decode",
@@ -76,7 +77,7 @@ if not TYPE_CHECKING:
             "edit": "append_blocks edit_header",
             "files": "being_read find_file",
             "hdus": "ColumnInfo HduInfo",
-            "header": "column_keyword is_structural new_header",
+            "header": "card_value column_keyword is_structural new_header",
             "history": "HistoryEntry add_history parse_history",
             "keywords": "Header as_header",
             "reader": "FitsFile open_fits read_dataset read_header",

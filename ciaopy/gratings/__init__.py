@@ -5,42 +5,78 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ciaopy.faces import lazy_face
+from ciaopy.gratings.extract import extract
 from ciaopy.gratings.mask_table import mask_table
+from ciaopy.gratings.spectrum_table import spectrum_table
 
 if TYPE_CHECKING:
     from ciaopy.gratings.arms import ARMS, HC_KEV_ANGSTROM, Arm, arm_named, arm_table, arms_of
     from ciaopy.gratings.dispersion import Dispersion, angle_of, wavelength_of
     from ciaopy.gratings.event_table import level_15_header, resolved_table
+    from ciaopy.gratings.extract import KINDS, CrossWindows, ExtractionRegions, Polygon, SpectrumRow, default_windows
+    from ciaopy.gratings.extraction_regions import regions_of_product, regions_of_table
+    from ciaopy.gratings.grid import WavelengthGrid, chosen_grid, default_grid, default_orders
     from ciaopy.gratings.mask import ArmBox, GratingMask, MaskSizes, SourceMask, arm_box
     from ciaopy.gratings.mask_table import mask_of_table
     from ciaopy.gratings.order_sorting import OrderTest, by_nearest, by_sign, by_windows
     from ciaopy.gratings.resolve import RESOLVED, ResolvedEvents, Resolver
+    from ciaopy.gratings.spectrum_table import region_table, type_one
+    from ciaopy.gratings.split import SpectrumId, matches, names_of, region_rows, source_and_background, spectra_of
+    from ciaopy.gratings.zero_order import ZeroOrder, brightest_cell, clipped_centroid, piled_up, streak_crossing, unit
 
 __all__ = [
     "ARMS",
     "HC_KEV_ANGSTROM",
+    "KINDS",
     "RESOLVED",
     "Arm",
     "ArmBox",
+    "CrossWindows",
     "Dispersion",
+    "ExtractionRegions",
     "GratingMask",
     "MaskSizes",
     "OrderTest",
+    "Polygon",
     "ResolvedEvents",
     "Resolver",
     "SourceMask",
+    "SpectrumId",
+    "SpectrumRow",
+    "WavelengthGrid",
+    "ZeroOrder",
     "angle_of",
     "arm_box",
     "arm_named",
     "arm_table",
     "arms_of",
+    "brightest_cell",
     "by_nearest",
     "by_sign",
     "by_windows",
+    "chosen_grid",
+    "clipped_centroid",
+    "default_grid",
+    "default_orders",
+    "default_windows",
+    "extract",
     "level_15_header",
     "mask_of_table",
     "mask_table",
+    "matches",
+    "names_of",
+    "piled_up",
+    "region_rows",
+    "region_table",
+    "regions_of_product",
+    "regions_of_table",
     "resolved_table",
+    "source_and_background",
+    "spectra_of",
+    "spectrum_table",
+    "streak_crossing",
+    "type_one",
+    "unit",
     "wavelength_of",
 ]
 
@@ -51,9 +87,15 @@ if not TYPE_CHECKING:
             "arms": "ARMS Arm HC_KEV_ANGSTROM arm_named arm_table arms_of",
             "dispersion": "Dispersion angle_of wavelength_of",
             "event_table": "level_15_header resolved_table",
+            "extract": "CrossWindows ExtractionRegions KINDS Polygon SpectrumRow default_windows",
+            "extraction_regions": "regions_of_product regions_of_table",
+            "grid": "WavelengthGrid chosen_grid default_grid default_orders",
             "mask": "ArmBox GratingMask MaskSizes SourceMask arm_box",
             "mask_table": "mask_of_table",
             "order_sorting": "OrderTest by_nearest by_sign by_windows",
             "resolve": "RESOLVED ResolvedEvents Resolver",
+            "spectrum_table": "region_table type_one",
+            "split": "SpectrumId matches names_of region_rows source_and_background spectra_of",
+            "zero_order": "ZeroOrder brightest_cell clipped_centroid piled_up streak_crossing unit",
         },
     )

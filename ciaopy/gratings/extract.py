@@ -9,9 +9,9 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.coords.geometry import FloatArray
+from ciaopy.coords import FloatArray
 from ciaopy.errors import DataError
-from ciaopy.fits.blocks import Array
+from ciaopy.fits import Array
 from ciaopy.gratings.arms import Arm
 from ciaopy.gratings.grid import WavelengthGrid
 from ciaopy.kernels import grating_spectra as kernels

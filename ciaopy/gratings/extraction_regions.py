@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ciaopy.coords.geometry import FloatArray
+from ciaopy.coords import FloatArray
 from ciaopy.errors import DataError
-from ciaopy.fits.blocks import Table
+from ciaopy.fits import Table
 from ciaopy.gratings.extract import KINDS, ExtractionRegions, Polygon
 
 if TYPE_CHECKING:
-    from ciaopy.caldb.products_hrc import GratingRegions
+    from ciaopy.caldb import GratingRegions
 
 __all__ = ["regions_of_product", "regions_of_table"]
 

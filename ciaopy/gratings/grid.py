@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ciaopy.coords.geometry import FloatArray
+from ciaopy.coords import FloatArray
 from ciaopy.errors import ParameterError
 from ciaopy.gratings.arms import Arm
 

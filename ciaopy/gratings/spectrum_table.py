@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ciaopy.errors import DataError
-from ciaopy.fits.blocks import Array, Column, Table, Vector
+from ciaopy.fits import Array, Column, Table, Vector
 from ciaopy.gratings.extract import KINDS, SpectrumRow
 
 if TYPE_CHECKING:

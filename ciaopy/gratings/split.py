@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ciaopy.errors import DataError
-from ciaopy.fits.blocks import Array, Column, Dataset, Table
+from ciaopy.fits import Array, Column, Dataset, Table
 from ciaopy.gratings.arms import ARMS
 from ciaopy.gratings.spectrum_table import type_one
 

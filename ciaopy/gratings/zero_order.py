@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.coords.geometry import FloatArray
+from ciaopy.coords import FloatArray
 
 __all__ = ["ZeroOrder", "brightest_cell", "clipped_centroid", "line_offset", "piled_up", "streak_crossing"]
 

@@ -14,14 +14,7 @@ from ciaopy.hrc.event_table import event_table
 
 if TYPE_CHECKING:
     from ciaopy.hrc.bad_areas import chip_rectangles, raw_rectangles, rectangles
-    from ciaopy.hrc.dead_time import (
-        DeadTimeStatistics,
-        RatePatch,
-        corrupt_rates,
-        patched,
-        step_onto,
-        table_statistics,
-    )
+    from ciaopy.hrc.dead_time import DeadTimeStatistics, RatePatch, corrupt_rates, patched, step_onto, table_statistics
     from ciaopy.hrc.detector import HrcDetector
     from ciaopy.hrc.event_table import COMMENTS, coordinate_systems
     from ciaopy.hrc.gain import GainRules, scaled_sums

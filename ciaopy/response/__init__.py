@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         write_spectrum,
     )
     from ciaopy.response.geometry import chosen_geometry
-    from ciaopy.response.grating import header_grating, header_with_detector
+    from ciaopy.response.grating import header_grating, header_with_detector, kept_header, order_list, zero_orders
     from ciaopy.response.hrc_calibration import HrcProducts, load_degap, load_hrc_products
     from ciaopy.response.instrument import chip_response, pixel_factor
     from ciaopy.response.obsfile import (
@@ -33,13 +33,17 @@ if TYPE_CHECKING:
         obsid,
         own_keywords_removed,
     )
+    from ciaopy.response.zero_order import Field, by_centroid, by_streak, is_piled_up, read_field, source_table
 
 __all__ = [
     "EventProducts",
+    "Field",
     "HrcProducts",
     "acis_observation",
     "apply_obsfile",
     "base_name",
+    "by_centroid",
+    "by_streak",
     "check_same_obsid",
     "chip_of_header",
     "chip_response",
@@ -50,6 +54,8 @@ __all__ = [
     "header_with_detector",
     "image_pixel_grid",
     "is_none",
+    "is_piled_up",
+    "kept_header",
     "load_degap",
     "load_hrc_products",
     "load_products",
@@ -58,15 +64,19 @@ __all__ = [
     "observation_header",
     "obsfile_header",
     "obsid",
+    "order_list",
     "own_keywords_removed",
     "pixel_factor",
     "read_aspect",
+    "read_field",
     "read_histogram",
     "read_instrument_map",
     "set_bad_pixels",
     "sky_grid",
+    "source_table",
     "write_axes",
     "write_spectrum",
+    "zero_orders",
 ]
 
 if not TYPE_CHECKING:
@@ -80,10 +90,11 @@ if not TYPE_CHECKING:
             "exposure_headers": "chip_of_header image_pixel_grid no_overlap obsfile_header sky_grid write_axes "
             "write_spectrum",
             "geometry": "chosen_geometry",
-            "grating": "header_grating header_with_detector",
+            "grating": "header_grating header_with_detector kept_header order_list zero_orders",
             "hrc_calibration": "HrcProducts load_degap load_hrc_products",
             "instrument": "chip_response pixel_factor",
             "obsfile": "check_same_obsid file_to_change looks_like_fits observation_header obsid own_keywords_removed",
+            "zero_order": "Field by_centroid by_streak is_piled_up read_field source_table",
             "": "acis_observation",
         },
     )

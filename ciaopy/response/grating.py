@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ciaopy.errors import DataError, ParameterError
-from ciaopy.fits.blocks import Dataset, Table
+from ciaopy.fits import Dataset, Table
 
 if TYPE_CHECKING:
     from ciaopy.fits import Header

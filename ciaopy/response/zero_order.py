@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ciaopy.coords import Attitude, FocalPlane, SkyFrame
-from ciaopy.coords.geometry import FloatArray
+from ciaopy.coords import Attitude, FloatArray, FocalPlane, SkyFrame
 from ciaopy.errors import DataError, ParameterError
-from ciaopy.fits.blocks import Column, Table, Vector
-from ciaopy.gratings.arms import arms_of
-from ciaopy.gratings.zero_order import ZeroOrder, brightest_cell, clipped_centroid, piled_up, streak_crossing, unit
+from ciaopy.fits import Column, Table, Vector
+from ciaopy.gratings import ZeroOrder, arms_of, brightest_cell, clipped_centroid, piled_up, streak_crossing, unit
 from ciaopy.response.grating import kept_header
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ciaopy.errors import DataError, UserError
-from ciaopy.fits.blocks import Table
+from ciaopy.fits import Table
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
@@ -22,9 +22,8 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     DataError
         Not a table with vector columns.
     """
-    from ciaopy.datamodel.output import renamed
-    from ciaopy.datamodel.syntax.parser import parse
-    from ciaopy.gratings.spectrum_table import type_one
+    from ciaopy.datamodel import parse, renamed
+    from ciaopy.gratings import type_one
     from ciaopy.stack import build
 
     infile = par["infile"].strip()

@@ -17,7 +17,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     DataError
         No event table with sky positions, not ACIS, no grating, or a guess on no chip.
     """
-    from ciaopy.response.zero_order import by_streak, read_field, source_table
+    from ciaopy.response import by_streak, read_field, source_table
     from ciaopy.tools.tgdetect import say
 
     ws.check_output(par["outfile"], par["clobber"], (par["infile"],))

@@ -8,9 +8,9 @@ from ciaopy.errors import ParameterError
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
-    from ciaopy.gratings.zero_order import ZeroOrder
+    from ciaopy.gratings import ZeroOrder
     from ciaopy.param import ParameterSet
-    from ciaopy.response.zero_order import Field
+    from ciaopy.response import Field
 
 # What celldetect would do with these is not done here: any other value is refused.
 _FIXED = {
@@ -30,7 +30,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     DataError
         No event table with sky positions.
     """
-    from ciaopy.response.zero_order import read_field, source_table
+    from ciaopy.response import read_field, source_table
 
     _refuse(par)
     ws.check_output(par["outfile"], par["clobber"], (par["infile"],))
@@ -42,7 +42,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
 
 def detected(par: ParameterSet, field: Field) -> ZeroOrder | None:
     """Return the source that the parameters of tgdetect find."""
-    from ciaopy.response.zero_order import by_centroid
+    from ciaopy.response import by_centroid
 
     side = 400.0 if field.instrument == "ACIS" else 1800.0
     box = tuple(_length(par, name, side) for name in ("zo_sz_filt_x", "zo_sz_filt_y"))

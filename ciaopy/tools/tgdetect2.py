@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
-    from ciaopy.gratings.zero_order import ZeroOrder
+    from ciaopy.gratings import ZeroOrder
     from ciaopy.param import ParameterSet
-    from ciaopy.response.zero_order import Field
+    from ciaopy.response import Field
 
 # snr_thresh of tgdetect.
 _SNR = 40.0
@@ -22,7 +22,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     DataError
         No event table with sky positions.
     """
-    from ciaopy.response.zero_order import read_field, source_table
+    from ciaopy.response import read_field, source_table
     from ciaopy.tools.tgdetect import say
 
     ws.check_output(par["outfile"], par["clobber"], (par["infile"],))
@@ -35,7 +35,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
 def _found(field: Field, par: ParameterSet, ws: Workspace) -> ZeroOrder | None:
     from ciaopy.errors import ParameterError
     from ciaopy.param import locate, read_current
-    from ciaopy.response.zero_order import by_centroid, by_streak, is_piled_up
+    from ciaopy.response import by_centroid, by_streak, is_piled_up
 
     limit = _SNR
     if not par["unlearn_tgdetect"]:

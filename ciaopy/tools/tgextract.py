@@ -7,15 +7,13 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from ciaopy.errors import CalibrationError, DataError, ParameterError
-from ciaopy.fits.blocks import Dataset, Table
-from ciaopy.response.grating import header_grating, kept_header, order_list, zero_orders
+from ciaopy.fits import Dataset, Table
+from ciaopy.response import header_grating, kept_header, order_list, zero_orders
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
     from ciaopy.fits import Header
-    from ciaopy.gratings import Arm
-    from ciaopy.gratings.extract import CrossWindows, ExtractionRegions, Polygon, SpectrumRow
-    from ciaopy.gratings.grid import WavelengthGrid
+    from ciaopy.gratings import Arm, CrossWindows, ExtractionRegions, Polygon, SpectrumRow, WavelengthGrid
     from ciaopy.param import ParameterSet
 
 _COLUMNS = ("tg_srcid", "tg_part", "tg_m", "tg_lam", "tg_d")
@@ -48,7 +46,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
 
 
 def _event_header(infile: str, ws: Workspace) -> Header:
-    from ciaopy.datamodel.block_header import block_without_rows
+    from ciaopy.datamodel import block_without_rows
 
     table = block_without_rows(infile, ws)
     missing = [c for c in _COLUMNS if not isinstance(table, Table) or c not in table]
@@ -60,9 +58,7 @@ def _event_header(infile: str, ws: Workspace) -> Header:
 def _planned_rows(par: ParameterSet, infile: str, header: Header, ws: Workspace) -> tuple[tuple[SpectrumRow, ...], str]:
     """Return the spectra to make, in CIAO's order, without counts; and the name for INREGION."""
     from ciaopy.coords import Geometry
-    from ciaopy.gratings import arms_of
-    from ciaopy.gratings.extract import SpectrumRow
-    from ciaopy.gratings.grid import default_orders
+    from ciaopy.gratings import SpectrumRow, arms_of, default_orders
 
     _refuse_inert(par)
     detector = Geometry.embedded().detector_of(header, infile).name
@@ -119,7 +115,7 @@ def _number(par: ParameterSet, name: str, unset: str) -> float | None:
 
 
 def _grid(par: ParameterSet, arm: Arm, detector: str) -> WavelengthGrid:
-    from ciaopy.gratings.grid import chosen_grid, default_grid
+    from ciaopy.gratings import chosen_grid, default_grid
 
     name = arm.name.lower()
     low, high, width, bins = (
@@ -131,7 +127,7 @@ def _grid(par: ParameterSet, arm: Arm, detector: str) -> WavelengthGrid:
 
 
 def _windows(par: ParameterSet, grating: str) -> CrossWindows:
-    from ciaopy.gratings.extract import CrossWindows, default_windows
+    from ciaopy.gratings import CrossWindows, default_windows
 
     usual = default_windows(grating)
 
@@ -155,15 +151,14 @@ def _regions(par: ParameterSet, header: Header, detector: str, ws: Workspace) ->
     if value.lower() in ("", "none"):
         return None
     if value.upper().startswith("CALDB") or value.lower() == "lite":
-        from ciaopy.caldb import load
-        from ciaopy.caldb.products_hrc import GratingRegions
-        from ciaopy.gratings.extraction_regions import regions_of_product
+        from ciaopy.caldb import GratingRegions, load
+        from ciaopy.gratings import regions_of_product
 
         product = load("TGMASK2", value, header)
         if not isinstance(product, GratingRegions):
             raise CalibrationError(f"inregion_file={value}: no extraction regions")
         return regions_of_product(product)
-    from ciaopy.gratings.extraction_regions import regions_of_table
+    from ciaopy.gratings import regions_of_table
 
     dataset = ws.dataset(value)
     table = next((b for b in dataset.blocks if isinstance(b, Table) and "shape" in b), None)
@@ -186,7 +181,7 @@ def _check_detector(regions: Header, events: Header, detector: str, where: str) 
 
 
 def _polygons(par: ParameterSet, regions: ExtractionRegions | None, arm: Arm, order: int) -> tuple[Polygon, ...]:
-    from ciaopy.gratings.extract import KINDS
+    from ciaopy.gratings import KINDS
 
     if regions is None:
         return ()
@@ -222,7 +217,7 @@ def label(row: SpectrumRow) -> str:
 
 def _counted(rows: tuple[SpectrumRow, ...], infile: str, par: ParameterSet, ws: Workspace) -> tuple[SpectrumRow, ...]:
     """Return the spectra with their counts."""
-    from ciaopy.gratings.extract import extract
+    from ciaopy.gratings import extract
 
     table = ws.read(f"{infile}[cols {','.join(_COLUMNS)}]")
     assert isinstance(table, Table)
@@ -242,8 +237,8 @@ def _write(
     header: Header,
     region_file: str,
 ) -> None:
-    from ciaopy.datamodel.output import empty_primary
-    from ciaopy.gratings.spectrum_table import region_table, spectrum_table, type_one
+    from ciaopy.datamodel import empty_primary
+    from ciaopy.gratings import region_table, spectrum_table, type_one
 
     background = bool(par["extract_background"])
     second = spectrum_table(rows, header, background, region_file) if par["outfile_type"] == "pha_typeII" else None

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ciaopy.errors import DataError
-from ciaopy.fits.blocks import Block, Dataset, Table
+from ciaopy.fits import Block, Dataset, Table
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
     from ciaopy.fits import Header
-    from ciaopy.gratings.split import SpectrumId
+    from ciaopy.gratings import SpectrumId
     from ciaopy.param import ParameterSet
 
 # What follows `grid(` in RESPFILE, up to a block in brackets or the end.
@@ -29,7 +29,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     DataError
         Not a type II file of tgextract; a response file that cannot be read.
     """
-    from ciaopy.gratings.split import names_of, source_and_background, spectra_of
+    from ciaopy.gratings import names_of, source_and_background, spectra_of
 
     infile = par["infile"].strip()
     spectrum, region, spectra = spectra_of(ws.dataset(infile), infile)
@@ -59,8 +59,8 @@ def run(par: ParameterSet, ws: Workspace) -> None:
 
 
 def _write(path: str, table: Table, region: Table | None, one: SpectrumId, par: ParameterSet, ws: Workspace) -> None:
-    from ciaopy.datamodel.output import empty_primary
-    from ciaopy.gratings.split import region_rows
+    from ciaopy.datamodel import empty_primary
+    from ciaopy.gratings import region_rows
 
     blocks: list[Block] = [empty_primary(table.header), table]
     ws.write(path, Dataset(blocks + ([region_rows(region, one)] if region is not None else [])), par, par["clobber"])
@@ -103,7 +103,7 @@ def _first_table(name: str, block: str, ws: Workspace) -> Table:
 def _match(
     responses: list[tuple[Path, Header, Path | None]], header: Header, one: SpectrumId
 ) -> tuple[Path | None, Path | None]:
-    from ciaopy.gratings.split import matches
+    from ciaopy.gratings import matches
 
     for arf, made, rmf in responses:
         if matches(made, header, one):

@@ -12,11 +12,16 @@ import numpy as np
 from ciaopy.errors import CiaopyError, DataError, UserError
 from ciaopy.fits import Image, Table, open_fits
 from ciaopy.stack import build
-from ciaopy.xmm import eventlist, exposure, vignetting
-from ciaopy.xmm.conditions import requires_zero_flag, selected_ccds
-from ciaopy.xmm.expressions import parse_selection
-from ciaopy.xmm.geometry import Affine
-from ciaopy.xmm.subspace import Subspace
+from ciaopy.xmm import (
+    Affine,
+    Subspace,
+    eventlist,
+    exposure,
+    parse_selection,
+    requires_zero_flag,
+    selected_ccds,
+    vignetting,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

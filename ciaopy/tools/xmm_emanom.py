@@ -8,9 +8,7 @@ import numpy as np
 
 from ciaopy.errors import UserError
 from ciaopy.fits import AtomicFile, Table
-from ciaopy.xmm import anomalous, selecting
-from ciaopy.xmm.eventlist import ccd_of, open_event_list
-from ciaopy.xmm.flags import is_mos
+from ciaopy.xmm import anomalous, ccd_of, is_mos, open_event_list, selecting
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ciaopy.errors import DataError, UserError
 from ciaopy.fits import Image, open_fits
 from ciaopy.stack import build
-from ciaopy.xmm import mosaic
-from ciaopy.xmm.eventlist import split_table_name
+from ciaopy.xmm import mosaic, split_table_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ciaopy.datamodel import Gti
-from ciaopy.datamodel.output import note_tool
+from ciaopy.datamodel import Gti, note_tool
 from ciaopy.errors import DataError, NoDataError, UserError
 from ciaopy.fits import AtomicFile, Column, Table, new_header
-from ciaopy.xmm import exposure, flares, geometry, selecting
-from ciaopy.xmm.eventlist import EventList, open_event_list
-from ciaopy.xmm.flags import CORNERS_AND_FOV, FIELD_OF_VIEW, OUT_OF_FOV, is_mos
+from ciaopy.xmm import (
+    CORNERS_AND_FOV,
+    FIELD_OF_VIEW,
+    OUT_OF_FOV,
+    EventList,
+    exposure,
+    flares,
+    geometry,
+    is_mos,
+    open_event_list,
+    selecting,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

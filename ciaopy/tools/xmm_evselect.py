@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ciaopy.datamodel.output import note_tool
+from ciaopy.datamodel import note_tool
 from ciaopy.errors import UserError
-from ciaopy.xmm import eventlist, selecting
-from ciaopy.xmm.images import Axis, Grid, make_axis
+from ciaopy.xmm import Axis, Grid, eventlist, make_axis, selecting
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ciaopy.errors import UserError
-from ciaopy.xmm.inventory import Inventory, take_inventory
-from ciaopy.xmm.summary import read_summary, usable_exposures
+from ciaopy.xmm import Inventory, read_summary, take_inventory, usable_exposures
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace

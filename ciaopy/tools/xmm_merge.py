@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from ciaopy.errors import UserError
 from ciaopy.fits import read_dataset
 from ciaopy.stack import build
-from ciaopy.xmm.eventlist import open_event_list
-from ciaopy.xmm.merge import merge_lists
+from ciaopy.xmm import merge_lists, open_event_list
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ciaopy.coords.tangent import TangentPlane
+from ciaopy.coords import TangentPlane
 from ciaopy.datamodel import Gti
 from ciaopy.errors import DataError, UserError
 from ciaopy.fits import Column, Dataset, Image, Table, open_fits
