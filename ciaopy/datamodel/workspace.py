@@ -106,6 +106,20 @@ class Workspace:
         """Mark a name as an intermediate: `write` keeps the object and later reads get it."""
         self._in_memory.add(_key(Path(path)))
 
+    def hold(self, name: str | Path, dataset: Dataset) -> None:
+        """Keep a dataset under a name: later reads get it; the disk is neither asked nor written, whatever is there.
+
+        Parameters
+        ----------
+        name : str or Path
+            A file name without brackets; blanks at its ends do not count.
+        dataset : Dataset
+            Not modified.
+        """
+        key = _key(Path(str(name).strip()))
+        self._in_memory.add(key)
+        self._memory[key] = dataset
+
     def in_memory(self, path: str | Path) -> Dataset | None:
         """Return the dataset kept under that name, or None."""
         return self._memory.get(_key(Path(path)))

@@ -10,6 +10,7 @@ from types import ModuleType
 from ciaopy.console import Console
 from ciaopy.engine.options import RunOptions
 from ciaopy.engine.runner import show_plan
+from ciaopy.engine.threads import thread_count
 from ciaopy.errors import NotAvailableError, ParameterError
 from ciaopy.param import ParameterSet
 
@@ -105,7 +106,7 @@ def run_tool(par: ParameterSet, console: Console, options: RunOptions | None = N
         par.forget()
     from ciaopy.datamodel import Workspace
 
-    ws = Workspace(console=console, nproc=_threads(par))
+    ws = Workspace(console=console, nproc=thread_count(par))
     result: object = None
     if options.plan:
         for recipe in module.plan(par, ws):
@@ -114,11 +115,3 @@ def run_tool(par: ParameterSet, console: Console, options: RunOptions | None = N
         result = module.run(par, ws, **extra)
     par.close()
     return result
-
-
-def _threads(par: ParameterSet) -> int | None:
-    """Threads that `parallel` and `nproc` ask for; None for all (also `nproc` 0, negative, or INDEF)."""
-    if par.get("parallel") is False:
-        return 1
-    nproc = par.get("nproc")
-    return nproc if nproc is not None and nproc > 0 else None

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ciaopy.console import Console, StepConsole
+from ciaopy.engine.outputs import check_outputs
 from ciaopy.engine.step import Recipe, Step, command_line
-from ciaopy.errors import OutputExistsError
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
@@ -59,14 +59,11 @@ def check_products(recipe: Recipe, clobber: bool) -> None:
 
     Raises
     ------
-    OutputExistsError
-        Names all that exist.
+    OutputExistsError, UserError
+        As `check_outputs`.
     """
     made = {p for s in recipe.steps for p in s.makes}
-    there = [] if clobber else [p for p in recipe.products if p in made and p.exists()]
-    if there:
-        names = ", ".join(p.name for p in there)
-        raise OutputExistsError(f"{there[0].parent}: {names} exist; set clobber=yes to replace them, or another outdir")
+    check_outputs([p for p in recipe.products if p in made], clobber, parameter="outdir")
 
 
 def run_recipe(recipe: Recipe, backend: Backend, console: Console, cleanup: bool = True) -> list[Timing]:

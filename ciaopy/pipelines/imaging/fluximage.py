@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING
 
 from ciaopy.console import Console
 from ciaopy.datamodel import Workspace
-from ciaopy.engine import Backend, Recipe, RunOptions, Timing, choose_backend, run_recipe
-from ciaopy.errors import NoDataError, NotAvailableError, OutputExistsError, UserError
-from ciaopy.kernels import default_nproc
+from ciaopy.engine import (
+    Backend,
+    Recipe,
+    RunOptions,
+    Timing,
+    check_outputs,
+    choose_backend,
+    make_folder,
+    recorded_parameters,
+    run_recipe,
+)
+from ciaopy.errors import NoDataError, NotAvailableError, UserError
 from ciaopy.observation import GivenFiles, find_companions
 from ciaopy.pipelines.imaging.bands import CSC, Band, parse_bands
 from ciaopy.pipelines.imaging.grid import AxisRange, SkyGrid, explicit_grid
@@ -22,8 +31,8 @@ from ciaopy.pipelines.imaging.steps import (
     Background,
     FluxJob,
     field_of_view_parameters,
+    files_of,
     intermediates,
-    products,
     recipe,
 )
 from ciaopy.version import __version__
@@ -98,9 +107,9 @@ def run(par: ParameterSet, ws: Workspace, options: RunOptions | None = None) -> 
         job = _job(par, ws, Path(work), make=True)
         steps = recipe(job)
         pictures = _pictures(job) if par["preview"] else {}
-        _check_outputs(job, list(pictures))
+        check_outputs([*files_of(job), *pictures], job.clobber)
         console.say("", 1)
-        workers = thread_count(par)
+        workers = ws.nproc
         console.say(f"Running with {workers} processors" if workers > 1 else "Running on one processor", 1)
         run_space = Workspace(console, workers)
         result = _result(job)
@@ -133,7 +142,6 @@ def _early(par: ParameterSet) -> bool:
         raise UserError("infile is empty; give an event file or the folder of an observation")
     if not par["bands"].strip():
         raise UserError("bands is empty; give names (broad, csc, ...), ranges lo:hi:effective in keV, or weights files")
-    thread_count(par)
     return True
 
 
@@ -156,24 +164,6 @@ def temporary_folder(par: ParameterSet) -> Path:
     return folder
 
 
-def thread_count(par: ParameterSet) -> int:
-    """Return the number of threads: all for INDEF, at most all; negative ones are taken off.
-
-    Raises
-    ------
-    UserError
-        nproc is 0.
-    """
-    if not par["parallel"]:
-        return 1
-    wanted, most = par["nproc"], default_nproc()
-    if wanted is None:
-        return most
-    if wanted == 0:
-        raise UserError("nproc=0: at least one processor is needed; INDEF takes all")
-    return min(int(wanted), most) if wanted > 0 else max(most + int(wanted), 1)
-
-
 def _job(par: ParameterSet, ws: Workspace, work: Path, make: bool) -> FluxJob:
     """Read and check everything, in the order of the parameters; make the output folder if `make`."""
     console = ws.console
@@ -193,7 +183,7 @@ def _job(par: ParameterSet, ws: Workspace, work: Path, make: bool) -> FluxJob:
     if psfecf is not None and not 0 < psfecf <= 1:
         raise UserError(f"psfecf={psfecf:g}: a fraction above 0 and up to 1 is needed, or INDEF for no map")
     if make:
-        _make_folder(folder)
+        make_folder(Path(folder or "."))
     background = background_for(par, events, console)
     chips = events.chips_inside(grid.filter, ws) if grid is not None else events.chips
     if not chips:
@@ -217,7 +207,7 @@ def _job(par: ParameterSet, ws: Workspace, work: Path, make: bool) -> FluxJob:
         _recorded(par, events, grid is not None),
         background,
     )
-    _check_outputs(job, [])
+    check_outputs(files_of(job), job.clobber)
     if grid is None:
         from dataclasses import replace
 
@@ -260,19 +250,6 @@ def exposure_cut(text: str) -> str:
         return ""
     parse_cut(plain)
     return plain
-
-
-def _make_folder(folder: str) -> None:
-    """Make the output folder, or check that it can be written to."""
-    place = Path(folder or ".")
-    if place.is_dir():
-        if not os.access(place, os.W_OK):
-            raise UserError(f"{place}: cannot write to the output folder")
-        return
-    try:
-        place.mkdir()
-    except OSError as e:
-        raise UserError(f"{place}: cannot create the output folder ({e.strerror})") from e
 
 
 def background_for(par: ParameterSet, events: FluxEvents, console: Console) -> Background | None:
@@ -331,31 +308,14 @@ def _tell_grid(job: FluxJob, console: Console) -> None:
 
 def _recorded(par: ParameterSet, events: FluxEvents, explicit: bool) -> tuple[tuple[str, str], ...]:
     """Return the parameters for HISTORY as the user gave them."""
-    used = {n: par.text(n) for n in _RECORDED}
+    effective = {}
     if explicit:
-        used["binsize"] = "INDEF"
+        effective["binsize"] = "INDEF"
     if not par["parallel"]:
-        used["nproc"] = "INDEF"
+        effective["nproc"] = "INDEF"
     if events.instrument == "ACIS":
-        used["dtffile"] = ""
-    return tuple(used.items())
-
-
-def _check_outputs(job: FluxJob, pictures: list[Path]) -> None:
-    """Refuse, before any work, to replace files without clobber, or files that cannot be replaced.
-
-    Raises
-    ------
-    OutputExistsError, UserError
-    """
-    every = list(dict.fromkeys([*products(job), *intermediates(job), *pictures]))
-    there = [p for p in every if p.exists()]
-    if there and not job.clobber:
-        names = ", ".join(str(p) for p in there)
-        raise OutputExistsError(f"these files exist: {names}; set clobber=yes to replace them, or another outroot")
-    for path in there:
-        if not os.access(path, os.W_OK):
-            raise UserError(f"{path}: the file exists and cannot be replaced; change its permissions or outroot")
+        effective["dtffile"] = ""
+    return recorded_parameters(par, _RECORDED, **effective)
 
 
 def _backend(par: ParameterSet, options: RunOptions, ws: Workspace, job: FluxJob) -> Backend:

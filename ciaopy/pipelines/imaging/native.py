@@ -36,9 +36,7 @@ class FluxBackend(NativeBackend):
         """Keep all images in memory until their last use."""
         super().prepare(recipe)
         for name in self._shared:
-            content = self.workspace.dataset(name)
-            self.workspace.keep_in_memory(name)
-            self.workspace.write(name, content, clobber=True)
+            self.workspace.hold(name, self.workspace.dataset(name))
         for step in recipe.steps:
             if step.tool == "skyfov":
                 for path in step.makes:

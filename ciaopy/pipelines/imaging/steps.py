@@ -165,6 +165,11 @@ def intermediates(job: FluxJob) -> list[Path]:
     return made
 
 
+def files_of(job: FluxJob) -> list[Path]:
+    """Return every file that a run makes under its own name, those that it deletes again too."""
+    return list(dict.fromkeys([*products(job), *intermediates(job)]))
+
+
 def tasks(job: FluxJob, count: int, one: str, many: str = "") -> str:
     """Return `n things` or `one thing`, with the observation."""
     what = one if count == 1 else f"{count} {many or one + 's'}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ciaopy.datamodel import Workspace
-from ciaopy.engine import run_recipe
+from ciaopy.engine import check_outputs, run_recipe
 from ciaopy.errors import UserError
 from ciaopy.observation import Companions, GivenFiles, find_all_companions
 from ciaopy.pipelines.imaging import (
@@ -21,8 +21,8 @@ from ciaopy.pipelines.imaging import (
     Names,
     SkyGrid,
     explicit_grid,
+    files_of,
     fluximage,
-    intermediates,
     parse_bands,
     products,
     recipe,
@@ -40,7 +40,7 @@ from ciaopy.pipelines.mosaic.grid import (
     user_grid,
 )
 from ciaopy.pipelines.mosaic.inputs import SAME_POINT, Member, find_members, separation
-from ciaopy.pipelines.mosaic.reproject_obs import check_clobber, in_parallel, list_products, output_targets
+from ciaopy.pipelines.mosaic.reproject_obs import for_each, list_products, output_targets
 from ciaopy.stack import join
 from ciaopy.version import __version__
 
@@ -122,7 +122,6 @@ def check_parameters(par: ParameterSet) -> None:
     if width is not None and not width > 0:
         raise UserError(f"binsize={width:g}: the size of a pixel must be above 0")
     fluximage.exposure_cut(par["expmapthresh"])
-    fluximage.thread_count(par)
     fluximage.temporary_folder(par)
 
 
@@ -154,21 +153,19 @@ def make_mosaic(
     bands = parse_bands(par["bands"], members[0].events.instrument)
     for band in bands:
         console.say(f"{members[0].events.instrument} {band.describe}")
-    threads = fluximage.thread_count(par)
     with tempfile.TemporaryDirectory(prefix=f"ciaopy-{par.tool}-", dir=fluximage.temporary_folder(par)) as scratch:
         jobs = make_jobs(par, members, companions, bands, start, Path(scratch))
         jobs = with_backgrounds(par, jobs, console)
         for job in jobs:
             job.work.mkdir()
         jobs = on_grid(par, jobs, ws)
-        result = expected_result(jobs, min(threads, len(jobs)), start)
-        check_outputs(result.products, jobs, par["clobber"])
+        result = expected_result(jobs, min(ws.nproc, len(jobs)), start)
+        check_mosaic(result.products, jobs, par["clobber"])
         tell_plan(result, console)
         by_label = {job.names.obsid: job for job in jobs}
         used = [m for m in members if m.label in by_label]
         result.members = used
-        space = Workspace(console, threads)
-        in_parallel(lambda m, own: run_one(by_label[m.label], own), used, space, result.memory.workers)
+        for_each(lambda m, own: run_one(by_label[m.label], own), used, ws, result.memory.workers)
         combine(par, ws, result, jobs, Path(scratch))
     result.single = {job.names.obsid: [p for p in products(job) if p.exists()] for job in jobs}
     list_products(result.products, console)
@@ -296,15 +293,15 @@ def named_products(job: FluxJob, start: str) -> list[Path]:
     return found
 
 
-def check_outputs(paths: Sequence[Path], jobs: Sequence[FluxJob], clobber: bool) -> None:
+def check_mosaic(paths: Sequence[Path], jobs: Sequence[FluxJob], clobber: bool) -> None:
     """Refuse, before any work, to replace inputs, and files without clobber: `paths`, and those of every observation.
 
     Raises
     ------
     UserError, OutputExistsError
     """
-    own = [p for job in jobs for p in (*products(job), *intermediates(job))]
-    check_clobber([*paths, *own], (job.events for job in jobs), clobber)
+    own = [p for job in jobs for p in files_of(job)]
+    check_outputs([*paths, *own], clobber, inputs=[Path(job.events.plain) for job in jobs])
 
 
 def tell_plan(result: MosaicResult, console: Console) -> None:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ciaopy.engine import check_outputs
 from ciaopy.observation import GivenFiles, find_all_companions
 from ciaopy.pipelines.imaging import open_events
 from ciaopy.pipelines.mosaic.flux_obs import (
     MosaicResult,
     check_grid_and_bands,
-    check_outputs,
+    check_mosaic,
     check_parameters,
     given_files,
     make_jobs,
@@ -25,7 +26,6 @@ from ciaopy.pipelines.mosaic.inputs import Member, find_members, separation, uni
 from ciaopy.pipelines.mosaic.reproject_obs import (
     Links,
     Reprojected,
-    check_clobber,
     output_targets,
     reference_point,
     reproject_all,
@@ -63,10 +63,12 @@ def run(par: ParameterSet, ws: Workspace) -> MergedMosaic:
         reprojected = Reprojected(reference_point(par["refcoord"], members, ws), members)
         companions = find_all_companions([m.events for m in members], given_files(par), ws.console, ws)
         jobs = make_jobs(par, members, companions, bands, targets.start, Path())
-        check_clobber(
-            [*(targets.events(m) for m in members), targets.merged], (m.events for m in members), par["clobber"]
+        check_outputs(
+            [*(targets.events(m) for m in members), targets.merged],
+            par["clobber"],
+            inputs=[Path(m.events.plain) for m in members],
         )
-        check_outputs(named_products(jobs[0], targets.start), jobs, par["clobber"])
+        check_mosaic(named_products(jobs[0], targets.start), jobs, par["clobber"])
         summarize(members, ws.console)
         links = Links(par, members, GivenFiles(aspect=par["asolfiles"]), ws, active=False)
         reproject_all(par, targets, reprojected, ws, links, merge=True)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ciaopy.console import Console
 from ciaopy.datamodel import Range, Workspace, column_range, outwards, set_range
-from ciaopy.engine import bind, load_tool
-from ciaopy.errors import CiaopyError, OutputExistsError, UserError
+from ciaopy.engine import DatasetTask, bind, check_outputs, load_tool, output_folder, run_many, values
+from ciaopy.errors import UserError
 from ciaopy.observation import GivenFiles, reference
 from ciaopy.pipelines.imaging import split_outroot
 from ciaopy.pipelines.mosaic.fov import union_of_fields
@@ -27,7 +25,6 @@ from ciaopy.version import __version__
 if TYPE_CHECKING:
     from ciaopy.fits import Header
     from ciaopy.param import ParameterSet
-    from ciaopy.pipelines.imaging import FluxEvents
 
 T = TypeVar("T")
 
@@ -106,9 +103,8 @@ def run(par: ParameterSet, ws: Workspace) -> Reprojected:
         members = find_members(par["infiles"], ws.console, ws, all_columns=False)
         result = Reprojected(reference_point(par["refcoord"], members, ws), members)
         wanted = [targets.events(m) for m in members] + [targets.fov(m) for m in members] + [targets.merged_fov]
-        check_clobber(
-            [*wanted, *([targets.merged] if par["merge"] else [])], (m.events for m in members), par["clobber"]
-        )
+        wanted += [targets.merged] if par["merge"] else []
+        check_outputs(wanted, par["clobber"], inputs=[Path(m.events.plain) for m in members])
         links = Links(par, members, GivenFiles(aspect=par["asolfiles"]), ws)
         reproject_all(par, targets, result, ws, links, merge=par["merge"])
     list_products(result.products, ws.console)
@@ -128,20 +124,8 @@ def output_targets(outroot: str) -> Iterator[Targets]:
     if not outroot.strip():
         raise UserError("outroot is empty; give the start of the output names, such as mosaic/")
     start, head = split_outroot(outroot)
-    folder = Path(start or ".")
-    is_new = not folder.exists()
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as problem:
-        raise UserError(f"{start}: the output folder cannot be made ({problem.strerror})") from problem
-    if not os.access(folder, os.W_OK):
-        raise UserError(f"{start}: the output folder cannot be written to")
-    try:
+    with output_folder(Path(start or ".")):
         yield Targets(start + head)
-    except BaseException:
-        if is_new and not any(folder.iterdir()):
-            folder.rmdir()
-        raise
 
 
 def reference_point(text: str, members: Sequence[Member], ws: Workspace) -> tuple[float, float]:
@@ -154,26 +138,6 @@ def reference_point(text: str, members: Sequence[Member], ws: Workspace) -> tupl
     return point
 
 
-def check_clobber(paths: Iterable[Path], events: Iterable[FluxEvents], clobber: bool) -> None:
-    """Refuse, before any work, to replace inputs, and products without clobber.
-
-    Raises
-    ------
-    UserError, OutputExistsError
-    """
-    there = [p for p in dict.fromkeys(paths) if p.exists()]
-    inputs = {Path(e.plain).resolve() for e in events}
-    for path in there:
-        if path.resolve() in inputs:
-            raise UserError(f"{path}: the output would overwrite an input; choose another outroot")
-    if there and not clobber:
-        names = ", ".join(p.name for p in there[:10]) + (f" and {len(there) - 10} more" if len(there) > 10 else "")
-        raise OutputExistsError(f"{names} exist in {there[0].absolute().parent}; set clobber=yes, or another outroot")
-    for path in there:
-        if not os.access(path, os.W_OK):
-            raise UserError(f"{path}: exists and cannot be replaced; change its permissions or outroot")
-
-
 def reproject_all(
     par: ParameterSet, targets: Targets, result: Reprojected, ws: Workspace, links: Links, merge: bool
 ) -> None:
@@ -184,14 +148,14 @@ def reproject_all(
     def move(member: Member, own: Workspace) -> dict[str, Range]:
         return reproject_one(member, targets.events(member), result.point, own, par["clobber"])
 
-    ranges = in_parallel(move, members, ws)
+    ranges = for_each(move, members, ws)
     known = [r for r in ranges if r]
     common = {c: (min(r[c][0] for r in known), max(r[c][1] for r in known)) for c in ("x", "y")} if known else {}
     for member, own_range in zip(members, ranges, strict=True):
         finish_events(targets.events(member), common if merge else own_range, links.link(member, targets), par)
     result.events = [targets.events(m) for m in members]
     if links.active:
-        in_parallel(lambda m, own: make_fov(m, targets, links, own), members, ws)
+        for_each(lambda m, own: make_fov(m, targets, links, own), members, ws)
         result.fields = [targets.fov(m) for m in members]
         union_of_fields(result.fields, targets.merged_fov, ws, par)
     result.products = [*result.events, *result.fields, *([targets.merged_fov] if links.active else []), *links.made]
@@ -207,46 +171,18 @@ def reproject_all(
         result.products.insert(0, made.path)
 
 
-def in_parallel(
+def for_each(
     task: Callable[[Member, Workspace], T], members: Sequence[Member], ws: Workspace, workers: int | None = None
 ) -> list[T]:
-    """Run a task on every observation, `workers` at a time (default: the threads of `ws`, which they share).
+    """Run a task on every observation, `workers` at a time (default: the threads of `ws`); results in their order.
 
-    Results and messages come in the order of the observations. The first error, in that order, is raised when all have
-    ended.
+    Raises
+    ------
+    CiaopyError
+        The first, in the order of the observations, when all have ended.
     """
-    workers = max(min(workers or ws.nproc, len(members)), 1)
-
-    def one(member: Member) -> tuple[T | CiaopyError, Console, str]:
-        text = StringIO()
-        console = Console(ws.console.verbose, text, text)
-        try:
-            return task(member, Workspace(console, max(ws.nproc // workers, 1))), console, text.getvalue()
-        except CiaopyError as problem:
-            return problem, console, text.getvalue()
-
-    results: list[T] = []
-    failed: CiaopyError | None = None
-    with ThreadPoolExecutor(workers) as pool:
-        for outcome, console, text in pool.map(one, members):
-            _pass_on(text, console, ws.console)
-            if isinstance(outcome, CiaopyError):
-                failed = failed or outcome
-            else:
-                results.append(outcome)
-    if failed is not None:
-        raise failed
-    return results
-
-
-def _pass_on(text: str, source: Console, target: Console) -> None:
-    """Print what was said about one observation; warnings that came up before are not repeated."""
-    warned = {f"WARNING: {w}" for w in source.warnings}
-    for line in text.splitlines():
-        if line not in warned:
-            target.say(line, 0)
-    for warning in source.warnings:
-        target.warn(warning)
+    tasks = [DatasetTask(member.label, lambda own, member=member: task(member, own)) for member in members]  # type: ignore[misc]
+    return values(run_many(tasks, ws, workers))
 
 
 def reproject_one(

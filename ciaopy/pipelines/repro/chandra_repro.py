@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from io import StringIO
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ciaopy.console import Console
 from ciaopy.datamodel import Workspace
-from ciaopy.engine import NATIVE, NativeBackend, Recipe, RunOptions, Timing, check_products, choose_backend, run_recipe
+from ciaopy.engine import (
+    NATIVE,
+    DatasetTask,
+    NativeBackend,
+    Outcome,
+    Recipe,
+    RunOptions,
+    Timing,
+    check_products,
+    choose_backend,
+    run_many,
+    run_recipe,
+    values,
+)
 from ciaopy.errors import CiaopyError, DataError, UserError
-from ciaopy.kernels import default_nproc
 from ciaopy.observation import EventFile, choose, gather, read_level1, root_name
 from ciaopy.pipelines.repro.inputs import ReproInput, find_inputs
 from ciaopy.pipelines.repro.job import Job, Options, Provenance
@@ -32,23 +42,23 @@ _RECORDED = (
 )  # fmt: skip
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class Result:
     """What a run made.
 
     Attributes
     ----------
     products : list of Path
-        Files written, of all datasets.
+        Files written, of all datasets, in their order.
     timings : dict
         Output root to seconds per step.
     failed : dict
         Input folder to the error of datasets that could not be processed.
     """
 
-    products: list[Path] = field(default_factory=list)
-    timings: dict[str, list[Timing]] = field(default_factory=dict)
-    failed: dict[str, CiaopyError] = field(default_factory=dict)
+    products: list[Path]
+    timings: dict[str, list[Timing]]
+    failed: dict[str, CiaopyError]
 
     def __repr__(self) -> str:
         return "chandra_repro made:\n" + "\n".join(f"  {p}" for p in self.products)
@@ -64,15 +74,21 @@ def run(par: ParameterSet, ws: Workspace, options: RunOptions | None = None) -> 
     NotAvailableError
         HRC and grating observations.
     """
-    result = Result()
-    work = _prepared(par, ws.console, result, make=True)
-    total = len(work) + len(result.failed)
+    failed: dict[str, CiaopyError] = {}
+    work = _prepared(par, ws.console, failed, make=True)
+    total = len(work) + len(failed)
     for job, one in work:
         check_products(one, par["clobber"])
         _check_report(par, job)
-    _run_all(_Run(par, options or RunOptions(), result), ws, work)
-    _raise_failures(result, total)
-    return result
+    outcomes = _run_all(par, options or RunOptions(), ws, work, alone=total == 1)
+    failed |= {o.label: o.error for o in outcomes if o.error is not None}
+    _raise_failures(failed, total)
+    done = values(outcomes)
+    return Result(
+        products=[p for one in done for p in one.products],
+        timings={one.root: one.timings for one in done},
+        failed=failed,
+    )
 
 
 def plan(par: ParameterSet, ws: Workspace) -> Iterator[Recipe]:
@@ -83,26 +99,28 @@ def plan(par: ParameterSet, ws: Workspace) -> Iterator[Recipe]:
     UserError, DataError, NotAvailableError
         As `run`, before any work.
     """
-    result = Result()
-    work = _prepared(par, ws.console, result, make=False)
+    failed: dict[str, CiaopyError] = {}
+    work = _prepared(par, ws.console, failed, make=False)
     yield from (one for _, one in work)
-    _raise_failures(result, len(work) + len(result.failed))
+    _raise_failures(failed, len(work) + len(failed))
 
 
-def _prepared(par: ParameterSet, console: Console, result: Result, make: bool) -> list[tuple[Job, Recipe]]:
-    """Return the step lists of all datasets that can be processed; output folders are made if `make`."""
+def _prepared(
+    par: ParameterSet, console: Console, failed: dict[str, CiaopyError], make: bool
+) -> list[tuple[Job, Recipe]]:
+    """Return the step lists of all datasets that can be processed, the others in `failed`; folders made if `make`."""
     console.say(f"Running {PROGRAM}")
-    datasets, failed = find_inputs(par["indir"].strip(), par["outdir"].strip(), console, make_folders=make)
-    result.failed |= failed
+    datasets, unusable = find_inputs(par["indir"].strip(), par["outdir"].strip(), console, make_folders=make)
+    failed |= unusable
     shared = len({(d.folder, d.out) for d in datasets}) > 1
     if shared and par["set_ardlib"]:
         console.say("WARNING: several observations: ardlib.par is not set (set_ardlib=no)", 1)
-    if not datasets and not result.failed:
+    if not datasets and not failed:
         console.say("Nothing to process.", 1)
-    return _planned(datasets, par, console, result, set_ardlib=par["set_ardlib"] and not shared)
+    return _planned(datasets, par, console, failed, set_ardlib=par["set_ardlib"] and not shared)
 
 
-def _raise_failures(result: Result, total: int) -> None:
+def _raise_failures(failed: dict[str, CiaopyError], total: int) -> None:
     """Raise what was kept of the datasets that could not be processed.
 
     Raises
@@ -110,9 +128,9 @@ def _raise_failures(result: Result, total: int) -> None:
     DataError
         Lists them.
     """
-    if result.failed:
-        listed = "".join(f"\n  {name}: {error}" for name, error in result.failed.items())
-        raise DataError(f"{len(result.failed)} of {total} datasets could not be processed:{listed}")
+    if failed:
+        listed = "".join(f"\n  {name}: {error}" for name, error in failed.items())
+        raise DataError(f"{len(failed)} of {total} datasets could not be processed:{listed}")
 
 
 def _check_report(par: ParameterSet, job: Job) -> None:
@@ -124,7 +142,11 @@ def _check_report(par: ParameterSet, job: Job) -> None:
 
 
 def _planned(
-    datasets: list[ReproInput], par: ParameterSet, console: Console, result: Result, set_ardlib: bool
+    datasets: list[ReproInput],
+    par: ParameterSet,
+    console: Console,
+    failed: dict[str, CiaopyError],
+    set_ardlib: bool,
 ) -> list[tuple[Job, Recipe]]:
     """Return the step lists of all datasets; one that cannot be processed is kept for the end, if there are others.
 
@@ -139,9 +161,10 @@ def _planned(
         try:
             job = _job(dataset, par, set_ardlib)
         except CiaopyError as e:
-            if len(datasets) == 1 and not result.failed:
+            if len(datasets) == 1 and not failed:
                 raise
-            _keep(e, str(dataset.events), console, result)
+            console.say(f"ERROR {dataset.events}: {e}", 0)
+            failed[str(dataset.events)] = e
             continue
         other = names.setdefault((job.out, job.root), dataset)
         if other is not dataset:
@@ -151,12 +174,6 @@ def _planned(
             )
         work.append((job, builder_of(job.obs.events).recipe(job)))
     return work
-
-
-def _keep(error: CiaopyError, name: str, console: Console, result: Result) -> None:
-    """Say what is wrong with a dataset and keep it for the end: the others are processed."""
-    console.say(f"ERROR {name}: {error}", 0)
-    result.failed[name] = error
 
 
 def _job(dataset: ReproInput, par: ParameterSet, set_ardlib: bool) -> Job:
@@ -213,65 +230,52 @@ def _yes(value: bool) -> str:
     return "yes" if value else "no"
 
 
-@dataclass(frozen=True)
-class _Run:
-    """What all datasets of one run share."""
+@dataclass(frozen=True, kw_only=True)
+class _Made:
+    """What came of one dataset."""
 
-    par: ParameterSet
-    options: RunOptions
-    result: Result
-
-
-def _run_all(shared: _Run, ws: Workspace, work: list[tuple[Job, Recipe]]) -> None:
-    """Run every dataset; those with folders of their own go in parallel, their messages printed in order."""
-    par = shared.par
-    nproc = par["nproc"] or default_nproc()
-    folders = list(dict.fromkeys(job.out for job, _ in work))
-    groups = [[(job, one) for job, one in work if job.out == folder] for folder in folders]
-    workers = min(len(groups), nproc) if par["tools"] == NATIVE else 1
-    if workers <= 1:
-        for job, one in work:
-            _run_guarded(shared, ws.console, nproc, job, one, alone=len(work) == 1 and not shared.result.failed)
-    else:
-        _run_parallel(shared, ws.console, nproc, workers, groups)
+    root: str
+    products: list[Path]
+    timings: list[Timing]
 
 
-def _run_parallel(
-    shared: _Run, console: Console, nproc: int, workers: int, groups: list[list[tuple[Job, Recipe]]]
-) -> None:
-    def one_folder(group: list[tuple[Job, Recipe]]) -> StringIO:
-        text = StringIO()
-        for job, steps in group:
-            _run_guarded(shared, Console(console.verbose, text, text), max(nproc // workers, 1), job, steps)
-        return text
+def _run_all(
+    par: ParameterSet, options: RunOptions, ws: Workspace, work: list[tuple[Job, Recipe]], alone: bool
+) -> list[Outcome[_Made]]:
+    """Run every dataset; those with folders of their own go in parallel on ciaopy's own tools.
 
-    with ThreadPoolExecutor(workers) as pool:
-        for done in [pool.submit(one_folder, group) for group in groups]:
-            for line in done.result().getvalue().splitlines():
-                console.say(line, 0)
+    Raises
+    ------
+    CiaopyError
+        That of the only dataset.
+    """
+
+    def task(job: Job, steps: Recipe) -> DatasetTask[_Made]:
+        def run_it(own: Workspace) -> _Made:
+            try:
+                return _run_one(par, options, own, job, steps)
+            except CiaopyError as e:
+                if not alone:
+                    own.console.say(f"ERROR {job.obs.events.path}: {e}", 0)
+                raise
+
+        return DatasetTask(str(job.obs.events.path), run_it, group=job.out)
+
+    outcomes = run_many([task(*one) for one in work], ws, None if par["tools"] == NATIVE else 1)
+    if alone:
+        values(outcomes)
+    return outcomes
 
 
-def _run_guarded(shared: _Run, console: Console, nproc: int, job: Job, steps: Recipe, alone: bool = False) -> None:
-    """Run one dataset; its error is kept for the end unless it is the only one."""
-    try:
-        _run_one(shared, console, nproc, job, steps)
-    except CiaopyError as e:
-        if alone:
-            raise
-        _keep(e, str(job.obs.events.path), console, shared.result)
-
-
-def _run_one(shared: _Run, console: Console, nproc: int, job: Job, steps: Recipe) -> None:
-    par, result = shared.par, shared.result
-    workspace = Workspace(console, nproc)
-    introduce(job, console)
+def _run_one(par: ParameterSet, options: RunOptions, ws: Workspace, job: Job, steps: Recipe) -> _Made:
+    introduce(job, ws.console)
     keep = not par["cleanup"]
-    backend = choose_backend(par["tools"], workspace, shared.options.roots, lambda own: NativeBackend(own, keep=keep))
-    timings = run_recipe(steps, backend, console, par["cleanup"])
-    result.timings[job.root] = timings
-    result.products += [p for p in steps.products if p.exists()]
+    backend = choose_backend(par["tools"], ws, options.roots, lambda own: NativeBackend(own, keep=keep))
+    timings = run_recipe(steps, backend, ws.console, par["cleanup"])
+    products = [p for p in steps.products if p.exists()]
     if par["report"] and job.options.process_events:
         from ciaopy.pipelines.repro.report import write_report
 
-        result.products += write_report(job, timings, console.warnings)
-    conclude(job, console)
+        products += write_report(job, timings, ws.console.warnings)
+    conclude(job, ws.console)
+    return _Made(root=job.root, products=products, timings=timings)

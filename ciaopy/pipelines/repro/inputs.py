@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ciaopy.engine import make_folder
 from ciaopy.errors import CiaopyError, DataError, UserError
 from ciaopy.observation import find_level1
 from ciaopy.stack import build as build_stack
@@ -78,7 +79,7 @@ def find_inputs(
             continue
         target = (out or folder / "repro").absolute()
         if found and make_folders:
-            _make_folder(target)
+            make_folder(target)
         inputs += [ReproInput(folder.absolute(), target, path.absolute(), cycle) for path, cycle in found]
     return inputs, failed
 
@@ -101,13 +102,3 @@ def _events_of(folder: Path, console: Console, alone: bool) -> list[tuple[Path, 
 def _folders(text: str, one_name: bool) -> list[Path]:
     """Return the folders of a stack; a single name may have blanks in it."""
     return [Path(text).expanduser()] if one_name else [Path(p) for p in build_stack(text)]
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(exist_ok=True)
-        probe = folder / ".ciaopy-write-test"
-        probe.touch()
-        probe.unlink()
-    except OSError as e:
-        raise UserError(f"{folder}: unable to create or write to the output folder ({e.strerror})") from e

@@ -257,7 +257,7 @@ class TestBadInput:
     def test_parameters(self, tree, here, capsys, words, match):
         if words == ("outroot=",):
             (here / "754.fov").write_text("")
-            match = "these files exist: 754.fov"
+            match = "754.fov exists in"
         text = fails(
             capsys, f"infile={tree}/primary/{EVT}", *(("outroot=zz",) if "outroot" not in words[0] else ()), *words
         )

@@ -213,8 +213,8 @@ def test_all_skipped_is_no_error(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_output_folders_that_cannot_be_used(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
     for where, match in (
-        (tmp_path / "file", "unable to create or write"),
-        (tmp_path / "no/such/parent", "unable to create or write"),
+        (tmp_path / "file", "output folder cannot be made"),
+        (tmp_path / "no/such/parent", "output folder cannot be made"),
         (tree / "primary", "outdir is an input folder"),
     ):
         before = sorted(p.name for p in tree.rglob("*"))
