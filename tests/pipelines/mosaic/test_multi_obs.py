@@ -14,7 +14,7 @@ from ciaopy.errors import DataError
 from ciaopy.pipelines.imaging.inputs import FluxEvents
 from ciaopy.pipelines.mosaic.inputs import Member, _check, _order
 from ciaopy.pipelines.mosaic.merge_obs import position_angle, summarize
-from ciaopy.pipelines.mosaic.reproject_obs import _letter, in_parallel, warn_of_differences
+from ciaopy.pipelines.mosaic.reproject_obs import _letter, for_each, warn_of_differences
 
 WHOLE = frozenset(["time", "chipx", "chipy", "detx", "dety", "x", "y", "ccd_id", "chip_id", "energy", "pi"])
 
@@ -76,11 +76,11 @@ def test_results_and_messages_keep_the_order(workers):
         ws.console.warn("the same for all")
         return m.label
 
-    results = in_parallel(task, members, Workspace(Console(1, out, out), 4), workers)
+    results = for_each(task, members, Workspace(Console(1, out, out), 4), workers)
     assert results == list("012345")
     said = out.getvalue().splitlines()
     assert [s for s in said if s.startswith("did")] == [f"did {n}" for n in range(6)]
-    assert said.count("WARNING: the same for all") == 1
+    assert [s for s in said if "WARNING" in s] == [f"WARNING: {n}: the same for all" for n in range(6)]
 
 
 def test_the_first_failure_is_raised_when_all_have_ended():
@@ -92,7 +92,7 @@ def test_the_first_failure_is_raised_when_all_have_ended():
             raise DataError(f"{m.label} is damaged")
 
     with pytest.raises(DataError, match="1 is damaged"):
-        in_parallel(task, [member(str(n)) for n in range(5)], Workspace(Console(0), 2))
+        for_each(task, [member(str(n)) for n in range(5)], Workspace(Console(0), 2))
     assert sorted(done) == list("01234")
 
 
