@@ -10,12 +10,14 @@ if TYPE_CHECKING:
     from ciaopy.fits import Header
     from ciaopy.param import ParameterSet
 
-# Keywords that the primary HDU of a table repeats (as in archived event files).
+# Keywords that the primary HDU of a table repeats, in CIAO's order (event files of chandra_repro, CIAO 4.16).
 PRIMARY_KEYS = (
-    "ORIGIN", "CREATOR", "ASCDSVER", "DATE", "CONTENT", "MISSION", "TELESCOP", "INSTRUME", "DETNAM", "GRATING",
-    "OBJECT", "OBSERVER", "TITLE", "DS_IDENT", "OBS_ID", "OBI_NUM", "SEQ_NUM", "DATE-OBS", "DATE-END", "TIMESYS",
-    "MJDREF", "TIMEZERO", "TIMEUNIT", "TSTART", "TSTOP",
+    "ORIGIN", "CREATOR", "DATE", "ASCDSVER", "MJD-OBS", "MJD_OBS", "DATE-OBS", "DATE-END", "TIMESYS", "MJDREF",
+    "TIMEZERO", "TIMEUNIT", "TIMEREF", "CLOCKAPP", "TSTART", "TSTOP", "MISSION", "TELESCOP", "INSTRUME", "DS_IDENT",
+    "OBS_ID", "OBI_NUM", "SEQ_NUM",
 )  # fmt: skip
+#: Tools that copy: what they write keeps the name of the tool that made it (event files of chandra_repro, CIAO 4.16).
+COPYING = frozenset({"dmcopy"})
 
 
 def empty_primary(header: Header | None = None) -> Image:
@@ -83,14 +85,16 @@ def is_empty(block: Block) -> bool:
 
 
 def note_tool(header: Header, par: ParameterSet, history: bool = True) -> None:
-    """Write CREATOR and DATE, and append the HISTORY record of a tool."""
+    """Write CREATOR, ASCDSVER and DATE, and append the HISTORY record of a tool; a copy keeps its CREATOR."""
     from datetime import UTC, datetime
 
     from ciaopy.fits import add_history
     from ciaopy.version import __version__
 
     when = datetime.now(UTC)
-    header["CREATOR"] = (f"{par.tool} - Version ciaopy {__version__}", "tool that created this output")
+    if par.tool not in COPYING or not header.get("CREATOR"):
+        header["CREATOR"] = (f"{par.tool} - Version ciaopy {__version__}", "tool that created this output")
+    header["ASCDSVER"] = (f"ciaopy {__version__}", "version of the software")
     header["DATE"] = (when.strftime("%Y-%m-%dT%H:%M:%S"), "Date and time of file creation")
     if history:
         items = [(n, v) for n, v in par.items() if n != "mode"]

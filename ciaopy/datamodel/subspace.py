@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 KEY = re.compile(r"(\d*)DS(TYP|VAL|REF|FORM|UNIT)(\d+)$")
 VECTOR_NAME = re.compile(r"(\w+)\((\w+),(\w+)\)$")
 MAX_DESCRIPTORS = 999
+# What a GTI block of an event file says besides its name and chip (event files of chandra_repro, CIAO 4.16).
+GTI_KEYS = ("MISSION", "TELESCOP", "INSTRUME", "MJDREF", "TSTART", "TSTOP", "TIMESYS", "TIMEUNIT")
 
 
 @dataclass(frozen=True)
@@ -286,14 +288,17 @@ class Subspace:
         named = self.named()
         blocks: list[Block] = []
         for n, d in enumerate(self.descriptors, 1):
-            comment = f"[{d.unit}]" if d.unit else "DM Keyword: Descriptor value."
+            timed = any(isinstance(c.get(d.key), TimeTable) for c in named.components)
+            unit = d.unit or ("s" if timed else "")
+            comment = f"[{unit}]" if unit else "DM Keyword: Descriptor value."
             _set(header, f"DSTYP{n}", d.name, "DM Keyword: Descriptor name.")
             for k, component in enumerate(named.components, 1):
                 value, prefix = component.get(d.key), "" if k == 1 else str(k)
                 if isinstance(value, TimeTable):
-                    _set(header, f"{prefix}DSVAL{n}", "TABLE", comment)
+                    if k == 1:  # DSREF alone says it for the other components
+                        _set(header, f"DSVAL{n}", "TABLE", comment)
                     _set(header, f"{prefix}DSREF{n}", f":{value.name}", "")
-                    block = time_table_block(value)
+                    block = time_table_block(value, header)
                     if block.name.lower() not in (b.name.lower() for b in blocks):
                         blocks.append(block)
                 elif value is not None:
@@ -303,8 +308,8 @@ class Subspace:
                         blocks += [value.table] if value.table is not None else []
                 if k == 1:
                     _set(header, f"DSFORM{n}", d.form or "D", "DM Keyword: Descriptor datatype.")
-                    if d.unit:
-                        _set(header, f"DSUNIT{n}", d.unit, "DM Keyword: Descriptor unit.")
+                    if unit:
+                        _set(header, f"DSUNIT{n}", unit, "DM Keyword: Descriptor unit.")
         return blocks
 
 
@@ -314,8 +319,16 @@ def ranges_to_gti(ranges: Ranges) -> Gti:
     return Gti(starts, [np.inf if hi is None else float(hi) for _, hi in ranges.spans])
 
 
-def time_table_block(value: TimeTable) -> Table:
-    """Return the block of a time table: as read where nothing changed, else its header with the new times."""
+def time_table_block(value: TimeTable, owner: Header | None = None) -> Table:
+    """Return the block of a time table: as read where nothing changed, else its header with the new times.
+
+    Parameters
+    ----------
+    value : TimeTable
+    owner : Header, optional
+        Of the block that refers to it: what a GTI block says of mission and times is taken from there where the old
+        block does not say it.
+    """
     from ciaopy.fits import Column, Header, Table
 
     old = value.table
@@ -324,8 +337,12 @@ def time_table_block(value: TimeTable) -> Table:
     header = Header() if old is None else old.header.copy()
     header["EXTNAME"] = header.get("EXTNAME", "GTI")
     header["HDUNAME"] = (value.name, "ASCDM block name")
+    for key in GTI_KEYS if owner is not None else ():
+        if owner is not None and key in owner and key not in header:
+            header[key] = (owner[key], owner.comments[key])
     number = re.search(r"GTI(\d+)$", value.name, re.I)
     if old is None and number:
+        header["EXTVER"] = int(number[1])
         header["CCD_ID"] = (int(number[1]), "CCD for this table")
     template = {} if old is None else old.columns
     columns = {}

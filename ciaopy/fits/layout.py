@@ -105,6 +105,13 @@ def image_cards(image: Image, primary: bool) -> list[str]:
     drop_blank = image.data is not None and image.data.dtype.kind == "f"
     for card in _own_cards(image.header, frozenset({"BLANK"} if drop_blank else ())):
         cards.append(card)
+    return _with_convention(cards)
+
+
+def _with_convention(cards: list[str]) -> list[str]:
+    """Add LONGSTRN where a text is continued and the header does not say so (OGIP long string convention)."""
+    if any(c.startswith("CONTINUE") for c in cards) and not any(c.startswith("LONGSTRN") for c in cards):
+        cards.append(make_card("LONGSTRN", "OGIP 1.0", "long strings are continued"))
     return cards
 
 
@@ -129,7 +136,7 @@ def table_cards(table: Table, layout: TableLayout, nrows: int, heap_bytes: int) 
         for number, vector in enumerate(table.vectors, 1):
             cards.append(make_card(f"MTYPE{number}", vector.name, "name of a vector"))
             cards.append(make_card(f"MFORM{number}", ",".join(vector.components), _vector_unit(table, vector)))
-    return cards + own
+    return _with_convention(cards + own)
 
 
 def _vector_unit(table: Table, vector: Any) -> str:
@@ -163,8 +170,8 @@ def _column_cards(number: int, column: Column, field: Field) -> list[str]:
 
 
 def _form_text(column: Column, form: Tform) -> str:
-    """Return TFORM; spelt as the column has it where that means the same (`D` for `1D`)."""
-    same = bool(column.form) and parse_tform(column.form) == form
+    """Return TFORM with its count (`1D`, as CXC writes it); variable-length arrays as the column has it spelt."""
+    same = form.is_variable and bool(column.form) and parse_tform(column.form) == form
     return column.form if same else str(form)
 
 

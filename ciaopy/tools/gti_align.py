@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ciaopy.acis import Exposures, align, read_exposures
-from ciaopy.datamodel import Descriptor, Gti, Ranges, Subspace, TimeTable, update_livetime
+from ciaopy.datamodel import Descriptor, Gti, Ranges, Subspace, TimeTable
 from ciaopy.datamodel.filtering import TimeSet, read_time_filter
 from ciaopy.errors import DataError, NoDataError, UserError
-from ciaopy.fits import Column, Dataset, Image, Table
-from ciaopy.response import check_same_obsid, own_keywords_removed
+from ciaopy.fits import Column, Dataset, Image, Table, add_history, new_header
+from ciaopy.response import check_same_obsid
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
@@ -31,9 +31,8 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     """
     ws.check_output(par["outfile"], par["clobber"], (par["times"], par["statfile"]))
     sets = _good_times(par["times"], ws)
-    header = own_keywords_removed(_header(par["times"], ws))
-    exposures = _exposures(par, ws, header)
-    subspace = Subspace([Descriptor("time", "D", "s"), Descriptor("ccd_id", "I")])
+    exposures = _exposures(par, ws, _header(par["times"], ws))
+    subspace = Subspace([Descriptor("TIME", "D", "s"), Descriptor("CCD_ID", "I")])
     for ccd in _order(par["evtfile"], sets, sorted(exposures), ws):
         own = [s.gti for s in sets if s.chips is None or ccd in _members(s.chips)]
         if not own:
@@ -49,7 +48,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
         ws.console.say(f"CCD {ccd}: {len(table.gti)} intervals, {table.gti.duration:.3f} s", 2)
     if not subspace.components:
         raise NoDataError(f"{par['statfile']}: none of its CCDs has good times in {par['times']}")
-    ws.write(par["outfile"], _filter_dataset(header, subspace), par=par, clobber=par["clobber"])
+    ws.write(par["outfile"], _filter_dataset(subspace, par), clobber=par["clobber"])
 
 
 def _good_times(path: str, ws: Workspace) -> tuple[TimeSet, ...]:
@@ -90,20 +89,19 @@ def _members(chips: Ranges) -> list[int]:
     return [c for lo, hi in chips.spans for c in range(int(lo or 0), int(9 if hi is None else hi) + 1)]
 
 
-def _filter_dataset(header: Header, subspace: Subspace) -> Dataset:
-    """Return an empty FILTER block whose data subspace holds the good times of each CCD, with its GTI blocks."""
-    block = header.copy()
-    block["EXTNAME"], block["HDUNAME"], block["CONTENT"] = "FILTER", "FILTER", "FILTER"
-    update_livetime(block, Subspace(), subspace)
-    gtis = subspace.to_header(block)
-    for gti in gtis:
-        gti.header["EXTVER"] = gti.header["CCD_ID"]
-        for key in ("TELESCOP", "INSTRUME", "MJDREF", "TIMESYS", "TIMEUNIT", "TSTART", "TSTOP", "OBS_ID"):
-            if key in header:
-                gti.header[key] = header[key]
-        gti.header["HDUCLASS"], gti.header["HDUCLAS1"], gti.header["HDUCLAS2"] = "OGIP", "GTI", "STANDARD"
+def _filter_dataset(subspace: Subspace, par: ParameterSet) -> Dataset:
+    """Return an empty FILTER block whose data subspace holds the good times of each CCD, with its GTI blocks.
+
+    The headers hold names, subspace and HISTORY only, as those of CIAO 4.16 do: what the times are for is told by the
+    event file that they filter.
+    """
+    header = new_header()
+    header["EXTNAME"], header["HDUNAME"] = "FILTER", "FILTER"
+    gtis = subspace.to_header(header)
+    add_history(header, par.tool, [(n, v) for n, v in par.items() if n != "mode"])
     columns = {
-        "time": Column("TIME", np.zeros(0), "1D", "s"),
+        "time": Column("TIME", np.zeros(0), "1D"),
         "ccd_id": Column("CCD_ID", np.zeros(0, np.int16), "1I"),
     }
-    return Dataset([Image("PRIMARY", None, header.copy()), Table("FILTER", columns, block, [], list(gtis)), *gtis])
+    primary = Image("PRIMARY", None, new_header())
+    return Dataset([primary, Table("FILTER", columns, header, [], list(gtis)), *gtis])

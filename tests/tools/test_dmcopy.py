@@ -12,6 +12,7 @@ from astropy.io import fits
 from datamodel_helpers import columns, write_events
 from image_tools_helpers import run
 
+from ciaopy import __version__
 from ciaopy.datamodel import Workspace, copying, read
 from ciaopy.errors import CiaopyError, DataError, OutputExistsError, UserError
 from ciaopy.fits import Table
@@ -39,6 +40,24 @@ def test_a_filtered_copy_reads_everywhere(events: Path, tmp_path: Path) -> None:
     assert header["DSTYP3"] == "energy" and header["DSVAL3"] == header["2DSVAL3"] == "500:7000"
     assert "TOOL  :dmcopy" in history and ":infile=" in history and "[energy=500:7000]" in history.replace("\n", "")
     assert str(header["CREATOR"]).startswith("dmcopy") and header["ONTIME"] == 897
+
+
+def test_a_copy_says_what_ciao_says(events: Path, tmp_path: Path) -> None:
+    """Headers as those of event files of chandra_repro, CIAO 4.16: creator kept, plain primary, lean subspace."""
+    with fits.open(events, "update") as f:
+        f["EVENTS"].header.update({"CREATOR": "acis_process_events - 1", "CONTENT": "EVT1", "CLOCKAPP": True})
+        f["EVENTS"].header.update({"ASCDSVER": "10.13", "MJD-OBS": 55000.5, "DETNAM": "ACIS-03", "TITLE": "X"})
+    run("dmcopy", f"{events}[pi=20:900,x=:,y=:]", tmp_path / "out.fits")
+    with fits.open(tmp_path / "out.fits") as f:
+        primary, header = f[0].header, f["EVENTS"].header
+    assert header["CREATOR"] == primary["CREATOR"] == "acis_process_events - 1"
+    assert header["ASCDSVER"] == primary["ASCDSVER"] == f"ciaopy {__version__}"
+    assert primary["MJD-OBS"] == 55000.5 and primary["CLOCKAPP"] is True
+    assert not {"CONTENT", "DETNAM", "TITLE", "OBJECT", "OBSERVER", "GRATING"} & set(primary)
+    assert [header[k] for k in header if k.startswith("DSTYP")] == ["time", "ccd_id", "pi"]
+    assert header["DSVAL1"] == "TABLE" and header["DSUNIT1"] == "s"
+    assert "2DSVAL1" not in header and header["2DSREF1"].startswith(":GTI")
+    assert [header[f"TFORM{n}"] for n in (1, 2)] == ["1D", "1I"] and not [v for v in header.values() if v == "D "]
 
 
 @pytest.mark.parametrize(

@@ -139,8 +139,8 @@ class Restrictor:
         descriptor = self._descriptor(name)
         within = ranges & self._limits_of(name)
         known = any(descriptor.key in c for c in subspace.components)
-        if not known and all(a is None and b is None for a, b in within.spans):
-            return
+        if not known and all(a is None and b is None for a, b in ranges.spans):
+            return  # `x=:` drops rows outside the limits, and says nothing (event files of chandra_repro, CIAO 4.16)
         before = subspace.copy()
         subspace.restrict(descriptor, within if not within.empty else ranges)
         if not subspace.components and not known:
