@@ -107,8 +107,8 @@ def light_curve(edges: FloatArray, rates: dict[str, FloatArray], good: FloatArra
     return figure
 
 
-def spectrum(edges: FloatArray, curves: dict[str, ArrayLike], title: str) -> Figure:
-    """Return energy histograms; edges in keV."""
+def spectrum(edges: FloatArray, curves: dict[str, ArrayLike], title: str, unit: str = "energy [keV]") -> Figure:
+    """Return energy histograms; edges in keV, or in channels where `unit` says so."""
     figure = new_figure(7.5, 4.0)
     axes = figure.subplots()
     for name, counts in curves.items():
@@ -116,15 +116,15 @@ def spectrum(edges: FloatArray, curves: dict[str, ArrayLike], title: str) -> Fig
     axes.set_xscale("log")
     if any(np.any(np.asarray(c) > 0) for c in curves.values()):
         axes.set_yscale("log")
-    axes.set_xlabel("energy [keV]")
+    axes.set_xlabel(unit)
     axes.set_ylabel("events per bin")
     axes.set_title(title, fontsize=10)
     axes.legend(fontsize=8)
     return figure
 
 
-def bad_pixels(maps: dict[int, NDArray[Any]], title: str) -> Figure:
-    """Return maps of bad pixels, one panel per CCD; arrays of shape (k, k) hold how many are bad in each block."""
+def bad_pixels(maps: dict[int, NDArray[Any]], title: str, chip: str = "CCD") -> Figure:
+    """Return maps of bad pixels, one panel per chip; arrays of shape (k, k) hold how many are bad in each block."""
     columns = min(len(maps), 3) or 1
     rows = -(-len(maps) // columns) or 1
     figure = new_figure(2.9 * columns, 3.0 * rows + 0.3)
@@ -133,7 +133,7 @@ def bad_pixels(maps: dict[int, NDArray[Any]], title: str) -> Figure:
         axes.set_axis_off()
     for axes, (ccd, image) in zip(panels, sorted(maps.items()), strict=False):
         axes.imshow(np.minimum(image, 4), origin="lower", extent=(0.5, 1024.5, 0.5, 1024.5), cmap="Greys", vmin=0)
-        axes.set_title(f"CCD {ccd}: {int(image.sum())} pixels", fontsize=9)
+        axes.set_title(f"{chip} {ccd}: {int(image.sum())} pixels", fontsize=9)
         axes.tick_params(labelsize=7)
     figure.suptitle(title, fontsize=10)
     return figure

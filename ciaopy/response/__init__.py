@@ -8,7 +8,7 @@ from ciaopy.faces import lazy_face
 
 if TYPE_CHECKING:
     from ciaopy.response import acis_observation
-    from ciaopy.response.ardlib_file import set_bad_pixels
+    from ciaopy.response.ardlib_file import set_bad_pixels, store
     from ciaopy.response.event_calibration import EventProducts, load_products
     from ciaopy.response.event_inputs import apply_obsfile, base_name, is_none, read_aspect
     from ciaopy.response.exposure_files import expmap_image, read_histogram, read_instrument_map
@@ -74,6 +74,7 @@ __all__ = [
     "set_bad_pixels",
     "sky_grid",
     "source_table",
+    "store",
     "write_axes",
     "write_spectrum",
     "zero_orders",
@@ -83,7 +84,7 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_face(
         __name__,
         {
-            "ardlib_file": "set_bad_pixels",
+            "ardlib_file": "set_bad_pixels store",
             "event_calibration": "EventProducts load_products",
             "event_inputs": "apply_obsfile base_name is_none read_aspect",
             "exposure_files": "expmap_image read_histogram read_instrument_map",

@@ -23,14 +23,13 @@ HEADER = {
 }  # fmt: skip
 
 
-def amplifiers(fine: NDArray[np.float64], total: int = 1000) -> tuple[NDArray[np.int64], ...]:
+def amplifiers(fine: NDArray[np.float64], axis: str = "u", total: int = 1000) -> tuple[NDArray[np.int64], ...]:
     """Three whole amplifiers of sum `total` with (a3 - a1) / sum nearest to `fine`, on the hyperbola of real events."""
+    a, b, h = (0.311, 0.303, 1.058) if axis == "u" else (0.305, 0.273, 1.1)
     difference = np.rint(fine * total).astype(np.int64)
-    middle = np.rint(0.65 * total * np.ones_like(fine)).astype(np.int64)
-    rest = total - middle
+    rest = total - np.rint(total * (h - a * np.sqrt(1.0 + (fine / b) ** 2))).astype(np.int64)
     rest += (rest - difference) % 2
-    middle = total - rest
-    return (rest - difference) // 2, middle, (rest + difference) // 2
+    return (rest - difference) // 2, total - rest, (rest + difference) // 2
 
 
 def made_columns(n: int, hrc_s: bool = False, seed: int = 3) -> dict[str, NDArray[Any]]:
@@ -40,7 +39,7 @@ def made_columns(n: int, hrc_s: bool = False, seed: int = 3) -> dict[str, NDArra
     out = {"time": START + np.sort(rng.uniform(0, 900, n)), "amp_sf": np.ones(n, np.int16)}
     for axis, count in (("u", taps[0]), ("v", taps[1])):
         out[f"crs{axis}"] = rng.integers(1, count - 1, n).astype(np.int16)
-        parts = amplifiers(rng.uniform(-0.15, 0.15, n))
+        parts = amplifiers(rng.uniform(-0.15, 0.15, n), axis)
         out |= {f"a{axis}{k}": part.astype(np.int16) for k, part in enumerate(parts, 1)}
     out |= {name: np.zeros(n, np.int32) for name in ("rawx", "rawy", "tdetx", "tdety")}
     out |= {name: np.zeros(n, np.int16) for name in ("chipx", "chipy", "pi", "sumamps", "chip_id")}
@@ -100,6 +99,42 @@ def write_bad_pixels(path: Path, rows: list[tuple[int, int, int, int, int]], det
     )
     hdu.header.update({"INSTRUME": "HRC", "DETNAM": detnam, "OBS_ID": "99014", "CONTENT": "BADPIX"})
     hdu.writeto(path, overwrite=True)
+    return path
+
+
+def write_rates(path: Path, count: np.ndarray | None = None, **keys: Any) -> Path:
+    n = 450
+    time = START + 2.0 * np.arange(n)
+    values = {"TIME": time, "DTF": 0.98 + 0.01 * np.sin(np.arange(n)), "DTF_ERR": np.full(n, 0.002)}
+    columns = [fits.Column(k, "D", array=v) for k, v in values.items()]
+    columns.append(fits.Column("TOTAL_EVT_COUNT", "J", array=np.full(n, 300) if count is None else count))
+    hdu = fits.BinTableHDU.from_columns(columns, name="DTF")
+    hdu.header.update({"OBS_ID": "99014", "DTF_RLEN": 2.05, "TIMEDEL": 2.0, "CONTENT": "DTF", "INSTRUME": "HRC"} | keys)
+    hdu.writeto(path, overwrite=True)
+    return path
+
+
+def write_timeline(path: Path, voltage_bad: Any) -> Path:
+    """A timeline of 900 s in steps of 2 s; the voltage reads wrong in `voltage_bad`."""
+    n = 450
+    time = START + 2.0 * np.arange(n) + 1.0
+    level = np.full(n, 80)
+    level[voltage_bad] = 0
+    factor = np.full(n, 0.98)
+    columns = [
+        fits.Column("TIME", "D", array=time),
+        fits.Column("IMHVLV", "J", array=level),
+        fits.Column("DTF", "D", array=factor),
+    ]
+    bits = np.stack([np.zeros(n, bool), level != 80], axis=1)
+    mtl = fits.BinTableHDU.from_columns(columns, name="MTL")
+    smooth = fits.BinTableHDU.from_columns([*columns, fits.Column("limit_status", "2X", array=bits)], name="MTL_S")
+    limits = fits.BinTableHDU.from_columns(
+        [fits.Column("gti_limits", "64A", array=["(DTF:1>=0.5)", "(fabs(IMHVLV-80)<=1)"])], name="LIMITS"
+    )
+    for hdu in (mtl, smooth):
+        hdu.header.update({"TIMEDEL": 2.0, "TIMEPIXR": 0.5, "OBS_ID": "99014"})
+    fits.HDUList([fits.PrimaryHDU(), mtl, smooth, limits]).writeto(path, overwrite=True)
     return path
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.io import fits
-from hrc_helpers import START, made_columns, write_bad_pixels, write_events
+from hrc_helpers import START, made_columns, write_bad_pixels, write_events, write_rates, write_timeline
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ciaopy.errors import CiaopyError
@@ -18,42 +18,6 @@ def call(tool: str, **values: Any) -> Any:
     from ciaopy.runtool import make_tool
 
     return make_tool(tool)(**{k: str(v) if isinstance(v, Path) else v for k, v in values.items()})
-
-
-def write_rates(path: Path, count: np.ndarray | None = None, **keys: Any) -> Path:
-    n = 450
-    time = START + 2.0 * np.arange(n)
-    values = {"TIME": time, "DTF": 0.98 + 0.01 * np.sin(np.arange(n)), "DTF_ERR": np.full(n, 0.002)}
-    columns = [fits.Column(k, "D", array=v) for k, v in values.items()]
-    columns.append(fits.Column("TOTAL_EVT_COUNT", "J", array=np.full(n, 300) if count is None else count))
-    hdu = fits.BinTableHDU.from_columns(columns, name="DTF")
-    hdu.header.update({"OBS_ID": "99014", "DTF_RLEN": 2.05, "TIMEDEL": 2.0, "CONTENT": "DTF", "INSTRUME": "HRC"} | keys)
-    hdu.writeto(path, overwrite=True)
-    return path
-
-
-def write_timeline(path: Path, voltage_bad: slice) -> Path:
-    """A timeline of 900 s in steps of 2 s; the voltage reads wrong in `voltage_bad`."""
-    n = 450
-    time = START + 2.0 * np.arange(n) + 1.0
-    level = np.full(n, 80)
-    level[voltage_bad] = 0
-    factor = np.full(n, 0.98)
-    columns = [
-        fits.Column("TIME", "D", array=time),
-        fits.Column("IMHVLV", "J", array=level),
-        fits.Column("DTF", "D", array=factor),
-    ]
-    bits = np.stack([np.zeros(n, bool), level != 80], axis=1)
-    mtl = fits.BinTableHDU.from_columns(columns, name="MTL")
-    smooth = fits.BinTableHDU.from_columns([*columns, fits.Column("limit_status", "2X", array=bits)], name="MTL_S")
-    limits = fits.BinTableHDU.from_columns(
-        [fits.Column("gti_limits", "64A", array=["(DTF:1>=0.5)", "(fabs(IMHVLV-80)<=1)"])], name="LIMITS"
-    )
-    for hdu in (mtl, smooth):
-        hdu.header.update({"TIMEDEL": 2.0, "TIMEPIXR": 0.5, "OBS_ID": "99014"})
-    fits.HDUList([fits.PrimaryHDU(), mtl, smooth, limits]).writeto(path, overwrite=True)
-    return path
 
 
 def write_gti(path: Path, start: float, stop: float, **keys: Any) -> Path:

@@ -72,7 +72,7 @@ def run(par: ParameterSet, ws: Workspace, options: RunOptions | None = None) -> 
     UserError, DataError
         Folders, files or parameters are not as they should be; everything found wrong with a dataset is listed.
     NotAvailableError
-        HRC and grating observations.
+        Grating observations.
     """
     failed: dict[str, CiaopyError] = {}
     work = _prepared(par, ws.console, failed, make=True)
@@ -178,7 +178,7 @@ def _planned(
 
 def _job(dataset: ReproInput, par: ParameterSet, set_ardlib: bool) -> Job:
     events = read_level1(dataset.events, dataset.cycle)
-    builder_of(events)
+    builder = builder_of(events)
     badpixel = par["badpixel"] and not events.continuous
     obs = gather(dataset.folder, events, badpixel, par["process_events"])
     root = root_name(events, par["root"].strip())
@@ -196,7 +196,7 @@ def _job(dataset: ReproInput, par: ParameterSet, set_ardlib: bool) -> Job:
         patch_hrc_ssc=par["patch_hrc_ssc"],
         cleanup=par["cleanup"],
         clobber=par["clobber"],
-        caldb=par["tools"] != NATIVE or has_caldb(),
+        caldb=par["tools"] != NATIVE or (has_caldb() and builder.calibrated(events)),
     )
     if dataset.out in {obs.layout.primary, obs.layout.secondary}:
         raise UserError(f"{dataset.out}: outdir is an input folder; inputs are never changed, give another outdir")
@@ -222,7 +222,7 @@ def _recorded(
     used |= {"indir": str(dataset.folder), "outdir": str(dataset.out), "root": root}
     used |= {"badpixel": _yes(badpixel), "set_ardlib": _yes(set_ardlib)}
     if used["pix_adj"] == "default":
-        used["pix_adj"] = "none" if events.continuous else "edser"
+        used["pix_adj"] = "none" if events.continuous or events.instrument != "ACIS" else "edser"
     return tuple(used.items())
 
 

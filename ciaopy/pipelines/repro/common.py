@@ -110,7 +110,7 @@ def copy_inputs(job: Job) -> list[Step]:
         ),
         files.list_step(job.aspect_list, job.aspect_copies),
     ]
-    if job.makes_bad_pixels:
+    if job.makes_bad_pixels and job.obs.events.instrument == "ACIS":
         steps.append(files.list_step(job.file("bias0.lis"), job.obs.companions.bias))
     return steps
 
@@ -205,7 +205,13 @@ def _recovered_times(job: Job, cut: Path) -> list[Step]:
     ]
 
 
-def filter_events(job: Job, row_filter: str, status_filter: str) -> list[Step]:
+def filter_events(
+    job: Job,
+    row_filter: str,
+    status_filter: str,
+    intermediate: Path | None = None,
+    text: str = "Filtering the events on grade and status.",
+) -> list[Step]:
     """Return the steps from the new level-1 events to level 2.
 
     Parameters
@@ -215,8 +221,13 @@ def filter_events(job: Job, row_filter: str, status_filter: str) -> list[Step]:
         Brackets that choose the events, `[EVENTS][grade=...]`.
     status_filter : str
         Value of STATFILT, one character for each status bit.
+    intermediate : Path, optional
+        The events before the good times are applied.
+    text : str
+        What the user is told.
     """
-    made, filtered, final = job.file("repro_evt1.fits"), job.file("reprofilt_evt1.fits"), job.file("repro_evt2.fits")
+    made, final = job.file("repro_evt1.fits"), job.file("repro_evt2.fits")
+    filtered = intermediate or job.file("reprofilt_evt1.fits")
     times = job.file("repro_flt2.fits")
     return [
         Step(
@@ -224,7 +235,7 @@ def filter_events(job: Job, row_filter: str, status_filter: str) -> list[Step]:
             io(f"{made}{row_filter}", filtered, clobber="yes"),
             (made,),
             (filtered,),
-            says("Filtering the events on grade and status."),
+            says(text),
         ),
         edit(filtered, "STATFILT", status_filter, "Status bit filter applied"),
         Step(

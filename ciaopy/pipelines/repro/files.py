@@ -293,3 +293,44 @@ def set_ardlib(ws: Workspace, bad_pixels: str) -> None:
     from ciaopy.response import set_bad_pixels
 
     set_bad_pixels(ws, bad_pixels)
+
+
+def set_ardlib_value(name: str, value: str) -> None:
+    """Set one parameter of the user's ardlib.par."""
+    from ciaopy.response import store
+
+    store("ardlib", {name: value})
+
+
+def good_time(ws: Workspace, path: Path) -> float | None:
+    """Return ONTIME of a file of good times, s; None where it has none."""
+    for block in ws.dataset(path).blocks:
+        if isinstance(block, Table) and "ONTIME" in block.header:
+            return float(block.header["ONTIME"])
+    return None
+
+
+def write_dead_time(ws: Workspace, events: Path, statistics: Path) -> None:
+    """Write DTCOR of hrc_dtfstats into the events, and LIVETIME = EXPOSURE = DTCOR x ONTIME.
+
+    Raises
+    ------
+    DataError
+        DTCOR is no fraction, or the events have no ONTIME.
+    """
+    table = _block(ws, statistics, "dtcor")
+    live = float(table["dtcor"][0]) if table.nrows else float("nan")
+    if not 0.0 < live <= 1.0:
+        raise DataError(f"{statistics}: DTCOR is {live}, not a live-time fraction between 0 and 1")
+    block = _block(ws, events, "time")
+    header = block.header.copy()
+    if "ONTIME" not in header:
+        raise DataError(f"{events}: no keyword ONTIME, the sum of the good times")
+    seconds = live * float(header["ONTIME"])
+    for key, value, comment in (
+        ("DTCOR", live, "Dead time correction"),
+        ("LIVETIME", seconds, "[s] Livetime"),
+        ("EXPOSURE", seconds, "[s] Exposure time"),
+    ):
+        header[key] = (value, header.comments[key] if key in header else comment)
+    _edited(ws, events, block.name.upper(), header)

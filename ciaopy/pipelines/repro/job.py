@@ -31,8 +31,9 @@ class Provenance:
 class Options:
     """The user's choices for one dataset (parameters of chandra_repro).
 
-    `caldb` is False where ciaopy itself does the work and the user has no CALDB: the calibration rows of the archive's
-    bad pixel file then stand for the CALDB's list. `tg_zo_position`, `tg_orders` and `pi_filter` concern gratings,
+    `caldb` is False where ciaopy itself does the work and the user has no CALDB (for the HRC: none that bad pixels can
+    be made from): the calibration rows of the archive's bad pixel file then stand for the CALDB's list (ACIS), or that
+    file itself is used (HRC). `tg_zo_position`, `tg_orders` and `pi_filter` concern gratings,
     `patch_hrc_ssc` HRC.
     """
 
@@ -74,7 +75,8 @@ class Job:
     @property
     def makes_bad_pixels(self) -> bool:
         """True where a new bad pixel file is made."""
-        return self.options.badpixel and not self.obs.events.continuous
+        events = self.obs.events
+        return self.options.badpixel and not events.continuous and (self.options.caldb or events.instrument == "ACIS")
 
     @property
     def bad_pixels(self) -> Path:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ciaopy.errors import NotAvailableError
-from ciaopy.pipelines.repro import acis
+from ciaopy.pipelines.repro import acis, hrc
 
 if TYPE_CHECKING:
     from ciaopy.engine import Recipe
@@ -30,15 +30,19 @@ class RecipeBuilder:
         Returns the step list of a job.
     carried_over : callable
         Returns two phrases for a run without CALDB: what is computed anew, and what the archive's processing leaves.
+    calibrated : callable
+        Returns whether bad pixels can be made from the user's CALDB.
     """
 
     recipe: Callable[[Job], Recipe]
     carried_over: Callable[[EventFile], tuple[str, str]]
+    calibrated: Callable[[EventFile], bool] = lambda events: True
 
 
 #: By INSTRUME, and whether a grating was in.
 RECIPES: dict[tuple[str, bool], RecipeBuilder] = {
     ("ACIS", False): RecipeBuilder(recipe=acis.recipe, carried_over=acis.carried_over),
+    ("HRC", False): RecipeBuilder(recipe=hrc.recipe, carried_over=hrc.carried_over, calibrated=hrc.can_make_bad_pixels),
 }
 
 
@@ -58,5 +62,5 @@ def builder_of(events: EventFile) -> RecipeBuilder:
     what = f"GRATING={events.grating}" if grating and known else f"INSTRUME={events.instrument}"
     raise NotAvailableError(
         f"{events.path}: {what} observations are not reprocessed by ciaopy yet; nothing was done"
-        " (imaging and continuous-clocking ACIS observations are)"
+        " (observations without grating are)"
     )

@@ -32,7 +32,8 @@ _OBSERVATION = (
 
 _CALIBRATION = (
     "CALDBVER", "CTIFILE", "CTI_APP", "TGAINFIL", "GAINFILE", "GRD_FILE", "THRFILE", "SUBPIXFL", "PIX_ADJ", "GEOMFILE",
-    "AIMPFILE", "TDETFILE", "SKYFILE", "BPIXFILE", "ASOLFILE", "MASKFILE", "FLTFILE",
+    "AIMPFILE", "TDETFILE", "SKYFILE", "BPIXFILE", "ASOLFILE", "MASKFILE", "FLTFILE", "DEGAP", "GAINCORF", "TAPRING",
+    "HYPFILE", "SATFILE", "FLATFILE", "AMPSFFIL", "RANGELEV", "WIDTHRES", "RAND_SKY", "DTFFILE",
 )  # fmt: skip
 
 _STYLE = """body{font:15px/1.45 system-ui,sans-serif;max-width:62em;margin:2em auto;padding:0 1em;color:#222}
@@ -41,6 +42,7 @@ table{border-collapse:collapse}td,th{padding:.15em .9em .15em 0;text-align:left;
 td.n{text-align:right;font-variant-numeric:tabular-nums}img{max-width:100%}code{font-size:.92em}"""
 
 _GOOD_GRADES = (0, 2, 3, 4, 6)
+_WHAT_IS_GOOD = {"ACIS": "with grade 0, 2, 3, 4, 6", "HRC": "with the status of level 2"}
 
 # Largest side of the counts image, pixels.
 _IMAGE_SIZE = 512
@@ -125,19 +127,19 @@ def _facts(job: Job) -> _Facts:
     events = products.block("EVENTS")
     raw = _level1(job)
     good = {int(t.header.get("CCD_ID", -1)): np.stack([t["START"], t["STOP"]], axis=1) for t in _gti(products)}
-    time, ccd, grade = raw["time"], raw["ccd_id"], raw["grade"]
+    time, ccd = raw["time"], raw["chip"]
     inside = np.zeros(len(time), bool)
     for chip, intervals in good.items():
         k = np.flatnonzero(ccd == chip) if chip >= 0 else np.arange(len(time))
         edges = intervals[np.argsort(intervals[:, 0])].ravel()
         inside[k] |= np.searchsorted(edges, time[k], side="right") % 2 == 1
-    kept = inside & np.isin(grade, _GOOD_GRADES)
+    kept = inside & raw["good"]
     table = _as_table(events, final)
     steps = [
         ("level 1", len(time)),
         ("in the new good times", int(inside.sum())),
-        ("... with grade 0, 2, 3, 4, 6 (as in the input)", int(kept.sum())),
-        ("level 2 (new grades and status)", table.nrows),
+        (f"... {_WHAT_IS_GOOD[job.obs.events.instrument]} (as in the input)", int(kept.sum())),
+        ("level 2 (as processed anew)", table.nrows),
     ]
     return _Facts(table, good, steps, (time, ccd))
 
@@ -155,11 +157,22 @@ def _as_table(block: Any, path: Path) -> Table:
 
 
 def _level1(job: Job) -> dict[str, NDArray[Any]]:
+    """Return time, chip and quality (`good`) of the level-1 events as the archive has them."""
     from ciaopy.fits import open_fits
 
-    with open_fits(job.obs.events.path) as file:
-        table = _as_table(file.read("EVENTS", columns=["time", "ccd_id", "grade"]), job.obs.events.path)
-    return {name: table[name] for name in ("time", "ccd_id", "grade")}
+    seen = job.obs.events
+    acis = seen.instrument == "ACIS"
+    names = ["time", seen.chip_column, "grade" if acis else "status"]
+    with open_fits(seen.path) as file:
+        table = _as_table(file.read("EVENTS", columns=names), seen.path)
+    if acis:
+        good = np.isin(table["grade"], _GOOD_GRADES)
+    else:
+        from ciaopy.hrc import HrcDetector
+
+        mask = HrcDetector.of_header(seen.header, str(seen.path)).status_mask
+        good = (table["status"] & np.uint32(int(mask.replace("0", "1").replace("x", "0"), 2))) == 0
+    return {"time": table["time"], "chip": table[seen.chip_column], "good": good}
 
 
 def _figures(job: Job, facts: _Facts) -> Iterable[Any]:
@@ -168,6 +181,12 @@ def _figures(job: Job, facts: _Facts) -> Iterable[Any]:
     image, extent = _image(events)
     yield figures.counts_image(image, extent, f"{name}: {events.nrows} events")
     yield _light_curve(facts, name)
+    if job.obs.events.instrument == "HRC":
+        edges = np.arange(0.5, 400.0, 3.0)
+        channels = np.asarray(events["pi"], float) if "pi" in events else np.zeros(0)
+        yield figures.spectrum(edges, {"level 2": np.histogram(channels, edges)[0]}, name, "PI [channel]")
+        yield figures.bad_pixels(_bad_area_maps(job), job.bad_pixels.name, "chip")
+        return
     edges = np.geomspace(0.2, 12.0, 120)
     energy = np.asarray(events["energy"], float) / 1000.0 if "energy" in events else np.zeros(0)
     yield figures.spectrum(edges, {"level 2": np.histogram(energy, edges)[0]}, name)
@@ -220,6 +239,29 @@ def _bad_pixel_maps(path: Path, block: int = 8) -> dict[int, NDArray[np.int64]]:
     return maps
 
 
+def _bad_area_maps(job: Job, block: int = 128) -> dict[int, NDArray[np.int64]]:
+    """Return, per chip of the HRC, how many pixels of the bad rectangles lie in blocks of `block` x `block` pixels."""
+    from ciaopy.fits import read_dataset
+    from ciaopy.hrc import HrcDetector, rectangles
+
+    detector = HrcDetector.of_header(job.obs.events.header, str(job.obs.events.path))
+    size = (16384, 16384) if len(detector.chips) == 1 else (4096, 16456)
+    edges = [np.arange(0, n + block, block) for n in size]
+    maps = {}
+    tables = read_dataset(job.bad_pixels).tables("BADPIX")
+    boxes = np.concatenate([rectangles(t, str(job.bad_pixels), detector) for t in tables] or [np.zeros((0, 5), int)])
+    for chip in detector.chips:
+        total = np.zeros((len(edges[1]) - 1, len(edges[0]) - 1), np.int64)
+        for _, x_lo, x_hi, y_lo, y_hi in boxes[boxes[:, 0] == chip]:
+            across, along = (
+                np.clip(np.minimum(e[1:], hi) - np.maximum(e[:-1], lo - 1), 0, block)
+                for e, lo, hi in ((edges[0], x_lo, x_hi), (edges[1], y_lo, y_hi))
+            )
+            total += along[:, None] * across[None, :]
+        maps[chip] = total
+    return maps
+
+
 def _page(job: Job, facts: _Facts, drawn: Sequence[bytes], timings: Sequence[Timing], warnings: Sequence[str]) -> str:
     header = facts.events.header
     title = f"ObsID {header.get('OBS_ID', '?')}: {header.get('OBJECT', '')}"
@@ -268,7 +310,7 @@ def _list(texts: Iterable[str]) -> str:
 
 def _good_times(facts: _Facts) -> str:
     rows = [
-        (f"CCD {ccd}" if ccd >= 0 else "all", f"{len(g)} intervals, {float((g[:, 1] - g[:, 0]).sum()):.2f} s")
+        (f"chip {ccd}" if ccd >= 0 else "all", f"{len(g)} intervals, {float((g[:, 1] - g[:, 0]).sum()):.2f} s")
         for ccd, g in facts.good.items()
     ]
     return _table(rows)

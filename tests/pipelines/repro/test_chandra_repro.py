@@ -172,11 +172,6 @@ def test_corrupt_gzip_is_named_and_nothing_is_made(tree, tmp_path, capsys):
     assert "evt1" in capsys.readouterr().err and not list((tmp_path / "o").glob("*evt2*"))
 
 
-def test_gratings_and_hrc_end_before_any_work(data, tmp_path, capsys):
-    assert repro(f"indir={data / 'obs/2886'}", f"outdir={tmp_path / 'o'}") == 1
-    assert "HRC" in capsys.readouterr().err and not list((tmp_path / "o").glob("*"))
-
-
 def test_one_bad_dataset_does_not_stop_the_others(tree, tmp_path, capsys):
     moved = tmp_path / "second"
     shutil.copytree(tree, moved)
