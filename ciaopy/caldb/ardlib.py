@@ -25,6 +25,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ciaopy.datamodel.syntax import file_of
 from ciaopy.errors import ParameterError
 
 __all__ = ["Ardlib", "ArdlibSpec", "help_text", "parse_detector", "parse_grating", "parse_mirror"]
@@ -279,7 +280,7 @@ class Ardlib:
 
     def _located(self, value: str) -> str:
         """Return a file named without folder with that of ArdlibDataPath, if it is there."""
-        plain = value.partition("[")[0]
+        plain = file_of(value)
         folder = os.path.expandvars(self.values.get("ARDLIBDATAPATH", ""))
         if plain.upper().startswith(("CALDB", "NONE")) or "/" in plain or not folder:
             return value

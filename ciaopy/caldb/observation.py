@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ciaopy.datamodel.syntax import file_of
 from ciaopy.errors import DataError
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def observation_header(path: str) -> Header:
     """
     from ciaopy.fits import open_fits
 
-    with open_fits(path.partition("[")[0].strip()) as fits:
+    with open_fits(file_of(path)) as fits:
         # Looked for first: to list all blocks, a compressed file must be inflated to its end.
         for info in _events_first(fits):
             if info.header.get("INSTRUME"):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ciaopy.datamodel.headers import change_header, full_header, split_unit, typed_value, value_text
     from ciaopy.datamodel.livetime import PER_CHIP, chip_times, update_livetime
     from ciaopy.datamodel.merge import MergeReport, merge_headers, merge_tables, read_rules
-    from ciaopy.datamodel.opened import BlockInfo, Opened
+    from ciaopy.datamodel.opened import BlockInfo, OpenFile
     from ciaopy.datamodel.output import empty_primary, finish, note_tool, renamed, with_companions
     from ciaopy.datamodel.reading import read_block
     from ciaopy.datamodel.selection import Selection, open_selection, require_table
@@ -42,7 +42,7 @@ __all__ = [
     "Descriptor",
     "Gti",
     "MergeReport",
-    "Opened",
+    "OpenFile",
     "PhysicalAxis",
     "Range",
     "Ranges",
@@ -100,7 +100,7 @@ if not TYPE_CHECKING:
             "headers": "change_header full_header split_unit typed_value value_text",
             "livetime": "PER_CHIP chip_times update_livetime",
             "merge": "MergeReport merge_headers merge_tables read_rules",
-            "opened": "BlockInfo Opened",
+            "opened": "BlockInfo OpenFile",
             "output": "empty_primary finish note_tool renamed with_companions",
             "reading": "read_block",
             "selection": "Selection open_selection require_table",

@@ -29,14 +29,14 @@ def block_without_rows(name: str, ws: DataSource, parameter: str = "infile") -> 
     DataError
         The file cannot be read.
     """
-    from ciaopy.datamodel.opened import Opened
+    from ciaopy.datamodel.opened import OpenFile
     from ciaopy.datamodel.selection import open_selection
     from ciaopy.datamodel.syntax import parse
 
     if not name.strip():
         raise UserError(f"{parameter}: no file given")
     vfile = parse(name)
-    with Opened(vfile, ws) as opened:
+    with OpenFile(vfile, ws) as opened:
         info = opened.find(vfile.block)
         if info.kind == "table" and vfile.binning is None:
             return open_selection(opened, info, vfile, ws).template()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.opened import BlockInfo, Opened
+    from ciaopy.datamodel.opened import BlockInfo, OpenFile
     from ciaopy.fits import Header
 
 __all__ = ["Range", "column_range", "outwards", "set_range"]
@@ -15,7 +15,7 @@ __all__ = ["Range", "column_range", "outwards", "set_range"]
 Range = tuple[float, float]
 
 
-def column_range(opened: Opened, info: BlockInfo, names: list[str]) -> dict[str, Range]:
+def column_range(opened: OpenFile, info: BlockInfo, names: list[str]) -> dict[str, Range]:
     """Return lowest and highest finite value of columns, row block by row block; nothing for those without any."""
     from ciaopy.datamodel.filtering import Rows
     from ciaopy.fits import Array

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ciaopy.datamodel.opened import Opened
+from ciaopy.datamodel.opened import OpenFile
 from ciaopy.datamodel.output import empty_primary, note_tool
 from ciaopy.datamodel.reading import merged_blocks, read_block
 from ciaopy.datamodel.selection import Selection, open_selection
@@ -67,7 +67,7 @@ def copy(
     name = target.rename or (target.block if isinstance(target.block, str) else "")
     if name:
         vfile = replace(vfile, rename=name)
-    with Opened(vfile, ws) as opened:
+    with OpenFile(vfile, ws) as opened:
         info = opened.find(vfile.block)
         if info.kind == "table" and vfile.binning is None and not everything and not kernel.startswith("text"):
             selection = open_selection(opened, info, vfile, ws)

@@ -26,13 +26,13 @@ def find_block(text: str, ws: DataSource) -> tuple[Path, BlockInfo]:
     DataError
         No such file or block.
     """
-    from ciaopy.datamodel.opened import Opened
+    from ciaopy.datamodel.opened import OpenFile
     from ciaopy.datamodel.syntax import parse
 
     vfile = parse(text)
     if not vfile.is_plain:
         raise UserError(f"{text}: only a file and a block can be named here, no filter")
-    with Opened(vfile, ws) as opened:
+    with OpenFile(vfile, ws) as opened:
         return opened.path, opened.find(vfile.block)
 
 

@@ -14,7 +14,7 @@ from ciaopy.datamodel.wcs import columns_wcs, vector_columns, world_vector
 from ciaopy.fits import Array, Block, Column, Image, Table
 
 if TYPE_CHECKING:
-    from ciaopy.fits import Header
+    pass
 
 RULER = "-" * 80
 LETTERS = {"i2": "Int2", "i4": "Int4", "i8": "Int8", "f4": "Real4", "f8": "Real8", "u1": "Byte", "u2": "UInt2",
@@ -271,8 +271,3 @@ def _pixels(image: Image, clean: bool) -> Iterator[str]:
     for index in np.ndindex(image.data.shape):
         place = ",".join(str(k + 1) for k in reversed(index))
         yield f"   ({place}) {_scalar(image.data[index])}"
-
-
-def header_keys(header: Header) -> list[str]:
-    """Return the names of the ordinary keywords."""
-    return [k for k in header if k not in ("COMMENT", "HISTORY", "")]

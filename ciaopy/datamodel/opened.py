@@ -44,7 +44,7 @@ class BlockInfo:
     dtype: str = ""
 
 
-class Opened:
+class OpenFile:
     """The blocks of one file; a context manager.
 
     Parameters
@@ -87,7 +87,7 @@ class Opened:
 
         self._file = open_fits(self.path)
 
-    def __enter__(self) -> Opened:
+    def __enter__(self) -> OpenFile:
         return self
 
     def __exit__(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ciaopy.datamodel.binning import binned_image
 from ciaopy.datamodel.images import select_image
-from ciaopy.datamodel.opened import BlockInfo, Opened
+from ciaopy.datamodel.opened import BlockInfo, OpenFile
 from ciaopy.datamodel.output import empty_primary, renamed
 from ciaopy.datamodel.selection import open_selection
 from ciaopy.datamodel.syntax import VirtualFile, parse
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 def read_virtual(text: str, ws: DataSource) -> Table | Image:
     """Return the block that a virtual file describes, in memory; see `Workspace.read`."""
     vfile = parse(text)
-    with Opened(vfile, ws) as opened:
+    with OpenFile(vfile, ws) as opened:
         return read_block(opened, vfile, ws)
 
 
-def read_block(opened: Opened, vfile: VirtualFile, ws: DataSource) -> Table | Image:
+def read_block(opened: OpenFile, vfile: VirtualFile, ws: DataSource) -> Table | Image:
     """Return the block that a virtual file describes, from a file already open."""
     info = opened.find(vfile.block)
     if info.kind != "table":
@@ -45,7 +45,7 @@ def read_all(text: str, ws: DataSource) -> Dataset:
     memory = ws.in_memory(vfile.path)
     if vfile.is_plain and vfile.block is None and memory is not None:
         return Dataset([_shallow(b) for b in memory.blocks], memory.path)
-    with Opened(vfile, ws) as opened:
+    with OpenFile(vfile, ws) as opened:
         if vfile.is_plain and vfile.block is None:
             return Dataset([opened.read(i) for i in opened.infos], opened.path)
         info = opened.find(vfile.block)
@@ -59,7 +59,7 @@ def _shallow(block: Block) -> Block:
     return Image(block.name, block.data, block.header.copy(), list(block.companions))
 
 
-def merged_blocks(opened: Opened, info: BlockInfo, main: Block) -> list[Block]:
+def merged_blocks(opened: OpenFile, info: BlockInfo, main: Block) -> list[Block]:
     """Return the blocks of the output file: main block in its place, other blocks that are not its old companions."""
     old = {
         b.name.lower() for b in opened.referenced(opened.read(info, rows=slice(0, 0)) if info.kind == "table" else main)

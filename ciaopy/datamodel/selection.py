@@ -10,7 +10,7 @@ import numpy as np
 
 from ciaopy.datamodel.filtering import Always, Bound, Output, Predicate, Rows, bind, output_template, select
 from ciaopy.datamodel.livetime import update_limits, update_livetime
-from ciaopy.datamodel.opened import BlockInfo, Opened
+from ciaopy.datamodel.opened import BlockInfo, OpenFile
 from ciaopy.datamodel.subspace import Subspace
 from ciaopy.datamodel.syntax import Filter, VirtualFile
 from ciaopy.errors import UserError
@@ -39,7 +39,7 @@ class Selection:
         Of the block, and of the result.
     """
 
-    opened: Opened
+    opened: OpenFile
     info: BlockInfo
     vfile: VirtualFile
     source: Table
@@ -139,7 +139,7 @@ def _some(rows: Rows, names: Iterable[str], keep: Array) -> Rows:
     return Rows({n.lower(): rows.columns[n.lower()][keep] for n in names}, 0, len(keep))
 
 
-def open_selection(opened: Opened, info: BlockInfo, vfile: VirtualFile, ws: DataSource) -> Selection:
+def open_selection(opened: OpenFile, info: BlockInfo, vfile: VirtualFile, ws: DataSource) -> Selection:
     """Bind the filters, columns and subspace edits of a virtual file to a table.
 
     Raises
@@ -203,7 +203,7 @@ def finish_header(block: Block, selection: Selection) -> None:
         block.name, block.header = named.name, named.header
 
 
-def require_table(opened: Opened, info: BlockInfo) -> None:
+def require_table(opened: OpenFile, info: BlockInfo) -> None:
     """Raise unless the block is a table.
 
     Raises

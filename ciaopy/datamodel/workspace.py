@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ciaopy.console import Console
-from ciaopy.datamodel.syntax import parse
+from ciaopy.datamodel.syntax import file_of, parse
 from ciaopy.errors import OutputExistsError, UserError
 from ciaopy.fits import Block, Dataset, Image, Table
 from ciaopy.kernels import default_nproc
@@ -99,7 +99,7 @@ class Workspace:
 
     def exists(self, path: str | Path) -> bool:
         """True where the name can be read: in memory, on disk, or on disk with `.gz` added."""
-        plain = Path(str(path).partition("[")[0])
+        plain = Path(file_of(path))
         return _key(plain) in self._memory or plain.exists() or plain.with_name(plain.name + ".gz").exists()
 
     def keep_in_memory(self, path: str | Path) -> None:
@@ -148,11 +148,11 @@ class Workspace:
         ------
         OutputExistsError, UserError
         """
-        target = Path(str(path).partition("[")[0].strip())
+        target = Path(file_of(path))
         if not target.name:
             raise UserError("no output file name given; set outfile")
         for name in inputs:
-            plain = Path(str(name).partition("[")[0].strip())
+            plain = Path(file_of(name))
             same = _key(plain) == _key(target)
             if same or (target.exists() and plain.exists() and target.samefile(plain)):
                 raise UserError(f"{target}: the output would overwrite the input; give another name")

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from ciaopy.datamodel.syntax import file_of
 from ciaopy.errors import DataError
 from ciaopy.observation.identity import EventFile
 from ciaopy.stack import build
@@ -149,7 +150,7 @@ def look_up(value: str, folder: Path) -> list[str] | None:
 
 def true_name(name: str) -> str | None:
     """Return the name of the file as it is on disk, `.gz` added where only that is there."""
-    plain = name.partition("[")[0]
+    plain = file_of(name)
     if Path(plain).is_file():
         return name
     return f"{plain}.gz" if Path(f"{plain}.gz").is_file() else None

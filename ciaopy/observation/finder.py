@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ciaopy.datamodel.syntax import file_of
 from ciaopy.errors import DataError, UserError
 from ciaopy.observation.archive import is_there, look_up, true_name
 from ciaopy.observation.companions import BAD_PIXELS, DEAD_TIME, MASK, Companions, GivenFiles, Kind
@@ -59,7 +60,7 @@ class _Finder:
         if text:
             names = build(text)
             for name in names:
-                if not is_there(Path(name.partition("[")[0])):
+                if not is_there(Path(file_of(name))):
                     raise UserError(f"asolfile: {name}: no such file")
         else:
             value = self.events.key("ASOLFILE")
@@ -150,7 +151,7 @@ class _Finder:
             self.console.warn(f"no {kind.text} is used: {kind.consequence}")
             return "NONE"
         if text:
-            if not is_there(Path(text.partition("[")[0])):
+            if not is_there(Path(file_of(text))):
                 raise UserError(f"{kind.parameter}: {text}: no such {kind.text}")
             return text
         value = self.events.key(kind.keyword)
@@ -170,7 +171,7 @@ class _Finder:
         """Raise where a file is of another observation."""
         if name in ("NONE", "CALDB"):
             return
-        header = identity_header(name.partition("[")[0])
+        header = identity_header(file_of(name))
         if header is None:
             raise DataError(f"{name}: no OBS_ID in the {kind.text}; take it from the archive again")
         cycle = str(header.get("CYCLE", "")).strip().upper()

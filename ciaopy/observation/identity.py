@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ciaopy.datamodel.syntax import file_of
 from ciaopy.errors import DataError
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class EventFile:
         """File name without filters; a bracket that is part of the name on disk stays."""
         if "[" not in self.name or Path(self.name).is_file():
             return self.name
-        return self.name.partition("[")[0].strip()
+        return file_of(self.name)
 
     @property
     def path(self) -> Path:

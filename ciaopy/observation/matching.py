@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ciaopy.datamodel.syntax import file_of
 from ciaopy.errors import CiaopyError, DataError, UserError
 from ciaopy.observation.archive import is_there, look_up
 from ciaopy.observation.companions import ASPECT, BAD_PIXELS, DEAD_TIME, MASK, Companions, GivenFiles, Kind
@@ -106,7 +107,7 @@ def _matched(observations: Sequence[EventFile], text: str, kind: Kind, console: 
 
 def _identity(name: str, kind: Kind) -> Header:
     """Return the header that says which observation a file is of."""
-    plain = name.partition("[")[0]
+    plain = file_of(name)
     if not is_there(Path(plain)):
         raise UserError(f"{kind.listed}: {name}: no such file")
     try:

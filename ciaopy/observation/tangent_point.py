@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from ciaopy.datamodel.syntax import file_of
 from ciaopy.errors import DataError, UserError
 from ciaopy.fits import Block, Table
 
@@ -73,7 +74,7 @@ def reference(text: str, ws: Workspace) -> tuple[float, float]:
     found = position(text)
     if found is not None:
         return found
-    plain = text.partition("[")[0].strip()
+    plain = file_of(text)
     if not ws.exists(plain):
         raise UserError(f"{text}: neither a position (ra dec) nor a file")
     return tangent_point(_head(text, ws), text)
@@ -81,11 +82,11 @@ def reference(text: str, ws: Workspace) -> tuple[float, float]:
 
 def _head(text: str, ws: Workspace) -> Block:
     """Return a block, of a table without brackets its first row alone."""
-    from ciaopy.datamodel import Opened, parse
+    from ciaopy.datamodel import OpenFile, parse
 
     vfile = parse(text)
     if vfile.filters or vfile.binning is not None:
         return ws.read(text)
-    with Opened(vfile, ws) as opened:
+    with OpenFile(vfile, ws) as opened:
         info = opened.find(vfile.block)
         return opened.template(info) if info.kind == "table" else ws.read(text)

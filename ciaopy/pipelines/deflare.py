@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ciaopy.datamodel import Gti
+from ciaopy.datamodel.syntax import file_of
 from ciaopy.errors import NotAvailableError, ParameterError, UserError
 from ciaopy.fits import Image, Table
 from ciaopy.version import __version__
@@ -134,10 +135,10 @@ def events_light_curve(text: str, ws: Workspace) -> Table:
         The file cannot be read, or the binning is not of one column.
     """
     from ciaopy.analysis import light_curve
-    from ciaopy.datamodel import Opened, open_selection, parse, require_table
+    from ciaopy.datamodel import OpenFile, open_selection, parse, require_table
 
     vfile = parse(text)
-    with Opened(vfile, ws) as opened:
+    with OpenFile(vfile, ws) as opened:
         info = opened.find(vfile.block)
         require_table(opened, info)
         return light_curve(open_selection(opened, info, vfile, ws))
@@ -146,7 +147,7 @@ def events_light_curve(text: str, ws: Workspace) -> Table:
 def _exclusion(exclude: str, infile: str, ws: Workspace) -> str:
     """Return the filter that leaves sources out; empty where `auto` finds none."""
     if exclude.lower() != "auto":
-        if not Path(exclude.partition("[")[0]).exists():
+        if not Path(file_of(exclude)).exists():
             raise UserError(f"{exclude}: no such region file (parameter exclude)")
         return f"[exclude sky=region({exclude})]"
     shapes = auto_sources(infile, ws)

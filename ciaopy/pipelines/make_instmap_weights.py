@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ciaopy.datamodel.syntax import file_of
 from ciaopy.errors import ParameterError, UserError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def run(par: ParameterSet, ws: Workspace) -> Weights:
     model, values = par["model"].strip(" \"'"), par["paramvals"].strip(" \"';")
     if not model:
         raise ParameterError("model is empty; give a model such as xsphabs.gal*powlaw1d.pl")
-    table = Path(model.partition("[")[0]).is_file()
+    table = Path(file_of(model)).is_file()
     if not values and not table:
         raise ParameterError("paramvals is empty; give the parameters of the model, such as gal.nh=0.1;pl.gamma=1.7")
     edges = energy_edges(par["emin"], par["emax"], par["ewidth"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from ciaopy.datamodel.syntax import file_of
+
 if TYPE_CHECKING:
     from ciaopy.console import Console
     from ciaopy.coords import AspectSolution, Attitude
@@ -27,7 +29,7 @@ def is_none(value: str) -> bool:
 
 def base_name(path: str) -> str:
     """Return the file name of a virtual file without folder, filter and `.gz`, as header keywords name files."""
-    name = PurePath(path.partition("[")[0].strip()).name
+    name = PurePath(file_of(path)).name
     return name[:-3] if name.endswith(".gz") else name
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ciaopy.datamodel.syntax import file_of
 from ciaopy.errors import DataError, NoDataError, UserError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def obsfile_header(name: str, ws: Workspace, parameter: str) -> Header:
     from ciaopy.datamodel import block_without_rows
     from ciaopy.response.obsfile import looks_like_fits, observation_header, own_keywords_removed
 
-    plain = Path(name.partition("[")[0].strip())
+    plain = Path(file_of(name))
     if not str(name).strip() or name.strip().lower() == "none":
         raise UserError(f"{parameter}: no file given; name the event file of the observation")
     if ws.in_memory(plain) is None and plain.is_file() and not looks_like_fits(plain):

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ciaopy.datamodel.syntax import file_of
 from ciaopy.errors import DataError, UserError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def observation_header(path: str, ws: Workspace) -> Header:
     DataError
         It is neither.
     """
-    plain = Path(path.partition("[")[0])
+    plain = Path(file_of(path))
     if ws.in_memory(plain) is None and plain.is_file() and not looks_like_fits(plain):
         header = _from_par(plain)
     elif ws.exists(plain):

@@ -25,6 +25,7 @@ from ciaopy.acis import (
     merge,
     rows_of,
 )
+from ciaopy.datamodel.syntax import file_of
 from ciaopy.errors import DataError, UserError
 from ciaopy.fits import Dataset, Image, Table
 from ciaopy.response import check_same_obsid, looks_like_fits, observation_header
@@ -197,7 +198,7 @@ def _user_list(path: str, ws: Workspace, obs: _Observation, obsfile: str) -> dic
     """Read usrfile: a bad pixel file, or text lines `ccd_id x_lo x_hi y_lo y_hi [bit]`, comments with #."""
     if not _given(path):
         return {}
-    plain = Path(path.partition("[")[0])
+    plain = Path(file_of(path))
     if not ws.exists(plain):
         raise UserError(f"{plain}: no such file (parameter usrfile)")
     if ws.in_memory(plain) is not None or looks_like_fits(plain):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ciaopy.datamodel import Opened, copy, parse
+from ciaopy.datamodel import OpenFile, copy, parse
 from ciaopy.errors import NotAvailableError
 
 if TYPE_CHECKING:
@@ -43,6 +43,6 @@ def run(par: ParameterSet, ws: Workspace) -> None:
 def _has_rows(infile: str, ws: Workspace) -> bool:
     """Return True where the input block has rows or pixels before any filter; only its header is read."""
     vfile = parse(infile)
-    with Opened(vfile, ws) as opened:
+    with OpenFile(vfile, ws) as opened:
         info = opened.find(vfile.block)
     return info.nrows > 0 or info.kind == "image"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ciaopy.analysis import extract, imageprofile, profile
-from ciaopy.datamodel import Opened, columns_wcs, open_selection, parse, read_block, require_table
+from ciaopy.datamodel import OpenFile, columns_wcs, open_selection, parse, read_block, require_table
 from ciaopy.datamodel.images import read_image
 from ciaopy.datamodel.regions import axis_regions
 from ciaopy.errors import NotAvailableError, UserError
@@ -59,7 +59,7 @@ def _by_regions(vfile: VirtualFile) -> bool:
 def _histogram(vfile: VirtualFile, par: ParameterSet, ws: Workspace) -> Table:
     """Return the counts in the bins of one column."""
     method, opt = str(par["error"] or "gaussian").lower(), str(par["opt"])
-    with Opened(vfile, ws) as opened:
+    with OpenFile(vfile, ws) as opened:
         info = opened.find(vfile.block)
         if info.kind == "image":
             raise UserError(f"{vfile.text}: an image needs regions, such as [bin sky=annulus(x,y,0:100:10)]")
@@ -76,7 +76,7 @@ def _count(vfile: VirtualFile, ws: Workspace) -> tuple[profile.Source, profile.R
     """Count the events, or sum the image, in the regions of the binning."""
     binning = vfile.binning
     assert binning is not None
-    with Opened(vfile, ws) as opened:
+    with OpenFile(vfile, ws) as opened:
         info = opened.find(vfile.block)
         if info.kind == "image":
             image = read_block(opened, replace(vfile, binning=None), ws)
@@ -123,7 +123,7 @@ def _with_wmap(table: Table, par: ParameterSet, ws: Workspace) -> Dataset:
     vfile = parse(str(par["infile"]))
     text = vfile.text[: vfile.text.lower().rindex("[bin")] + _name(par["wmap"])
     wanted = parse(text)
-    with Opened(wanted, ws) as opened:
+    with OpenFile(wanted, ws) as opened:
         image = read_block(opened, wanted, ws)
     if not isinstance(image, Image):
         raise UserError(f"dmextract: wmap={par['wmap']} makes no image; give a binning of two columns, [bin det=8]")

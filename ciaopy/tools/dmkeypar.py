@@ -48,14 +48,14 @@ def run(par: ParameterSet, ws: Workspace) -> Any:
 
 
 def _look_up(infile: str, keyword: str, ws: Workspace) -> tuple[Any, str] | None:
-    from ciaopy.datamodel import Opened, parse
+    from ciaopy.datamodel import OpenFile, parse
 
     if not keyword:
         return None
     vfile = parse(infile)
     filtered = not vfile.is_plain
     if not filtered:
-        with Opened(vfile, ws) as opened:
+        with OpenFile(vfile, ws) as opened:
             found = opened.keyword(opened.find(vfile.block), keyword)
         if found is not None:
             return found

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ciaopy.datamodel import BlockInfo, Opened, VirtualFile, listing, open_selection, parse, read_block
+from ciaopy.datamodel import BlockInfo, OpenFile, VirtualFile, listing, open_selection, parse, read_block
 from ciaopy.errors import OutputExistsError, UserError
 from ciaopy.fits import Block, Table
 
@@ -51,7 +51,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     outfile = str(par["outfile"] or "").strip()
     if outfile and Path(outfile).exists():
         raise OutputExistsError(f"{outfile}: the file exists; remove it first")
-    with Opened(vfile, ws) as opened:
+    with OpenFile(vfile, ws) as opened:
         lister = _Lister(opened, vfile, ws, rows, cells)
         pretty = ws.console.is_terminal and not outfile and not formats
         lines: list[str] = []
@@ -112,7 +112,7 @@ class _Lister:
     """Lists one open file; the block is read only when something needs its data."""
 
     def __init__(
-        self, opened: Opened, vfile: VirtualFile, ws: Workspace, rows: slice | None, cells: slice | None
+        self, opened: OpenFile, vfile: VirtualFile, ws: Workspace, rows: slice | None, cells: slice | None
     ) -> None:
         self.opened, self.vfile, self.ws, self.rows, self.cells = opened, vfile, ws, rows, cells
         self._block: Block | None = None

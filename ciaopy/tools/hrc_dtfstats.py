@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ciaopy.datamodel.syntax import file_of
 from ciaopy.errors import NoDataError, UserError
 from ciaopy.fits import Column, Table
 from ciaopy.hrc import table_statistics
@@ -46,7 +47,7 @@ def run(par: ParameterSet, ws: Workspace) -> float:
     ws.check_output(par["outfile"], par["clobber"], inputs)
     for name in inputs:
         if not ws.exists(name):
-            raise UserError(f"{name.partition('[')[0]}: no such file")
+            raise UserError(f"{file_of(name)}: no such file")
     table = ws.read(infile)
     gti = None if len(inputs) == 1 else good_times(gtifile, ws)
     statistics = table_statistics(table, infile, gti, gtifile, (par["maincol"], par["errcol"]))

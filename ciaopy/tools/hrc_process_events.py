@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ciaopy.console import Console
+from ciaopy.datamodel.syntax import file_of
 from ciaopy.errors import DataError, NoDataError, UserError
 from ciaopy.events import DefinedColumn, parse_event_definition
 from ciaopy.fits import Table
@@ -125,7 +126,7 @@ def _input_names(text: str, ws: Workspace) -> list[str]:
         raise UserError("infile is empty; give the level-1 event file")
     for name in names:
         if not ws.exists(name):
-            raise UserError(f"{name.partition('[')[0]}: no such file; infile names event files")
+            raise UserError(f"{file_of(name)}: no such file; infile names event files")
     return names
 
 

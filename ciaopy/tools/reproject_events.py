@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from ciaopy.datamodel.syntax import file_of
 from ciaopy.errors import DataError, UserError
 from ciaopy.fits import Array, Table
 from ciaopy.observation import reference
@@ -35,12 +36,12 @@ def run(par: ParameterSet, ws: Workspace) -> int:
     UserError, DataError
         `match` has no tangent point, or columns or keywords are missing.
     """
-    from ciaopy.datamodel import Opened, open_selection, parse, require_table
+    from ciaopy.datamodel import OpenFile, open_selection, parse, require_table
 
     infile, outfile = par["infile"].strip(), par["outfile"].strip()
     ws.check_output(outfile, par["clobber"], (infile,))
     vfile = parse(infile)
-    with Opened(vfile, ws) as opened:
+    with OpenFile(vfile, ws) as opened:
         info = opened.find(vfile.block)
         require_table(opened, info)
         selection = open_selection(opened, info, vfile, ws)
@@ -241,7 +242,7 @@ def _write(pieces: _Moved, template: Table, outfile: str, par: ParameterSet, ws:
         column = template.column(name)
         if column.data.dtype.kind != "f":
             template.columns[name] = replace(column, data=column.data.astype(np.float32), form="")
-    if ws.wants_memory(outfile.partition("[")[0]):
+    if ws.wants_memory(file_of(outfile)):
         parts = list(pieces)
         for name, column in template.columns.items():
             template.columns[name] = column.with_data(
@@ -252,7 +253,7 @@ def _write(pieces: _Moved, template: Table, outfile: str, par: ParameterSet, ws:
     primary = empty_primary(template.header)
     note_tool(template.header, par)
     note_tool(primary.header, par, history=False)
-    path = Path(outfile.partition("[")[0])
+    path = Path(file_of(outfile))
     with TableWriter(path, template, par["clobber"], before=[primary], nproc=ws.nproc) as writer:
         for piece in pieces:
             columns = {k: c.with_data(piece[k]) for k, c in template.columns.items()}

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+from ciaopy.datamodel.syntax import file_of
 from ciaopy.errors import CalibrationError, DataError, ParameterError
 from ciaopy.fits import Dataset, Table
 from ciaopy.response import header_grating, kept_header, order_list, zero_orders
@@ -63,7 +64,7 @@ def _planned_rows(par: ParameterSet, infile: str, header: Header, ws: Workspace)
     _refuse_inert(par)
     detector = Geometry.embedded().detector_of(header, infile).name
     arms = arms_of(header_grating(par["tg_part_list"], header), infile)
-    zero = zero_orders(ws.dataset(infile.partition("[")[0]), infile)
+    zero = zero_orders(ws.dataset(file_of(infile)), infile)
     windows = _windows(par, arms[0].grating)
     regions = _regions(par, header, detector, ws)
     rows: list[SpectrumRow] = []
@@ -165,7 +166,7 @@ def _regions(par: ParameterSet, header: Header, detector: str, ws: Workspace) ->
     if table is None:
         raise DataError(f"inregion_file={value}: no table with a column SHAPE; give a region file of grating spectra")
     _check_detector(table.header, header, detector, value)
-    return regions_of_table(table, PurePath(value.partition("[")[0]).name)
+    return regions_of_table(table, PurePath(file_of(value)).name)
 
 
 def _check_detector(regions: Header, events: Header, detector: str, where: str) -> None:

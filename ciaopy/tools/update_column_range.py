@@ -24,13 +24,13 @@ def run(par: ParameterSet, ws: Workspace) -> dict[str, Range]:
     NoDataError
         The table has no rows.
     """
-    from ciaopy.datamodel import Opened, parse
+    from ciaopy.datamodel import OpenFile, parse
 
     infile = par["infile"].strip()
     vfile = parse(infile)
     if vfile.filters or vfile.binning is not None:
         raise UserError(f"{infile}: the file is changed in place; give it without filters")
-    with Opened(vfile, ws) as opened:
+    with OpenFile(vfile, ws) as opened:
         info = opened.find(vfile.block)
         names = _names(opened.template(info), par["columns"], infile)
         found = column_range(opened, info, names)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ciaopy.faces import lazy_face
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.regions.coordinates import SkyTransform
+    from ciaopy.datamodel.regions.coordinates import SkyMapping
     from ciaopy.datamodel.regions.parser import OPERATORS, closing_parenthesis
     from ciaopy.datamodel.regions.reading import ReadBlock, parse_region, read_region_file, region_from_table
     from ciaopy.datamodel.regions.region import Region
@@ -23,7 +23,7 @@ __all__ = [
     "ReadBlock",
     "Region",
     "Shape",
-    "SkyTransform",
+    "SkyMapping",
     "axis_regions",
     "closing_parenthesis",
     "parse_region",
@@ -37,7 +37,7 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_face(
         __name__,
         {
-            "coordinates": "SkyTransform",
+            "coordinates": "SkyMapping",
             "parser": "OPERATORS closing_parenthesis",
             "reading": "ReadBlock parse_region read_region_file region_from_table",
             "region": "Region",

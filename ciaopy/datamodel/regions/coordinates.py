@@ -9,7 +9,7 @@ from typing import Protocol
 
 from ciaopy.errors import RegionError
 
-__all__ = ["SYSTEMS", "Frame", "SkyTransform"]
+__all__ = ["SYSTEMS", "Frame", "SkyMapping"]
 
 # ds9 coordinate systems; those of the third kind are turned to ICRS by astropy.
 SYSTEMS = {
@@ -32,7 +32,7 @@ _COLONS = re.compile(r"([+-]?)(\d+):(\d+)(?::(\d+\.?\d*|\.\d+))?")
 _LETTERS = re.compile(r"([+-]?)(\d+)([hd])(\d+)m(\d+\.?\d*|\.\d+)s")
 
 
-class SkyTransform(Protocol):
+class SkyMapping(Protocol):
     """What sky coordinates in regions need: a map to physical pixels, and its scale.
 
     An image's transform may also have `logical_to_physical(x, y) -> (x, y)` and `logical_scale` (physical pixels per
@@ -57,12 +57,12 @@ class Frame:
     ----------
     system : str
         A value of `SYSTEMS`: `physical`, `image`, or the name of an astropy sky frame.
-    wcs : SkyTransform or None
+    wcs : SkyMapping or None
         The sky transform of the block that the region is for.
     """
 
     system: str = "physical"
-    wcs: SkyTransform | None = None
+    wcs: SkyMapping | None = None
 
     def with_system(self, name: str) -> Frame:
         """Return the frame for a ds9 coordinate system, such as `fk5`."""
@@ -124,7 +124,7 @@ class Frame:
     def _is_sky(self) -> bool:
         return self.system not in ("physical", "image")
 
-    def _sky(self) -> SkyTransform:
+    def _sky(self) -> SkyMapping:
         if self.wcs is None:
             raise RegionError("region: sky coordinates or sizes need a file with a sky transform; use physical pixels")
         return self.wcs

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from itertools import pairwise
 
-from ciaopy.datamodel.regions.coordinates import SYSTEMS, Frame, SkyTransform
+from ciaopy.datamodel.regions.coordinates import SYSTEMS, Frame, SkyMapping
 from ciaopy.datamodel.regions.region import Region
 from ciaopy.datamodel.regions.shapes import KINDS, Shape
 from ciaopy.errors import RegionError
@@ -43,13 +43,13 @@ _MAX_DEPTH = 30
 Include = Callable[[str], Region]
 
 
-def parse_expression(text: str, wcs: SkyTransform | None, include: Include) -> Region:
+def parse_expression(text: str, wcs: SkyMapping | None, include: Include) -> Region:
     """Parse one region expression; see `parse_region`, which also takes the content of a file.
 
     Parameters
     ----------
     text : str
-    wcs : SkyTransform or None
+    wcs : SkyMapping or None
         For sky coordinates and sizes.
     include : callable
         Returns the region of the file that `region(FILE)` names.
@@ -62,7 +62,7 @@ def parse_expression(text: str, wcs: SkyTransform | None, include: Include) -> R
     return _combine(_Expression(text.strip(), Frame(wcs=wcs), include).terms(), text)
 
 
-def parse_lines(text: str, wcs: SkyTransform | None, include: Include) -> Region:
+def parse_lines(text: str, wcs: SkyMapping | None, include: Include) -> Region:
     """Parse the content of an ASCII region file: one shape or expression per line or `;`, all joined by OR.
 
     A line that begins with `-`, `*` or `&` is combined with the shape (component) before it. Coordinate systems of

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ciaopy.datamodel.regions.coordinates import SkyTransform
+from ciaopy.datamodel.regions.coordinates import SkyMapping
 from ciaopy.datamodel.regions.parser import parse_expression, parse_lines
 from ciaopy.datamodel.regions.region import Region
 from ciaopy.datamodel.regions.shapes import KINDS, Shape
@@ -30,7 +30,7 @@ ReadBlock = Callable[[str], Table | Image]
 _OPEN: ContextVar[tuple[str, ...]] = ContextVar("open region files", default=())
 
 
-def parse_region(text: str, wcs: SkyTransform | None = None, read: ReadBlock | None = None) -> Region:
+def parse_region(text: str, wcs: SkyMapping | None = None, read: ReadBlock | None = None) -> Region:
     """Parse a region as typed in a filter (`circle(10,10,5)-circle(10,10,2)`), or the content of a region file.
 
     Operators: `+` `|` or nothing (OR), `*` `&` (AND), `-` (AND NOT), `!` before a shape (NOT). AND binds tighter than
@@ -40,7 +40,7 @@ def parse_region(text: str, wcs: SkyTransform | None = None, read: ReadBlock | N
     Parameters
     ----------
     text : str
-    wcs : SkyTransform, optional
+    wcs : SkyMapping, optional
         Needed for sky coordinates (`hh:mm:ss`, `dd:mm:ss`, `150.1d`) and sizes (`3'`, `2"`, `0.1d`).
     read : callable, optional
         Reads the files that the text names with a block or a filter (`region(fov1.fits[ccd_id=3])`).
@@ -60,7 +60,7 @@ def parse_region(text: str, wcs: SkyTransform | None = None, read: ReadBlock | N
 
 
 def read_region_file(
-    path: str | os.PathLike[str], wcs: SkyTransform | None = None, read: ReadBlock | None = None
+    path: str | os.PathLike[str], wcs: SkyMapping | None = None, read: ReadBlock | None = None
 ) -> Region:
     """Read a region file, ASCII or FITS, plain or gzipped.
 
@@ -69,7 +69,7 @@ def read_region_file(
     path : str or path
         A FITS file may carry a block or a filter (`fov1.fits[ccd_id=3]`); without one the first table with a SHAPE
         column is taken.
-    wcs : SkyTransform, optional
+    wcs : SkyMapping, optional
         For sky coordinates in ASCII files.
     read : callable, optional
         Reads a FITS file with a block or a filter: `Workspace.read`.

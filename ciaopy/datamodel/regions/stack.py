@@ -8,9 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ciaopy.datamodel.regions.coordinates import SkyMapping
 from ciaopy.datamodel.regions.reading import ReadBlock, parse_region, read_region_file
 from ciaopy.datamodel.regions.region import Region
-from ciaopy.datamodel.wcs import SkyTransform
 from ciaopy.errors import RegionError, StackError
 
 if TYPE_CHECKING:
@@ -23,14 +23,14 @@ MAX_REGIONS = 100_000
 PAIRED = {"annulus": ((2, 3),), "pie": ((2, 3), (4, 5)), "sector": ((2, 3),)}
 
 
-def axis_regions(axis: Axis, wcs: SkyTransform | None, read: ReadBlock) -> list[Region]:
+def axis_regions(axis: Axis, wcs: SkyMapping | None, read: ReadBlock) -> list[Region]:
     """Return the regions of a binning axis: `annulus(x,y,r0:r1:dr)`, `region(file)`, `@file` (a region per line).
 
     Parameters
     ----------
     axis : Axis
         Of the binning.
-    wcs : SkyTransform or None
+    wcs : SkyMapping or None
         For sky coordinates.
     read : callable
         Reads region files with a block or a filter: `Workspace.read`.
@@ -45,7 +45,7 @@ def axis_regions(axis: Axis, wcs: SkyTransform | None, read: ReadBlock) -> list[
     return [parse_region(text, wcs, read) for text in expand_ranges(axis.region)]
 
 
-def _from_stack(name: str, wcs: SkyTransform | None, read: ReadBlock) -> list[Region]:
+def _from_stack(name: str, wcs: SkyMapping | None, read: ReadBlock) -> list[Region]:
     path = Path(name.lstrip("-"))
     if not path.is_file():
         raise StackError(f"{path}: no such file of regions")

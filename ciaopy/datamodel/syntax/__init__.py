@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         parse_assignments,
         parse_expression,
     )
+    from ciaopy.datamodel.syntax.names import file_of
     from ciaopy.datamodel.syntax.parser import parse
     from ciaopy.datamodel.syntax.virtualfile import (
         All,
@@ -46,6 +47,7 @@ __all__ = [
     "RegionTerm",
     "VirtualFile",
     "cast_values",
+    "file_of",
     "parse",
     "parse_assignments",
     "parse_expression",
@@ -56,6 +58,7 @@ if not TYPE_CHECKING:
         __name__,
         {
             "expressions": "Assignment Expression cast_values parse_assignments parse_expression",
+            "names": "file_of",
             "parser": "parse",
             "virtualfile": "All AnyOf Axis ColumnItem CompareTerm FileTerm Filter FilterExpression Item "
             "RangeTerm RegionTerm VirtualFile",

@@ -7,7 +7,7 @@ of a block. Numbers stay text here, because their meaning depends on the column:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 
@@ -178,7 +178,3 @@ class VirtualFile:
     def is_plain(self) -> bool:
         """True where the text names a file, or a block of it, and asks for nothing else."""
         return not (self.filters or self.columns or self.binning or self.subspace or self.options or self.rename)
-
-    def on_block(self, block: str | int) -> VirtualFile:
-        """Return the same request for another block."""
-        return replace(self, block=block)

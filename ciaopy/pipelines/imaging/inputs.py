@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ciaopy.console import Console
+from ciaopy.datamodel.syntax import file_of
 from ciaopy.errors import CiaopyError, DataError, NoDataError, UserError
 from ciaopy.observation import EventFile, check_identity, product_events
 from ciaopy.stack import build
@@ -30,7 +31,7 @@ def find_events(text: str, console: Console, ws: Workspace) -> str:
     """
     if not text.strip():
         raise UserError("infile is empty; give an event file or the folder of an observation")
-    plain = text.partition("[")[0].strip()
+    plain = file_of(text)
     entries = [text.strip()] if Path(plain).exists() and not plain.startswith("@") else build(text)
     found: list[str] = []
     for entry in entries:
@@ -144,7 +145,7 @@ def open_events(name: str, console: Console, ws: Workspace) -> FluxEvents:
 
 def _check_good_times(table: Table, name: str, ws: Workspace) -> None:
     """The good times of ACIS are per chip."""
-    tables = ws.dataset(name.partition("[")[0].strip()).tables("GTI") if not _gti(table) else _gti(table)
+    tables = ws.dataset(file_of(name)).tables("GTI") if not _gti(table) else _gti(table)
     if not tables:
         raise DataError(f"{name}: no block of good times (GTI); the exposure is unknown")
     if "CCD_ID" not in tables[0].header:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ciaopy.console import Console
 from ciaopy.datamodel import Workspace
+from ciaopy.datamodel.syntax import file_of
 from ciaopy.engine import NativeBackend, Recipe, Step, bind
 from ciaopy.param import ParameterSet
 
@@ -28,7 +29,7 @@ class FluxBackend(NativeBackend):
 
     def __init__(self, workspace: Workspace, shared: Sequence[str] = ()) -> None:
         super().__init__(workspace, keep=False)
-        self._shared = tuple(dict.fromkeys(name.partition("[")[0].strip() for name in shared))
+        self._shared = tuple(dict.fromkeys(file_of(name) for name in shared))
         self._maps: list[Step] = []
         self._done: set[Path] = set()
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ciaopy.datamodel.syntax import file_of
 from ciaopy.engine import Message, Recipe, Step
 from ciaopy.observation import Companions
 from ciaopy.pipelines.imaging import headers as headers
@@ -202,7 +203,7 @@ def bad_pixel_parameters(job: FluxJob) -> dict[str, str]:
     bad = job.companions.bad_pixels
     if bad == "CALDB":
         return {}
-    plain = bad if bad == "NONE" else str(Path(bad.partition("[")[0]).absolute())
+    plain = bad if bad == "NONE" else str(Path(file_of(bad)).absolute())
     if job.events.instrument == "HRC":
         return {f"AXAF_{job.events.detector}_BADPIX_FILE": bad if bad == "NONE" else f"{plain}[BADPIX]"}
     if bad == "NONE":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ciaopy.datamodel import (
     PER_CHIP,
     MergeReport,
-    Opened,
+    OpenFile,
     Selection,
     merge_tables,
     open_selection,
@@ -122,7 +122,7 @@ def merge_events(
 def _select(name: str, forgotten: Sequence[str], stack: ExitStack, ws: Workspace) -> Selection:
     """Open a file; entries of its subspace are dropped."""
     vfile = parse(name)
-    opened = stack.enter_context(Opened(vfile, ws))
+    opened = stack.enter_context(OpenFile(vfile, ws))
     info = opened.find(vfile.block)
     require_table(opened, info)
     selection = open_selection(opened, info, vfile, ws)

@@ -189,7 +189,7 @@ def reproject_one(
     member: Member, target: Path, point: tuple[float, float], ws: Workspace, clobber: bool
 ) -> dict[str, Range]:
     """Write the events of one observation at the common point; returns the ranges of x and y."""
-    from ciaopy.datamodel import Opened, parse
+    from ciaopy.datamodel import OpenFile, parse
 
     switch = "yes" if clobber else "no"
     quiet = ws.for_step(ws.console.at(max(ws.console.verbose - 1, 0)))
@@ -200,7 +200,7 @@ def reproject_one(
         match = f"{point[0]!r} {point[1]!r}"
         values = {"infile": member.name, "outfile": str(target), "match": match, "aspect": "", "clobber": switch}
         load_tool("reproject_events").run(bind("reproject_events", values), quiet)
-    with Opened(parse(str(target)), ws) as opened:
+    with OpenFile(parse(str(target)), ws) as opened:
         found = column_range(opened, opened.find(None), ["x", "y"])
     return {name: outwards(limits) for name, limits in found.items()}
 
