@@ -14,7 +14,7 @@ if TYPE_CHECKING:
         parse_assignments,
         parse_expression,
     )
-    from ciaopy.datamodel.syntax.names import file_of
+    from ciaopy.datamodel.syntax.names import file_of, split_file
     from ciaopy.datamodel.syntax.parser import parse
     from ciaopy.datamodel.syntax.virtualfile import (
         All,
@@ -51,6 +51,7 @@ __all__ = [
     "parse",
     "parse_assignments",
     "parse_expression",
+    "split_file",
 ]
 
 if not TYPE_CHECKING:
@@ -58,7 +59,7 @@ if not TYPE_CHECKING:
         __name__,
         {
             "expressions": "Assignment Expression cast_values parse_assignments parse_expression",
-            "names": "file_of",
+            "names": "file_of split_file",
             "parser": "parse",
             "virtualfile": "All AnyOf Axis ColumnItem CompareTerm FileTerm Filter FilterExpression Item "
             "RangeTerm RegionTerm VirtualFile",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ciaopy.datamodel.syntax import split_file
 from ciaopy.errors import CiaopyError, DataError, UserError
 from ciaopy.observation import product_events
 from ciaopy.pipelines.imaging import FluxEvents, open_events
@@ -106,8 +107,8 @@ def find_members(text: str, console: Console, ws: Workspace, all_columns: bool =
 
 def _entries(text: str) -> list[str]:
     """Return the entries of a stack; one file or folder with blanks in its name is itself an entry."""
-    plain, bracket, rest = text.strip().partition("[")
-    one = re.fullmatch(r"(\[[^\]]*\]\s*)*", bracket + rest) is not None
+    plain, brackets = split_file(text.strip())
+    one = re.fullmatch(r"(\[[^\]]*\]\s*)*", brackets) is not None
     return [text.strip()] if one and Path(plain.strip()).exists() and not plain.startswith("@") else build(text)
 
 
