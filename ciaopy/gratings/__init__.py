@@ -10,18 +10,29 @@ from ciaopy.gratings.mask_table import mask_table
 from ciaopy.gratings.spectrum_table import spectrum_table
 
 if TYPE_CHECKING:
+    from ciaopy.gratings.area import ArmArea, ChipLight, grating_area
     from ciaopy.gratings.arms import ARMS, HC_KEV_ANGSTROM, Arm, arm_named, arm_table, arms_of
     from ciaopy.gratings.dispersion import Dispersion, angle_of, wavelength_of
     from ciaopy.gratings.event_table import level_15_header, resolved_table
     from ciaopy.gratings.extract import KINDS, CrossWindows, ExtractionRegions, Polygon, SpectrumRow, default_windows
     from ciaopy.gratings.extraction_regions import regions_of_product, regions_of_table
     from ciaopy.gratings.grid import WavelengthGrid, chosen_grid, default_grid, default_orders
+    from ciaopy.gratings.line_shape import ResponseMatrix, diagonal_matrix, enclosed, light_within, response_matrix
     from ciaopy.gratings.mask import ArmBox, GratingMask, MaskSizes, SourceMask, arm_box
     from ciaopy.gratings.mask_table import mask_of_table
     from ciaopy.gratings.order_sorting import OrderTest, by_nearest, by_sign, by_windows
     from ciaopy.gratings.resolve import RESOLVED, ResolvedEvents, Resolver
+    from ciaopy.gratings.response_table import added_areas, area_table, bounds_table, matrix_table, wavelength_edges
     from ciaopy.gratings.spectrum_table import region_table, type_one
-    from ciaopy.gratings.split import SpectrumId, matches, names_of, region_rows, source_and_background, spectra_of
+    from ciaopy.gratings.split import (
+        SpectrumId,
+        exposure_of_order,
+        matches,
+        names_of,
+        region_rows,
+        source_and_background,
+        spectra_of,
+    )
     from ciaopy.gratings.zero_order import ZeroOrder, brightest_cell, clipped_centroid, piled_up, streak_crossing, unit
 
 __all__ = [
@@ -30,7 +41,9 @@ __all__ = [
     "KINDS",
     "RESOLVED",
     "Arm",
+    "ArmArea",
     "ArmBox",
+    "ChipLight",
     "CrossWindows",
     "Dispersion",
     "ExtractionRegions",
@@ -40,16 +53,20 @@ __all__ = [
     "Polygon",
     "ResolvedEvents",
     "Resolver",
+    "ResponseMatrix",
     "SourceMask",
     "SpectrumId",
     "SpectrumRow",
     "WavelengthGrid",
     "ZeroOrder",
+    "added_areas",
     "angle_of",
+    "area_table",
     "arm_box",
     "arm_named",
     "arm_table",
     "arms_of",
+    "bounds_table",
     "brightest_cell",
     "by_nearest",
     "by_sign",
@@ -59,11 +76,17 @@ __all__ = [
     "default_grid",
     "default_orders",
     "default_windows",
+    "diagonal_matrix",
+    "enclosed",
+    "exposure_of_order",
     "extract",
+    "grating_area",
     "level_15_header",
+    "light_within",
     "mask_of_table",
     "mask_table",
     "matches",
+    "matrix_table",
     "names_of",
     "piled_up",
     "region_rows",
@@ -71,12 +94,14 @@ __all__ = [
     "regions_of_product",
     "regions_of_table",
     "resolved_table",
+    "response_matrix",
     "source_and_background",
     "spectra_of",
     "spectrum_table",
     "streak_crossing",
     "type_one",
     "unit",
+    "wavelength_edges",
     "wavelength_of",
 ]
 
@@ -84,6 +109,9 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_face(
         __name__,
         {
+            "response_table": "added_areas area_table bounds_table matrix_table wavelength_edges",
+            "line_shape": "ResponseMatrix diagonal_matrix enclosed light_within response_matrix",
+            "area": "ArmArea ChipLight grating_area",
             "arms": "ARMS Arm HC_KEV_ANGSTROM arm_named arm_table arms_of",
             "dispersion": "Dispersion angle_of wavelength_of",
             "event_table": "level_15_header resolved_table",
@@ -95,7 +123,7 @@ if not TYPE_CHECKING:
             "order_sorting": "OrderTest by_nearest by_sign by_windows",
             "resolve": "RESOLVED ResolvedEvents Resolver",
             "spectrum_table": "region_table type_one",
-            "split": "SpectrumId matches names_of region_rows source_and_background spectra_of",
+            "split": "SpectrumId exposure_of_order matches names_of region_rows source_and_background spectra_of",
             "zero_order": "ZeroOrder brightest_cell clipped_centroid piled_up streak_crossing unit",
         },
     )

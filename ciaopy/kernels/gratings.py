@@ -288,3 +288,49 @@ def resolve(
                 if b != chosen and int(boxes[b, 0]) == s and _in_box(x, y, boxes, b):
                     tg_smap[i] = smap & ~(1 << s)
     return lost
+
+
+@njit(cache=True, nogil=True)
+def exposed_share(sines, chip, weights, zero_x, zero_y, geometry, arms, a, active, image, grid, out):
+    """Add up, for each dispersion angle, the weights of the attitudes at which its light falls on a chip's good pixels.
+
+    `sines` = sin(tg_r) at tg_d = 0, evenly spaced; positions are computed at every 16th and at the last one, and are
+    linear between (1e-6 pixel). `geometry` = chips, records, optics, a record per weight. `active` = x and y limits
+    (low <= position < high, chip pixels). `image` (ny, nx) holds the good share of every cell of `grid` (x low edge,
+    x step, y low edge, y step); without cells all pixels are good.
+    """
+    chips, records, optics = geometry
+    n = sines.size
+    frame = np.empty(12)
+    stride = 16
+    nodes = (n - 1) // stride + 2
+    u, v = np.empty(nodes), np.empty(nodes)
+    cosine_a, sine_a = arms[a, 2], arms[a, 3]
+    ny, nx = image.shape
+    for k in range(weights.size):
+        zero_order_frame(zero_x, zero_y, k, records, optics, arms[a, 4], frame)
+        c, s = records[k, 0], records[k, 1]
+        qy, qz = frame[1] - records[k, 2], frame[2] - records[k, 3]
+        py, pz = c * qy - s * qz, s * qy + c * qz
+        for j in range(nodes):
+            sine = sines[min(j * stride, n - 1)]
+            back = -math.sqrt(1.0 - sine * sine)
+            on_y, on_z = cosine_a * sine, sine_a * sine
+            dx = back * frame[3] + on_y * frame[6] + on_z * frame[9]
+            dy = back * frame[4] + on_y * frame[7] + on_z * frame[10]
+            dz = back * frame[5] + on_y * frame[8] + on_z * frame[11]
+            u[j], v[j] = _ray_to_chip(dx, c * dy - s * dz, s * dy + c * dz, frame[0], py, pz, chips, chip)
+        for i in range(n):
+            j = i // stride
+            first = j * stride
+            length = min(first + stride, n - 1) - first
+            f = (i - first) / length if length > 0 else 0.0
+            x, y = u[j] + f * (u[j + 1] - u[j]), v[j] + f * (v[j + 1] - v[j])
+            if not (x >= active[0] and x < active[1] and y >= active[2] and y < active[3]):
+                continue
+            if nx == 0:
+                out[i] += weights[k]
+                continue
+            ix, iy = int((x - grid[0]) / grid[1]), int((y - grid[2]) / grid[3])
+            if ix >= 0 and ix < nx and iy >= 0 and iy < ny:
+                out[i] += weights[k] * image[iy, ix]

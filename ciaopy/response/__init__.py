@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ciaopy.faces import lazy_face
+from ciaopy.response.live_fraction import live_fraction
 
 if TYPE_CHECKING:
     from ciaopy.response import acis_observation
@@ -23,6 +24,29 @@ if TYPE_CHECKING:
     )
     from ciaopy.response.geometry import chosen_geometry
     from ciaopy.response.grating import header_grating, header_with_detector, kept_header, order_list, zero_orders
+    from ciaopy.response.grating_matrix import (
+        LINE_NOTE,
+        extraction_half_width,
+        made_matrix,
+        parsed_wavelengths,
+        spectrum_channels,
+    )
+    from ciaopy.response.grating_response import (
+        AREA_NOTE,
+        AreaRequest,
+        chip_light,
+        energy_grid,
+        lite_note,
+        response_header,
+    )
+    from ciaopy.response.grating_set import (
+        Instrument,
+        ResponsePair,
+        SpectrumOrder,
+        chip_exposures,
+        response_pairs,
+        with_bad_pixels,
+    )
     from ciaopy.response.hrc_calibration import HrcProducts, load_degap, load_hrc_products
     from ciaopy.response.instrument import chip_response, pixel_factor
     from ciaopy.response.obsfile import (
@@ -36,19 +60,29 @@ if TYPE_CHECKING:
     from ciaopy.response.zero_order import Field, by_centroid, by_streak, is_piled_up, read_field, source_table
 
 __all__ = [
+    "AREA_NOTE",
+    "LINE_NOTE",
+    "AreaRequest",
     "EventProducts",
     "Field",
     "HrcProducts",
+    "Instrument",
+    "ResponsePair",
+    "SpectrumOrder",
     "acis_observation",
     "apply_obsfile",
     "base_name",
     "by_centroid",
     "by_streak",
     "check_same_obsid",
+    "chip_exposures",
+    "chip_light",
     "chip_of_header",
     "chip_response",
     "chosen_geometry",
+    "energy_grid",
     "expmap_image",
+    "extraction_half_width",
     "file_to_change",
     "header_grating",
     "header_with_detector",
@@ -56,25 +90,33 @@ __all__ = [
     "is_none",
     "is_piled_up",
     "kept_header",
+    "lite_note",
+    "live_fraction",
     "load_degap",
     "load_hrc_products",
     "load_products",
     "looks_like_fits",
+    "made_matrix",
     "no_overlap",
     "observation_header",
     "obsfile_header",
     "obsid",
     "order_list",
     "own_keywords_removed",
+    "parsed_wavelengths",
     "pixel_factor",
     "read_aspect",
     "read_field",
     "read_histogram",
     "read_instrument_map",
+    "response_header",
+    "response_pairs",
     "set_bad_pixels",
     "sky_grid",
     "source_table",
+    "spectrum_channels",
     "store",
+    "with_bad_pixels",
     "write_axes",
     "write_spectrum",
     "zero_orders",
@@ -84,6 +126,9 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_face(
         __name__,
         {
+            "grating_set": "Instrument ResponsePair SpectrumOrder chip_exposures response_pairs with_bad_pixels",
+            "grating_matrix": "LINE_NOTE extraction_half_width made_matrix parsed_wavelengths spectrum_channels",
+            "grating_response": "AREA_NOTE AreaRequest chip_light energy_grid lite_note response_header",
             "ardlib_file": "set_bad_pixels store",
             "event_calibration": "EventProducts load_products",
             "event_inputs": "apply_obsfile base_name is_none read_aspect",

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ciaopy.errors import DataError, NoDataError, UserError
+from ciaopy.errors import NoDataError, UserError
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Gti, Workspace
-    from ciaopy.exposure import AspectHistogram, LiveFraction
+    from ciaopy.exposure import AspectHistogram
     from ciaopy.fits import Header, Table
     from ciaopy.param import ParameterSet
 
@@ -23,7 +23,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     """
     from ciaopy.coords import AspectSolution, SkyFrame
     from ciaopy.exposure import aspect_histogram
-    from ciaopy.response import chosen_geometry
+    from ciaopy.response import chosen_geometry, live_fraction
 
     outfile, events = par["outfile"].strip(), _stack(par["evtfile"], "evtfile")
     ws.check_output(outfile, par["clobber"], (*_stack(par["infile"], "infile"), *events))
@@ -31,7 +31,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     geometry, _ = chosen_geometry(par["geompar"], header)
     frame = SkyFrame.from_header(header, geometry, events[0])
     solution = AspectSolution.read(par["infile"], ws)
-    live = _live_fraction(par["dtffile"], header, events[0], ws)
+    live = live_fraction(par["dtffile"], header, events[0], ws)
     resolution = (float(par["res_xy"] or 0.0), float(par["res_roll"] or 0.0))
     histogram = aspect_histogram(solution, gti, frame, live, resolution, float(par["max_bin"] or 0.0))
     covered = float(gti.overlap(solution.time, solution.until).sum())
@@ -83,47 +83,6 @@ def _observation(events: list[str], ws: Workspace) -> tuple[Header, Gti, int | N
         blocks += [b for b in tables if "start" in b and "stop" in b]
         headers.append(own_keywords_removed(block.header))
     return headers[0], gti, chips.pop() if len(chips) == 1 else None, blocks[:1] if len(events) == 1 else []
-
-
-def _live_fraction(dtffile: str, header: Header, where: str, ws: Workspace) -> LiveFraction:
-    """Return the live-time fraction of the dead-time files, or DTCOR of the header.
-
-    Raises
-    ------
-    DataError
-        A table without TIME and DTF, or a DTCOR that is no fraction.
-    """
-    from ciaopy.exposure import LiveFraction
-    from ciaopy.fits import Table
-
-    if dtffile.strip().lower() not in ("", "none"):
-        times, factors = [], []
-        for name in _stack(dtffile, "dtffile"):
-            table = ws.read(name)
-            if not isinstance(table, Table) or "TIME" not in table or "DTF" not in table:
-                raise DataError(f"{name}: no columns TIME and DTF; give the dtf1 file or leave dtffile empty")
-            time, factor = (np.asarray(table[c], np.float64) for c in ("TIME", "DTF"))
-            good = np.isfinite(time) & np.isfinite(factor)
-            # TIME is the start of a row's interval.
-            width = float(np.median(np.diff(time[good]))) if good.sum() > 1 else 0.0
-            times.append(time[good] + width / 2)
-            factors.append(factor[good])
-        when, what = np.concatenate(times), np.concatenate(factors)
-        if not when.size:
-            raise NoDataError(f"{dtffile}: no dead-time factor in it")
-        order = np.argsort(when, kind="stable")
-        return LiveFraction(when[order], what[order])
-    value = header.get("DTCOR")
-    if value is None:
-        ontime, livetime = header.get("ONTIME"), header.get("LIVETIME")
-        known = isinstance(ontime, (int, float)) and isinstance(livetime, (int, float)) and ontime > 0
-        value = float(livetime) / float(ontime) if known else None
-    if value is None:
-        ws.console.warn(f"{where}: no DTCOR; no dead time is taken off")
-        return LiveFraction.constant(1.0)
-    if not isinstance(value, (int, float)) or not 0 < value <= 1.0 + 1e-9:
-        raise DataError(f"{where}: DTCOR is {value!r}, not a live-time fraction between 0 and 1; set it with dmhedit")
-    return LiveFraction.constant(float(value))
 
 
 def histogram_table(histogram: AspectHistogram, header: Header, chip: int | None) -> Table:

@@ -20,7 +20,7 @@ from ciaopy.faces import lazy_face
 
 if TYPE_CHECKING:
     from ciaopy.caldb.lite import tables
-    from ciaopy.caldb.lite.gratings import zero_order_size
+    from ciaopy.caldb.lite.gratings import letg_hrcs_area, meg_line_shape, zero_order_size
     from ciaopy.caldb.lite.when import time_of_year, year_of
 
 __all__ = [
@@ -28,6 +28,8 @@ __all__ = [
     "LITE_VERSION",
     "PRODUCTS",
     "has",
+    "letg_hrcs_area",
+    "meg_line_shape",
     "product",
     "tables",
     "time_of_year",
@@ -37,7 +39,8 @@ __all__ = [
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_face(
-        __name__, {"gratings": "zero_order_size", "when": "time_of_year year_of", "": "tables"}
+        __name__,
+        {"gratings": "letg_hrcs_area meg_line_shape zero_order_size", "when": "time_of_year year_of", "": "tables"},
     )
 
 LITE_VERSION = 1
@@ -60,7 +63,7 @@ PRODUCTS: dict[str, str] = {
     "QEU": "one factor per energy for FI and BI chips, 2-3 % after 2000-01-29; 1 for the HRC",
     "CONTAM": "ACIS contaminant: 3-5 % of its depth to 2014, 15-20 % to 2020, extrapolated after",
     "DEAD_AREA": "cosmic-ray loss of FI chips, 0.2 %",
-    "GREFF": "HETG and LETG orders 0 and +-1 within 2 %, the mirror shares aside",
+    "GREFF": "HETG to order +-3, LETG to +-8, within 2 % or 0.0002, the mirror shares aside",
     "REEF": "radii of 20-98 % of the mirror PSF on a flat plane, 0.5-2 %; azimuth scatter of 2-8 % left out",
     "OSIP": "order-sorting windows of ACIS-S: CIAO's order for 99 % of the events in the arms; chips 0-4 not measured",
     "TGMASK2": "extraction regions of LETG/HRC-S: the CALDB's own numbers",

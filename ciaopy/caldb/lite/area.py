@@ -178,7 +178,7 @@ def contamination(header: Header, constraints: Constraints) -> Contamination:
 
 
 def grating_efficiency(header: Header, constraints: Constraints) -> GratingEfficiency:
-    """Return orders 0 and +-1 of HETG or LETG, relative to the area of the whole mirror.
+    """Return orders -3 to 3 of HETG or -8 to 8 of LETG, relative to the area of the whole mirror.
 
     Raises
     ------
@@ -193,7 +193,18 @@ def grating_efficiency(header: Header, constraints: Constraints) -> GratingEffic
     parts = [GratingTable("ALL", ALL_SHELLS, t[:, 0], (0,), t[:, 1:2])]
     for k, part in enumerate(("HEG", "MEG") if grating == "HETG" else ("LEG",)):
         parts.append(GratingTable(part, ALL_SHELLS, t[:, 0], (-1, 1), t[:, 2 + 2 * k : 4 + 2 * k]))
+        parts.append(_higher_orders(grating, part))
     return GratingEfficiency(source=tables.source(name), is_lite=True, grating=grating, tables=tuple(parts))
+
+
+def _higher_orders(grating: str, part: str) -> GratingTable:
+    """Return the orders of an arm beyond +-1."""
+    name = f"gratings_{grating.lower()}_orders.csv"
+    t, names = tables.array(name), tables.labels(name)
+    start = f"{part.lower()}_"
+    columns = [k for k, n in enumerate(names) if n.startswith(start)]
+    orders = tuple(int(names[k].removeprefix(start).replace("m", "-").replace("p", "")) for k in columns)
+    return GratingTable(part, ALL_SHELLS, t[:, 0], orders, np.ascontiguousarray(t[:, columns]))
 
 
 def psf_radius(header: Header, constraints: Constraints) -> PsfRadius:

@@ -57,6 +57,23 @@ def zero_order_size(theta: ArrayLike) -> FloatArray:
     return interpolate(theta, t[:, 0], t[:, 1])
 
 
+def letg_hrcs_area(wavelength: ArrayLike, side: int) -> FloatArray:
+    """Return the first-order area (cm2) of LETG/HRC-S without chip gaps, +1 or -1, of ObsID 16375 (2014).
+
+    0 beyond the table (1.2 to 177 Angstrom). 10 % higher in 2002, 3-10 % lower in 2021.
+    """
+    t = tables.array("letg_hrcs.csv")
+    lam = np.asarray(wavelength, np.float64)
+    inside = (lam >= t[0, 0]) & (lam <= t[-1, 0])
+    return np.where(inside, interpolate(lam, t[:, 0], t[:, 1 if side > 0 else 2]), 0.0)
+
+
+def meg_line_shape() -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return wavelengths (Angstrom, n), half widths (Angstrom, m) and the share of a MEG line within them, (n, m)."""
+    t, names = tables.array("meg_line_shape.csv"), tables.labels("meg_line_shape.csv")
+    return np.array([float(n[1:]) for n in names[1:]]), t[:, 0], np.ascontiguousarray(t[:, 1:].T)
+
+
 # LETG/HRC-S extraction regions of letgD1999-07-22regN0002: |tg_r| of the vertices and tg_d of each region, deg.
 _REGION_R = (0.0057804, 0.29866999, 1.15489995, 1.15489995, 0.29866999, 0.0057804, 0.0057804)
 _REGION_D = {
