@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ciaopy.engine.many import DatasetTask, Outcome, run_many, values
     from ciaopy.engine.native import NativeBackend, bind
     from ciaopy.engine.options import RunOptions
-    from ciaopy.engine.outputs import check_outputs, make_folder, output_folder, recorded_parameters
+    from ciaopy.engine.outputs import Provenance, check_outputs, make_folder, output_folder, recorded_parameters
     from ciaopy.engine.run import is_available, load_tool, run_tool, unasked
     from ciaopy.engine.runner import Backend, Timing, check_products, run_recipe, show_plan
     from ciaopy.engine.step import Message, Recipe, Step
@@ -35,6 +35,7 @@ __all__ = [
     "Message",
     "NativeBackend",
     "Outcome",
+    "Provenance",
     "Recipe",
     "RunOptions",
     "Step",
@@ -71,7 +72,7 @@ if not TYPE_CHECKING:
             "many": "DatasetTask Outcome run_many values",
             "native": "NativeBackend bind",
             "options": "RunOptions",
-            "outputs": "check_outputs make_folder output_folder recorded_parameters",
+            "outputs": "Provenance check_outputs make_folder output_folder recorded_parameters",
             "run": "is_available load_tool run_tool unasked",
             "runner": "Backend Timing check_products run_recipe show_plan",
             "step": "Message Recipe Step",

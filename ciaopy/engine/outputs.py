@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,24 @@ from ciaopy.errors import OutputExistsError, UserError
 if TYPE_CHECKING:
     from ciaopy.param import ParameterSet
 
-__all__ = ["check_outputs", "make_folder", "output_folder", "recorded_parameters"]
+__all__ = ["Provenance", "check_outputs", "make_folder", "output_folder", "recorded_parameters"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """What the products say of how they were made.
+
+    Attributes
+    ----------
+    program : str
+        Name and version, for a COMMENT.
+    parameters : tuple of (str, str)
+        Names and values that took effect, for HISTORY.
+    """
+
+    program: str
+    parameters: tuple[tuple[str, str], ...]
+
 
 #: Names that a message lists.
 _MOST_NAMES = 10

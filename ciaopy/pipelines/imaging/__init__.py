@@ -9,20 +9,22 @@ from ciaopy.faces import lazy_face
 if TYPE_CHECKING:
     from ciaopy.pipelines.imaging import fluximage
     from ciaopy.pipelines.imaging.bands import Band, parse_bands
+    from ciaopy.pipelines.imaging.field import Limits, field_limits
     from ciaopy.pipelines.imaging.grid import MOST_PIXELS, AxisRange, SkyGrid, explicit_grid, number
     from ciaopy.pipelines.imaging.headers import RESPONSE_KEYS, flux_unit
     from ciaopy.pipelines.imaging.inputs import FluxEvents, open_events
-    from ciaopy.pipelines.imaging.names import Names, split_outroot
-    from ciaopy.pipelines.imaging.native import FluxBackend
-    from ciaopy.pipelines.imaging.steps import (
+    from ciaopy.pipelines.imaging.job import (
         Background,
         FluxJob,
+        FluxOptions,
+        FluxRequest,
         field_of_view_parameters,
         files_of,
-        hrc_i_pixels,
         products,
-        recipe,
     )
+    from ciaopy.pipelines.imaging.names import Names, split_outroot
+    from ciaopy.pipelines.imaging.native import FluxBackend
+    from ciaopy.pipelines.imaging.steps import hrc_i_pixels, recipe
 
 __all__ = [
     "MOST_PIXELS",
@@ -33,9 +35,13 @@ __all__ = [
     "FluxBackend",
     "FluxEvents",
     "FluxJob",
+    "FluxOptions",
+    "FluxRequest",
+    "Limits",
     "Names",
     "SkyGrid",
     "explicit_grid",
+    "field_limits",
     "field_of_view_parameters",
     "files_of",
     "flux_unit",
@@ -59,7 +65,9 @@ if not TYPE_CHECKING:
             "inputs": "FluxEvents open_events",
             "names": "Names split_outroot",
             "native": "FluxBackend",
-            "steps": "Background FluxJob field_of_view_parameters files_of hrc_i_pixels products recipe",
+            "field": "Limits field_limits",
+            "job": "Background FluxJob FluxOptions FluxRequest field_of_view_parameters files_of products",
+            "steps": "hrc_i_pixels recipe",
             "": "fluximage",
         },
     )

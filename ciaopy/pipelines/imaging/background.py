@@ -15,7 +15,7 @@ from ciaopy.pipelines.imaging import headers as headers
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
     from ciaopy.pipelines.imaging.inputs import FluxEvents
-    from ciaopy.pipelines.imaging.steps import Background, FluxJob
+    from ciaopy.pipelines.imaging.job import Background, FluxJob
 
 __all__ = ["background_steps", "locate", "status_filter"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from ciaopy.console import Console
 from ciaopy.datamodel import Workspace
 from ciaopy.engine import (
     Backend,
+    Provenance,
     Recipe,
     RunOptions,
     Timing,
@@ -23,18 +24,20 @@ from ciaopy.engine import (
 )
 from ciaopy.errors import NoDataError, NotAvailableError, UserError
 from ciaopy.observation import GivenFiles, find_companions
-from ciaopy.pipelines.imaging.bands import CSC, Band, parse_bands
+from ciaopy.pipelines.imaging.bands import CSC, parse_bands
+from ciaopy.pipelines.imaging.field import field_limits
 from ciaopy.pipelines.imaging.grid import AxisRange, SkyGrid, explicit_grid
 from ciaopy.pipelines.imaging.inputs import FluxEvents, find_events, open_events
-from ciaopy.pipelines.imaging.names import Names, split_outroot
-from ciaopy.pipelines.imaging.steps import (
+from ciaopy.pipelines.imaging.job import (
     Background,
     FluxJob,
-    field_of_view_parameters,
+    FluxOptions,
+    FluxRequest,
     files_of,
     intermediates,
-    recipe,
 )
+from ciaopy.pipelines.imaging.names import Names, split_outroot
+from ciaopy.pipelines.imaging.steps import recipe
 from ciaopy.version import __version__
 
 if TYPE_CHECKING:
@@ -51,7 +54,7 @@ _RECORDED = (
 )  # fmt: skip
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class Result:
     """What a run made.
 
@@ -59,7 +62,7 @@ class Result:
     ----------
     counts, exposure, flux, psf : dict of str to Path
         Band to file: the clipped versions where pixels of low exposure are dropped.
-    fov : Path or None
+    fov : Path
         Field of view.
     others : list of Path
         Intermediates that stay (cleanup=no).
@@ -69,20 +72,20 @@ class Result:
         Seconds per step.
     """
 
-    counts: dict[str, Path] = field(default_factory=dict)
-    exposure: dict[str, Path] = field(default_factory=dict)
-    flux: dict[str, Path] = field(default_factory=dict)
-    psf: dict[str, Path] = field(default_factory=dict)
-    fov: Path | None = None
-    others: list[Path] = field(default_factory=list)
-    previews: list[Path] = field(default_factory=list)
-    timings: list[Timing] = field(default_factory=list)
+    counts: dict[str, Path]
+    exposure: dict[str, Path]
+    flux: dict[str, Path]
+    psf: dict[str, Path]
+    fov: Path
+    others: list[Path]
+    previews: list[Path]
+    timings: list[Timing]
 
     @property
     def products(self) -> list[Path]:
         """All files, in order."""
         bands = [p for kind in (self.counts, self.exposure, self.flux, self.psf) for p in kind.values()]
-        return bands + ([self.fov] if self.fov else []) + self.others + self.previews
+        return [*bands, self.fov, *self.others, *self.previews]
 
     def __repr__(self) -> str:
         return "fluximage made:\n" + "\n".join(f"  {p}" for p in self.products)
@@ -107,17 +110,19 @@ def run(par: ParameterSet, ws: Workspace, options: RunOptions | None = None) -> 
         job = _job(par, ws, Path(work), make=True)
         steps = recipe(job)
         pictures = _pictures(job) if par["preview"] else {}
-        check_outputs([*files_of(job), *pictures], job.clobber)
+        check_outputs([*files_of(job), *pictures], job.options.clobber)
         console.say("", 1)
         workers = ws.nproc
         console.say(f"Running with {workers} processors" if workers > 1 else "Running on one processor", 1)
         run_space = Workspace(console, workers)
-        result = _result(job)
-        result.timings = run_recipe(steps, _backend(par, options, run_space, job), console, job.cleanup)
+        timings = run_recipe(steps, _backend(par, options, run_space, job), console, job.options.cleanup)
+    previews: list[Path] = []
     if pictures:
         from ciaopy.plots import write_previews
 
-        result.previews = write_previews(pictures, result.flux, Workspace(console, workers), job.clobber)
+        flux = {b.label: job.names.flux(b.label) for b in job.bands}
+        previews = write_previews(pictures, flux, Workspace(console, workers), job.options.clobber)
+    result = _result(job, previews, timings)
     _tell_products(job, result, console)
     return result
 
@@ -179,9 +184,7 @@ def _job(par: ParameterSet, ws: Workspace, work: Path, make: bool) -> FluxJob:
     )
     files = find_companions(events, given, console, ws)
     cut = exposure_cut(par["expmapthresh"])
-    psfecf = par["psfecf"]
-    if psfecf is not None and not 0 < psfecf <= 1:
-        raise UserError(f"psfecf={psfecf:g}: a fraction above 0 and up to 1 is needed, or INDEF for no map")
+    check_psfecf(par)
     if make:
         make_folder(Path(folder or "."))
     background = background_for(par, events, console)
@@ -189,29 +192,19 @@ def _job(par: ParameterSet, ws: Workspace, work: Path, make: bool) -> FluxJob:
     if not chips:
         assert grid is not None
         raise NoDataError(f"{name}: no events inside xygrid: x={grid.x.text}, y={grid.y.text}")
-    job = FluxJob(
-        events,
-        files,
-        bands,
-        grid or SkyGrid.automatic(AxisRange(0, 1, 1, 1), AxisRange(0, 1, 1, 1)),
-        Names(folder, head, str(events.id), bool(cut)),
-        chips,
-        par["units"],
-        cut,
-        psfecf,
-        work,
-        par["clobber"],
-        par["cleanup"],
-        par["verbose"],
-        PROGRAM,
-        _recorded(par, events, grid is not None),
-        background,
+    request = FluxRequest(
+        events=events,
+        companions=files,
+        bands=bands,
+        names=Names(folder, head, str(events.id), bool(cut)),
+        chips=chips,
+        options=flux_options(par),
+        provenance=Provenance(program=PROGRAM, parameters=_recorded(par, events, grid is not None)),
+        work=work,
+        background=background,
     )
-    check_outputs(files_of(job), job.clobber)
-    if grid is None:
-        from dataclasses import replace
-
-        job = replace(job, grid=_automatic(job, par, ws))
+    check_outputs(files_of(request), par["clobber"])
+    job = request.on(grid or _automatic(request, par, ws))
     _tell_grid(job, console)
     return job
 
@@ -241,6 +234,37 @@ def _binsize(par: ParameterSet, instrument: str) -> float:
     return float(width)
 
 
+def check_psfecf(par: ParameterSet) -> None:
+    """Check the enclosed fraction of the PSF maps.
+
+    Raises
+    ------
+    UserError
+        It is no fraction.
+    """
+    psfecf = par["psfecf"]
+    if psfecf is not None and not 0 < psfecf <= 1:
+        raise UserError(f"psfecf={psfecf:g}: a fraction above 0 and up to 1 is needed, or INDEF for no map")
+
+
+def flux_options(par: ParameterSet) -> FluxOptions:
+    """Return what the parameters of fluximage, or of a mosaic, decide.
+
+    Raises
+    ------
+    UserError
+        expmapthresh cannot be understood.
+    """
+    return FluxOptions(
+        units=par["units"],
+        cut=exposure_cut(par["expmapthresh"]),
+        psfecf=par["psfecf"],
+        clobber=par["clobber"],
+        cleanup=par["cleanup"],
+        verbose=par["verbose"],
+    )
+
+
 def exposure_cut(text: str) -> str:
     """Return the threshold as dmimgthresh takes it, blank for none."""
     from ciaopy.analysis import parse_cut
@@ -263,38 +287,20 @@ def background_for(par: ParameterSet, events: FluxEvents, console: Console) -> B
     from ciaopy.pipelines.imaging.background import locate
 
     file = locate(events, console)
-    return None if file is None else Background(file, method, chosen if method == "particle" else "", par["random"])
+    return (
+        None
+        if file is None
+        else Background(file=file, method=method, filter=chosen if method == "particle" else "", seed=par["random"])
+    )
 
 
-def _automatic(job: FluxJob, par: ParameterSet, ws: Workspace) -> SkyGrid:
+def _automatic(request: FluxRequest, par: ParameterSet, ws: Workspace) -> SkyGrid:
     """Return the grid that holds the dithered chips, or the part of them that the filters of the events leave."""
-    from ciaopy.coords import fov_limits
-    from ciaopy.engine import bind, load_tool
-    from ciaopy.fits import Table
-
-    width = _binsize(par, job.events.instrument)
-    if job.companions.mask == "NONE":
+    width = _binsize(par, request.events.instrument)
+    if request.companions.mask == "NONE":
         ws.console.warn("no mask file: the images may be larger than needed")
-    made = job.work / "grid_fov.fits"
-    space = Workspace(Console(0), ws.nproc)
-    space.console.warnings = ws.console.warnings
-    space.keep_in_memory(made)
-    parameters = {**field_of_view_parameters(job), "outfile": str(made), "clobber": "yes", "verbose": "0"}
-    load_tool("skyfov").run(bind("skyfov", parameters), space)
-    table = space.read(made)
-    assert isinstance(table, Table)
-    ranges = []
-    for (low, high, _), limit in zip(
-        fov_limits(table, width, job.names.fov.name, space.console), job.events.limits, strict=True
-    ):
-        low, high = max(low, limit[0]), min(high, limit[1])
-        if not low < high:
-            raise NoDataError(
-                f"{job.events.name}: its filters and the field of view do not overlap; is the aspect solution "
-                f"{', '.join(job.companions.aspect)} that of the observation?"
-            )
-        ranges.append(AxisRange.around(low, high, width))
-    return SkyGrid.automatic(ranges[0], ranges[1])
+    x, y = field_limits(request, width, ws)
+    return SkyGrid.automatic(AxisRange.around(*x, width), AxisRange.around(*y, width))
 
 
 def _tell_grid(job: FluxJob, console: Console) -> None:
@@ -339,18 +345,17 @@ def _pictures(job: FluxJob) -> dict[Path, tuple[str, ...]]:
     return wanted
 
 
-def _result(job: FluxJob) -> Result:
-    def of(bands: tuple[Band, ...]) -> list[str]:
-        return [b.label for b in bands]
-
-    names, labels = job.names, of(job.bands)
+def _result(job: FluxJob, previews: list[Path], timings: list[Timing]) -> Result:
+    names, labels, clips = job.names, [b.label for b in job.bands], job.clips
     return Result(
-        {b: names.counts(b, job.clips) for b in labels},
-        {b: names.exposure(b, job.clips) for b in labels},
-        {b: names.flux(b) for b in labels},
-        {b: names.psf(b) for b in labels} if job.psfecf is not None else {},
-        names.fov,
-        [] if job.cleanup else intermediates(job),
+        counts={b: names.counts(b, clips) for b in labels},
+        exposure={b: names.exposure(b, clips) for b in labels},
+        flux={b: names.flux(b) for b in labels},
+        psf={b: names.psf(b) for b in labels} if job.options.psfecf is not None else {},
+        fov=names.fov,
+        others=[] if job.options.cleanup else intermediates(job),
+        previews=previews,
+        timings=timings,
     )
 
 
@@ -359,7 +364,7 @@ def _tell_products(job: FluxJob, result: Result, console: Console) -> None:
     clipped = "clipped " if job.clips else ""
     kinds: list[tuple[str, list[Path]]] = [
         (f"{clipped}counts image", list(result.counts.values())),
-        ("field-of-view file", [result.fov] if result.fov else []),
+        ("field-of-view file", [result.fov]),
         (f"{clipped}exposure map", list(result.exposure.values())),
         ("PSF map", list(result.psf.values())),
         ("exposure-corrected image", list(result.flux.values())),

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ciaopy.datamodel.syntax import file_of
 from ciaopy.engine import Message, Recipe, Step
-from ciaopy.observation import Companions
 from ciaopy.pipelines.imaging import headers as headers
 from ciaopy.pipelines.imaging.bands import Band
-from ciaopy.pipelines.imaging.grid import SkyGrid
 from ciaopy.pipelines.imaging.inputs import FluxEvents
-from ciaopy.pipelines.imaging.names import Names
+from ciaopy.pipelines.imaging.job import FluxJob, field_of_view_parameters, products
 from ciaopy.stack import join, quote
 
 if TYPE_CHECKING:
@@ -26,96 +23,6 @@ __all__ = ["FluxJob", "recipe", "tasks"]
 # Status bits 0-17 of a bad pixel; 17 is the shadow of the frame store.
 BAD_BITS = "0x03ffff"
 HRC_I_PIXELS = 16384
-
-
-@dataclass(frozen=True)
-class Background:
-    """HRC-I background events: the file, and how they are scaled (`time` or `particle` with a filter)."""
-
-    file: str
-    method: str
-    filter: str = ""
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class FluxJob:
-    """Everything that the step list depends on.
-
-    Attributes
-    ----------
-    events, companions, bands, grid, names
-    chips : tuple of int
-        That have events in the grid.
-    units : {'default', 'area', 'time'}
-    cut : str
-        Threshold on the exposure map; blank for none.
-    psfecf : float or None
-    work : Path
-        Folder for what nobody keeps.
-    clobber, cleanup : bool
-    verbose : int
-    program : str
-        For COMMENT.
-    recorded : tuple of (str, str)
-        Parameters for HISTORY.
-    background : Background or None
-        HRC-I only.
-    """
-
-    events: FluxEvents
-    companions: Companions
-    bands: tuple[Band, ...]
-    grid: SkyGrid
-    names: Names
-    chips: tuple[int, ...]
-    units: str
-    cut: str
-    psfecf: float | None
-    work: Path
-    clobber: bool
-    cleanup: bool
-    verbose: int
-    program: str
-    recorded: tuple[tuple[str, str], ...]
-    background: Background | None = None
-
-    @property
-    def common(self) -> dict[str, str]:
-        """Parameters of every tool."""
-        level = {0: 0, 1: 0, 5: 5}.get(self.verbose, self.verbose - 1)
-        return {"clobber": "yes" if self.clobber else "no", "verbose": str(level)}
-
-    @property
-    def rules(self) -> Path:
-        """Table of header rules."""
-        return self.work / "header_rules.txt"
-
-    @property
-    def ardlib(self) -> Path:
-        """Parameter file that names the bad pixels."""
-        return self.work / "ardlib.par"
-
-    @property
-    def aspect(self) -> str:
-        """The aspect solutions as a stack."""
-        return join(self.companions.aspect)
-
-    @property
-    def method(self) -> str:
-        """How the field of view follows the aspect."""
-        return "convexhull" if self.companions.content == "ASPSOLOBI" else "minmax"
-
-    @property
-    def clips(self) -> bool:
-        """Pixels of low exposure are dropped."""
-        return bool(self.cut)
-
-    @property
-    def resolution(self) -> float:
-        """Bin of the aspect histogram, arcsec: half a pixel of the images, and half an arcsec for small ones."""
-        pixel = self.grid.binsize * self.events.arcsec
-        return 0.5 * pixel if pixel > 1.0 else 0.5
 
 
 def recipe(job: FluxJob) -> Recipe:
@@ -131,44 +38,12 @@ def recipe(job: FluxJob) -> Recipe:
     for band in job.bands:
         steps += _finish(job, band)
     steps.append(_record(job, [job.names.fov]))
-    if not job.cleanup:
+    if not job.options.cleanup:
         chips = [job.names.aspect(c) for c in job.chips]
         chips += [job.names.instrument(c, b.label) for c in job.chips for b in job.bands]
         chips += [job.names.chip_exposure(c, b.label) for c in job.chips for b in job.bands]
         steps.append(_record(job, chips))
     return Recipe(tuple(steps), tuple(products(job)))
-
-
-def products(job: FluxJob) -> list[Path]:
-    """Return the files that stay; with cleanup=no all but those of the work folder."""
-    names = job.names
-    kept = [names.fov]
-    for band in job.bands:
-        kept += [names.counts(band.label, job.clips), names.exposure(band.label, job.clips), names.flux(band.label)]
-        if job.psfecf is not None:
-            kept.append(names.psf(band.label))
-    if not job.cleanup:
-        kept += [p for p in intermediates(job) if p not in kept]
-    return kept
-
-
-def intermediates(job: FluxJob) -> list[Path]:
-    """Return the files that cleanup=yes deletes."""
-    names, bands = job.names, [b.label for b in job.bands]
-    made = [names.aspect(c) for c in job.chips]
-    made += [names.instrument(c, b) for c in job.chips for b in bands]
-    made += [names.chip_exposure(c, b) for c in job.chips for b in bands]
-    if job.clips:
-        made += [p for b in bands for p in (names.counts(b), names.exposure(b))]
-    if job.background is not None:
-        made.append(names.background_events)
-        made += [p for b in bands for p in (names.unsubtracted(b), names.background(b))]
-    return made
-
-
-def files_of(job: FluxJob) -> list[Path]:
-    """Return every file that a run makes under its own name, those that it deletes again too."""
-    return list(dict.fromkeys([*products(job), *intermediates(job)]))
 
 
 def tasks(job: FluxJob, count: int, one: str, many: str = "") -> str:
@@ -241,18 +116,6 @@ def _aspect(job: FluxJob) -> list[Step]:
     return steps
 
 
-def field_of_view_parameters(job: FluxJob) -> dict[str, str]:
-    """Return the parameters of skyfov, output name left out."""
-    chips = ",".join(str(c) for c in job.chips)
-    return {
-        "infile": f"{job.events.name}[{job.events.chip_column}={chips}]",
-        "aspect": job.aspect,
-        "mskfile": job.companions.mask,
-        "kernel": "FITS",
-        "method": job.method,
-    }
-
-
 def _field_of_view(job: FluxJob) -> Step:
     made = job.names.fov
     parameters = {**field_of_view_parameters(job), "outfile": str(made), **job.common, "clobber": "yes"}
@@ -283,7 +146,7 @@ def _has_orders(events: FluxEvents) -> bool:
 
 def detector_parameters(job: FluxJob, chip: int) -> dict[str, str]:
     """Return pixelgrid, detsubsys and maskfile of mkinstmap."""
-    ideal = ";IDEAL" if job.units == "time" else ""
+    ideal = ";IDEAL" if job.options.units == "time" else ""
     mask = job.companions.mask
     if job.events.instrument == "ACIS":
         grid, detector = "1:1024:#1024,1:1024:#1024", f"ACIS-{chip}{ideal};BPMASK={BAD_BITS}"
@@ -306,7 +169,7 @@ def hrc_i_pixels(binsize: float) -> int:
 
 def _instrument_maps(job: FluxJob) -> list[Step]:
     text = "Creating " + tasks(job, len(job.chips) * len(job.bands), "instrument map")
-    mirror, dead = ("HRMA;area=1", "NONE") if job.units == "time" else ("HRMA", "CALDB")
+    mirror, dead = ("HRMA;area=1", "NONE") if job.options.units == "time" else ("HRMA", "CALDB")
     steps = []
     for chip in job.chips:
         for band in job.bands:
@@ -325,7 +188,7 @@ def _instrument_maps(job: FluxJob) -> list[Step]:
             }
             says = _first(chip == job.chips[0] and band is job.bands[0], text)
             steps.append(Step("mkinstmap", parameters, (), (made,), says))
-            if job.units == "time":
+            if job.options.units == "time":
                 steps.append(_unit(made, ""))
     return steps
 
@@ -352,14 +215,14 @@ def _exposure_maps(job: FluxJob) -> list[Step]:
                 "instmapfile": str(source),
                 "asphistfile": f"{histogram}[asphist]",
                 "xygrid": job.grid.xygrid,
-                "normalize": "yes" if job.units == "area" else "no",
+                "normalize": "yes" if job.options.units == "area" else "no",
                 "useavgaspect": "no",
                 **job.common,
             }
             says = _first(chip == job.chips[0] and band is job.bands[0], text)
             steps.append(Step("mkexpmap", parameters, (source, histogram), (made,), says))
             steps.append(_copied(source, made))
-            if job.units == "time":
+            if job.options.units == "time":
                 steps.append(_unit(made, "s"))
     return steps
 
@@ -431,10 +294,10 @@ def _finish(job: FluxJob, band: Band) -> list[Step]:
         ),
     ]
     kept = [flux, counts, exposure]
-    if job.psfecf is not None:
+    if job.options.psfecf is not None:
         steps += _psf(job, band, first)
         kept.append(names.psf(label))
-    if job.clips and not job.cleanup:
+    if job.clips and not job.options.cleanup:
         kept += [names.counts(label), names.exposure(label)]
     return [*steps, _record(job, kept)]
 
@@ -448,7 +311,7 @@ def _threshold(job: FluxJob, band: Band, is_first: bool) -> list[Step]:
             "infile": str(source),
             "outfile": str(made),
             "expfile": str(names.exposure(label)) if number == 0 else "",
-            "cut": job.cut,
+            "cut": job.options.cut,
             "value": "0.0",
             **job.common,
         }
@@ -467,7 +330,7 @@ def _psf(job: FluxJob, band: Band, is_first: bool) -> list[Step]:
         "outfile": f"{raw}[PSFMAP]",
         "energy": "INDEF" if band.energy is None else repr(band.energy),
         "spectrum": band.weights,
-        "ecf": repr(job.psfecf),
+        "ecf": repr(job.options.psfecf),
         "clobber": "yes",
     }
     says = _first(is_first, "Creating " + tasks(job, len(job.bands), "PSF map"))
@@ -480,7 +343,7 @@ def _psf(job: FluxJob, band: Band, is_first: bool) -> list[Step]:
 def _record(job: FluxJob, paths: Sequence[Path]) -> Step:
     def write(ws: Workspace) -> None:
         for path in paths:
-            headers.record(ws, path, job.program, job.recorded)
+            headers.record(ws, path, job.provenance.program, job.provenance.parameters)
 
     files = tuple(paths)
     return Step("write records", {"files": " ".join(p.name for p in files)}, files, files, action=write)

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ciaopy.datamodel import Workspace
-from ciaopy.engine import check_outputs, run_recipe
+from ciaopy.engine import Provenance, check_outputs, run_recipe
 from ciaopy.errors import UserError
 from ciaopy.observation import Companions, GivenFiles, find_all_companions
 from ciaopy.pipelines.imaging import (
-    AxisRange,
     Background,
     Band,
     FluxBackend,
     FluxJob,
+    FluxRequest,
     Names,
     SkyGrid,
     explicit_grid,
+    field_limits,
     files_of,
     fluximage,
     parse_bands,
@@ -30,11 +31,9 @@ from ciaopy.pipelines.imaging import (
 from ciaopy.pipelines.mosaic.combine import Mosaic, combine_psf
 from ciaopy.pipelines.mosaic.fov import union_of_fields
 from ciaopy.pipelines.mosaic.grid import (
-    Limits,
     Memory,
     available_memory,
     common_grid,
-    field_limits,
     inside_grid,
     pixel_for,
     user_grid,
@@ -48,12 +47,48 @@ if TYPE_CHECKING:
     from ciaopy.console import Console
     from ciaopy.param import ParameterSet
 
-# Stands in until the grid of all observations is known.
-_NO_GRID = SkyGrid.automatic(AxisRange(0, 1, 1, 1), AxisRange(0, 1, 1, 1))
+# The limits of a field of view are moved outwards to edges at multiples of this, sky pixels.
+FIELD_STEP = 1e-3
 
 
-@dataclass
-class MosaicResult:
+@dataclass(frozen=True, kw_only=True)
+class MosaicFiles:
+    """The files of a mosaic.
+
+    Attributes
+    ----------
+    counts, exposure, flux, psf : dict of str to Path
+        Band to file.
+    fov : Path
+    """
+
+    counts: dict[str, Path]
+    exposure: dict[str, Path]
+    flux: dict[str, Path]
+    psf: dict[str, Path]
+    fov: Path
+
+    @classmethod
+    def of(cls, request: FluxRequest, start: str) -> MosaicFiles:
+        """Return the names: `request` is that of any observation, `start` what all names begin with."""
+        names, bands, clips = Names(start, "", "merged", request.clips), [b.label for b in request.bands], request.clips
+        return cls(
+            counts={b: names.counts(b, clips) for b in bands},
+            exposure={b: names.exposure(b, clips) for b in bands},
+            flux={b: names.flux(b) for b in bands},
+            psf={b: names.psf(b) for b in bands} if request.options.psfecf is not None else {},
+            fov=Path(f"{start}merged.fov"),
+        )
+
+    @property
+    def products(self) -> list[Path]:
+        """All files, in order."""
+        bands = [p for kind in (self.counts, self.exposure, self.flux, self.psf) for p in kind.values()]
+        return [*bands, self.fov]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MosaicResult(MosaicFiles):
     """What a run made.
 
     Attributes
@@ -63,28 +98,19 @@ class MosaicResult:
     grid : SkyGrid
     memory : Memory
         As stated before the run; it does not depend on the number of observations.
-    counts, exposure, flux, psf : dict of str to Path
-        Band to file, of the mosaic.
-    fov : Path
     single : dict of str to list of Path
-        Products of each observation, by label.
+        Products of each observation, by label. The mosaic's own files: see `MosaicFiles`.
     """
 
     members: list[Member]
     grid: SkyGrid
     memory: Memory
-    counts: dict[str, Path] = field(default_factory=dict)
-    exposure: dict[str, Path] = field(default_factory=dict)
-    flux: dict[str, Path] = field(default_factory=dict)
-    psf: dict[str, Path] = field(default_factory=dict)
-    fov: Path = field(default_factory=Path)
-    single: dict[str, list[Path]] = field(default_factory=dict)
+    single: dict[str, list[Path]]
 
     @property
     def products(self) -> list[Path]:
         """All files, the mosaic's first."""
-        bands = [p for kind in (self.counts, self.exposure, self.flux, self.psf) for p in kind.values()]
-        return [*bands, self.fov, *(p for paths in self.single.values() for p in paths)]
+        return [*super().products, *(p for paths in self.single.values() for p in paths)]
 
 
 def run(par: ParameterSet, ws: Workspace) -> MosaicResult:
@@ -115,9 +141,7 @@ def check_parameters(par: ParameterSet) -> None:
         raise UserError("infiles is empty; give event files or folders of observations")
     if not par["bands"].strip():
         raise UserError("bands is empty; give names (broad, csc, ...), ranges lo:hi:effective in keV, or weights files")
-    psfecf = par["psfecf"]
-    if psfecf is not None and not 0 < psfecf <= 1:
-        raise UserError(f"psfecf={psfecf:g}: a fraction above 0 and up to 1 is needed, or INDEF for no map")
+    fluximage.check_psfecf(par)
     width = par["binsize"]
     if width is not None and not width > 0:
         raise UserError(f"binsize={width:g}: the size of a pixel must be above 0")
@@ -154,20 +178,22 @@ def make_mosaic(
     for band in bands:
         console.say(f"{members[0].events.instrument} {band.describe}")
     with tempfile.TemporaryDirectory(prefix=f"ciaopy-{par.tool}-", dir=fluximage.temporary_folder(par)) as scratch:
-        jobs = make_jobs(par, members, companions, bands, start, Path(scratch))
-        jobs = with_backgrounds(par, jobs, console)
-        for job in jobs:
-            job.work.mkdir()
-        jobs = on_grid(par, jobs, ws)
-        result = expected_result(jobs, min(ws.nproc, len(jobs)), start)
-        check_mosaic(result.products, jobs, par["clobber"])
-        tell_plan(result, console)
+        requests = make_requests(par, members, companions, bands, start, Path(scratch))
+        requests = with_backgrounds(par, requests, console)
+        for request in requests:
+            request.work.mkdir()
+        jobs = on_grid(par, requests, ws)
+        memory = Memory.of(max(jobs, key=lambda job: len(job.chips)), min(ws.nproc, len(jobs)))
+        memory = memory.fitted(available_memory())
+        sums = MosaicFiles.of(jobs[0], start)
+        check_mosaic(sums.products, jobs, par["clobber"])
+        tell_plan(jobs[0].grid, memory, console)
         by_label = {job.names.obsid: job for job in jobs}
         used = [m for m in members if m.label in by_label]
-        result.members = used
-        for_each(lambda m, own: run_one(by_label[m.label], own), used, ws, result.memory.workers)
-        combine(par, ws, result, jobs, Path(scratch))
-    result.single = {job.names.obsid: [p for p in products(job) if p.exists()] for job in jobs}
+        for_each(lambda m, own: run_one(by_label[m.label], own), used, ws, memory.workers)
+        combine(par, ws, sums, jobs, Path(scratch))
+    single = {job.names.obsid: [p for p in products(job) if p.exists()] for job in jobs}
+    result = MosaicResult(members=used, grid=jobs[0].grid, memory=memory, single=single, **vars(sums))
     list_products(result.products, console)
     return result
 
@@ -183,38 +209,30 @@ def warn_of_tangent_points(members: Sequence[Member], console: Console) -> None:
         )
 
 
-def make_jobs(
+def make_requests(
     par: ParameterSet,
     members: Sequence[Member],
     companions: Sequence[Companions],
     bands: tuple[Band, ...],
     start: str,
     work: Path,
-) -> list[FluxJob]:
+) -> list[FluxRequest]:
     """Return what fluximage would do for every observation; the grid comes later."""
-    cut = fluximage.exposure_cut(par["expmapthresh"])
-    jobs = []
-    for member, files in zip(members, companions, strict=True):
-        jobs.append(
-            FluxJob(
-                member.events,
-                files,
-                bands,
-                _NO_GRID,
-                Names(start, f"{member.label}_", member.label, bool(cut)),
-                member.events.chips,
-                par["units"],
-                cut,
-                par["psfecf"],
-                work / member.label,
-                True,
-                par["cleanup"],
-                par["verbose"],
-                f"{par.tool} (ciaopy {__version__})",
-                _recorded(par, member, files, start),
-            )
+    options = replace(fluximage.flux_options(par), clobber=True)
+    program = f"{par.tool} (ciaopy {__version__})"
+    return [
+        FluxRequest(
+            events=member.events,
+            companions=files,
+            bands=bands,
+            names=Names(start, f"{member.label}_", member.label, bool(options.cut)),
+            chips=member.events.chips,
+            options=options,
+            provenance=Provenance(program=program, parameters=_recorded(par, member, files, start)),
+            work=work / member.label,
         )
-    return jobs
+        for member, files in zip(members, companions, strict=True)
+    ]
 
 
 def _recorded(par: ParameterSet, member: Member, files: Companions, start: str) -> tuple[tuple[str, str], ...]:
@@ -228,72 +246,42 @@ def _recorded(par: ParameterSet, member: Member, files: Companions, start: str) 
     return (*own.items(), *((name, par.text(name)) for name in shared))
 
 
-def with_backgrounds(par: ParameterSet, jobs: list[FluxJob], console: Console) -> list[FluxJob]:
-    """Return the jobs with their HRC-I backgrounds; those without one are dropped where others have one."""
-    found: list[Background | None] = [fluximage.background_for(par, job.events, console) for job in jobs]
+def with_backgrounds(par: ParameterSet, requests: list[FluxRequest], console: Console) -> list[FluxRequest]:
+    """Return the requests with their HRC-I backgrounds; those without one are dropped where others have one."""
+    found: list[Background | None] = [fluximage.background_for(par, job.events, console) for job in requests]
     if not any(found):
-        return jobs
-    for job, background in zip(jobs, found, strict=True):
+        return requests
+    for job, background in zip(requests, found, strict=True):
         if background is None:
             console.say(f"Skipping ObsID {job.names.obsid}: there is no background file for it")
-    pairs = zip(jobs, found, strict=True)
+    pairs = zip(requests, found, strict=True)
     return [replace(job, background=background) for job, background in pairs if background is not None]
 
 
-def on_grid(par: ParameterSet, jobs: list[FluxJob], ws: Workspace) -> list[FluxJob]:
+def on_grid(par: ParameterSet, requests: list[FluxRequest], ws: Workspace) -> list[FluxJob]:
     """Return the jobs on their common grid, those outside a grid given by the user left out."""
     if par["xygrid"].strip():
         grid = user_grid(par["xygrid"], ws)
-        chips = inside_grid({job.names.obsid: job.events for job in jobs}, grid, ws)
-        return [replace(job, grid=grid, chips=chips[job.names.obsid]) for job in jobs if job.names.obsid in chips]
-    limits: list[Limits] = [field_limits(job, ws) for job in jobs]
-    width = par["binsize"] or fluximage.DEFAULT_BINSIZE[jobs[0].events.instrument]
+        chips = inside_grid({job.names.obsid: job.events for job in requests}, grid, ws)
+        return [replace(r, chips=chips[r.names.obsid]).on(grid) for r in requests if r.names.obsid in chips]
+    limits = [field_limits(request, FIELD_STEP, ws) for request in requests]
+    width = par["binsize"] or fluximage.DEFAULT_BINSIZE[requests[0].events.instrument]
     if par["maxsize"] is not None:
         width = pixel_for(limits, par["maxsize"])
         ws.console.say(f"maxsize={par['maxsize']}: pixels of {width:g} sky pixels")
         if width < 1:
             ws.console.warn(f"the pixels of the mosaic ({width:g}) are smaller than those of SKY")
     grid = common_grid(limits, float(width))
-    return [replace(job, grid=grid) for job in jobs]
+    return [request.on(grid) for request in requests]
 
 
-def expected_result(jobs: Sequence[FluxJob], workers: int, start: str) -> MosaicResult:
-    """Return the names of the products and the memory that will be needed.
-
-    Raises
-    ------
-    UserError
-        There is not enough memory for a single observation.
-    """
-    first = jobs[0]
-    largest = max(jobs, key=lambda job: len(job.chips))
-    memory = Memory.of(largest, workers).fitted(available_memory())
-    result = MosaicResult([], first.grid, memory)
-    names = Names(start, "", "merged", first.clips)
-    result.fov = merged_fov(start)
-    for band in (b.label for b in first.bands):
-        result.counts[band], result.exposure[band] = names.counts(band, first.clips), names.exposure(band, first.clips)
-        result.flux[band] = names.flux(band)
-        if first.psfecf is not None:
-            result.psf[band] = names.psf(band)
-    return result
+def all_names(request: FluxRequest, start: str) -> list[Path]:
+    """Return the names of the mosaic's files, those of PSF maps that nobody asked for too."""
+    everything = replace(request, options=replace(request.options, psfecf=request.options.psfecf or 1.0))
+    return MosaicFiles.of(everything, start).products
 
 
-def merged_fov(start: str) -> Path:
-    """Return the name of the field of view of all."""
-    return Path(f"{start}merged.fov")
-
-
-def named_products(job: FluxJob, start: str) -> list[Path]:
-    """Return the names of the mosaic's files, those that clipping leaves out too."""
-    names = Names(start, "", "merged", job.clips)
-    found = [merged_fov(start)]
-    for band in (b.label for b in job.bands):
-        found += [names.counts(band, job.clips), names.exposure(band, job.clips), names.flux(band), names.psf(band)]
-    return found
-
-
-def check_mosaic(paths: Sequence[Path], jobs: Sequence[FluxJob], clobber: bool) -> None:
+def check_mosaic(paths: Sequence[Path], jobs: Sequence[FluxRequest], clobber: bool) -> None:
     """Refuse, before any work, to replace inputs, and files without clobber: `paths`, and those of every observation.
 
     Raises
@@ -304,21 +292,20 @@ def check_mosaic(paths: Sequence[Path], jobs: Sequence[FluxJob], clobber: bool) 
     check_outputs([*paths, *own], clobber, inputs=[Path(job.events.plain) for job in jobs])
 
 
-def tell_plan(result: MosaicResult, console: Console) -> None:
+def tell_plan(grid: SkyGrid, memory: Memory, console: Console) -> None:
     """Say what size the images will have, and what memory that takes."""
-    grid = result.grid
     console.say(f"\nThe images will have {grid.x.count} by {grid.y.count} pixels")
     console.say(f"  {grid.binning}")
-    console.say(f"  memory: {result.memory.describe}")
+    console.say(f"  memory: {memory.describe}")
     console.say("")
 
 
 def run_one(job: FluxJob, ws: Workspace) -> None:
     """Make the images of one observation."""
-    run_recipe(recipe(job), FluxBackend(ws), ws.console, job.cleanup)
+    run_recipe(recipe(job), FluxBackend(ws), ws.console, job.options.cleanup)
 
 
-def combine(par: ParameterSet, ws: Workspace, result: MosaicResult, jobs: Sequence[FluxJob], work: Path) -> None:
+def combine(par: ParameterSet, ws: Workspace, result: MosaicFiles, jobs: Sequence[FluxJob], work: Path) -> None:
     """Sum the images of all observations, band by band, in order of the observations."""
     clips = jobs[0].clips
     ws.console.say(f"Combining {len(jobs)} observation{'s' if len(jobs) > 1 else ''}")

@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ciaopy.console import Console
 from ciaopy.datamodel import Workspace
-from ciaopy.engine import bind, load_tool
 from ciaopy.errors import NoDataError, UserError
 from ciaopy.pipelines.imaging import (
     MOST_PIXELS,
     AxisRange,
     FluxJob,
+    Limits,
     SkyGrid,
     explicit_grid,
-    field_of_view_parameters,
     hrc_i_pixels,
     number,
 )
@@ -26,9 +24,7 @@ from ciaopy.pipelines.imaging import (
 if TYPE_CHECKING:
     from ciaopy.pipelines.imaging import FluxEvents
 
-__all__ = ["Limits", "Memory", "common_grid", "field_limits", "inside_grid", "pixel_for", "user_grid"]
-
-Limits = tuple[tuple[float, float], tuple[float, float]]
+__all__ = ["Memory", "common_grid", "inside_grid", "pixel_for", "user_grid"]
 
 # What Python, numpy, numba's compiled kernels and file buffers take, bytes.
 BASE = 220e6
@@ -40,35 +36,6 @@ CHIP_BYTES = 4
 MAP_BYTES = 12
 # Bytes per pixel while the observations are summed: two sums in float64, one image read, one written.
 SUM_BYTES = 32
-
-
-def field_limits(job: FluxJob, ws: Workspace) -> Limits:
-    """Return the sky pixels that the dithered chips of one observation cover, cut by the filters of its events.
-
-    Raises
-    ------
-    NoDataError
-        The filters and the field of view do not overlap.
-    """
-    from ciaopy.coords import fov_limits
-    from ciaopy.fits import Table
-
-    made = job.work / "grid_fov.fits"
-    space = Workspace(Console(0), ws.nproc)
-    space.keep_in_memory(made)
-    parameters = {**field_of_view_parameters(job), "outfile": str(made), "clobber": "yes", "verbose": "0"}
-    load_tool("skyfov").run(bind("skyfov", parameters), space)
-    table = space.read(made)
-    assert isinstance(table, Table)
-    found = []
-    for (low, high, _), limit in zip(
-        fov_limits(table, 1e-3, job.names.fov.name, space.console), job.events.limits, strict=True
-    ):
-        low, high = max(low, limit[0]), min(high, limit[1])
-        if not low < high:
-            raise NoDataError(f"{job.events.name}: its filters and the field of view do not overlap")
-        found.append((low, high))
-    return found[0], found[1]
 
 
 def common_grid(limits: Sequence[Limits], width: float) -> SkyGrid:
@@ -158,7 +125,7 @@ class Memory:
     def of(cls, job: FluxJob, workers: int) -> Memory:
         """Estimate it from the grid, chips, bands and instrument maps of an observation, and how many run at a time."""
         pixels, maps = job.grid.x.count * job.grid.y.count, len(job.chips) * len(job.bands)
-        each = IMAGE_BYTES + CHIP_BYTES * (maps + 2 * len(job.bands)) + (24 if job.psfecf is not None else 0)
+        each = IMAGE_BYTES + CHIP_BYTES * (maps + 2 * len(job.bands)) + (24 if job.options.psfecf is not None else 0)
         one = pixels * each + MAP_BYTES * maps * map_pixels(job)
         return cls(float(one), float(pixels * SUM_BYTES), workers)
 

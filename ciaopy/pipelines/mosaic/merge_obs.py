@@ -14,13 +14,13 @@ from ciaopy.observation import GivenFiles, find_all_companions
 from ciaopy.pipelines.imaging import open_events
 from ciaopy.pipelines.mosaic.flux_obs import (
     MosaicResult,
+    all_names,
     check_grid_and_bands,
     check_mosaic,
     check_parameters,
     given_files,
-    make_jobs,
     make_mosaic,
-    named_products,
+    make_requests,
 )
 from ciaopy.pipelines.mosaic.inputs import Member, find_members, separation, unit_vector
 from ciaopy.pipelines.mosaic.reproject_obs import (
@@ -62,13 +62,13 @@ def run(par: ParameterSet, ws: Workspace) -> MergedMosaic:
         bands = check_grid_and_bands(par, members, ws)
         reprojected = Reprojected(reference_point(par["refcoord"], members, ws), members)
         companions = find_all_companions([m.events for m in members], given_files(par), ws.console, ws)
-        jobs = make_jobs(par, members, companions, bands, targets.start, Path())
+        requests = make_requests(par, members, companions, bands, targets.start, Path())
         check_outputs(
             [*(targets.events(m) for m in members), targets.merged],
             par["clobber"],
             inputs=[Path(m.events.plain) for m in members],
         )
-        check_mosaic(named_products(jobs[0], targets.start), jobs, par["clobber"])
+        check_mosaic(all_names(requests[0], targets.start), requests, par["clobber"])
         summarize(members, ws.console)
         links = Links(par, members, GivenFiles(aspect=par["asolfiles"]), ws, active=False)
         reproject_all(par, targets, reprojected, ws, links, merge=True)

@@ -14,6 +14,7 @@ from ciaopy.engine import (
     DatasetTask,
     NativeBackend,
     Outcome,
+    Provenance,
     Recipe,
     RunOptions,
     Timing,
@@ -26,7 +27,7 @@ from ciaopy.engine import (
 from ciaopy.errors import CiaopyError, DataError, UserError
 from ciaopy.observation import EventFile, choose, gather, read_level1, root_name
 from ciaopy.pipelines.repro.inputs import ReproInput, find_inputs
-from ciaopy.pipelines.repro.job import Job, Options, Provenance
+from ciaopy.pipelines.repro.job import Job, Options
 from ciaopy.pipelines.repro.notices import conclude, has_caldb, introduce
 from ciaopy.pipelines.repro.registry import builder_of
 from ciaopy.version import __version__

@@ -5,26 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ciaopy.engine import Provenance
 from ciaopy.observation import AspectChoice, Observation, plain_name
 from ciaopy.pipelines.repro import files
 
-__all__ = ["Job", "Options", "Provenance"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Provenance:
-    """What the products say of how they were made.
-
-    Attributes
-    ----------
-    program : str
-        Name and version, for a COMMENT.
-    parameters : tuple of (str, str)
-        Names and values that took effect, for HISTORY.
-    """
-
-    program: str
-    parameters: tuple[tuple[str, str], ...]
+__all__ = ["Job", "Options"]
 
 
 @dataclass(frozen=True, kw_only=True)

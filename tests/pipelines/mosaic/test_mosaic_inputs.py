@@ -205,7 +205,7 @@ def test_memory_does_not_depend_on_observations():
 
     grid = common_grid([((0.5, 8192.5), (0.5, 8192.5))], 1.0)
     job = SimpleNamespace(
-        grid=grid, chips=(0, 1, 2, 3), bands=("a", "b", "c"), psfecf=0.9,
+        grid=grid, chips=(0, 1, 2, 3), bands=("a", "b", "c"), options=SimpleNamespace(psfecf=0.9),
         events=SimpleNamespace(instrument="ACIS", detector="ACIS-0123"),
     )  # fmt: skip
     one = Memory.of(job, 8)
