@@ -38,7 +38,7 @@ from ciaopy.pipelines.mosaic.grid import (
     pixel_for,
     user_grid,
 )
-from ciaopy.pipelines.mosaic.inputs import SAME_POINT, Member, find_members, separation
+from ciaopy.pipelines.mosaic.inputs import SAME_POINT, MosaicInput, find_members, separation
 from ciaopy.pipelines.mosaic.reproject_obs import for_each, list_products, output_targets
 from ciaopy.stack import join
 from ciaopy.version import __version__
@@ -93,7 +93,7 @@ class MosaicResult(MosaicFiles):
 
     Attributes
     ----------
-    members : list of Member
+    members : list of MosaicInput
         Observations used, in order.
     grid : SkyGrid
     memory : Memory
@@ -102,7 +102,7 @@ class MosaicResult(MosaicFiles):
         Products of each observation, by label. The mosaic's own files: see `MosaicFiles`.
     """
 
-    members: list[Member]
+    members: list[MosaicInput]
     grid: SkyGrid
     memory: Memory
     single: dict[str, list[Path]]
@@ -149,7 +149,7 @@ def check_parameters(par: ParameterSet) -> None:
     fluximage.temporary_folder(par)
 
 
-def check_grid_and_bands(par: ParameterSet, members: Sequence[Member], ws: Workspace) -> tuple[Band, ...]:
+def check_grid_and_bands(par: ParameterSet, members: Sequence[MosaicInput], ws: Workspace) -> tuple[Band, ...]:
     """Return the bands, before any work; a grid given by the user is looked at too.
 
     Raises
@@ -169,7 +169,7 @@ def given_files(par: ParameterSet) -> GivenFiles:
 
 
 def make_mosaic(
-    par: ParameterSet, ws: Workspace, members: list[Member], companions: list[Companions], start: str
+    par: ParameterSet, ws: Workspace, members: list[MosaicInput], companions: list[Companions], start: str
 ) -> MosaicResult:
     """Make the images of every observation on one grid, and their sums."""
     console = ws.console
@@ -198,7 +198,7 @@ def make_mosaic(
     return result
 
 
-def warn_of_tangent_points(members: Sequence[Member], console: Console) -> None:
+def warn_of_tangent_points(members: Sequence[MosaicInput], console: Console) -> None:
     """Say that images of different tangent points do not fit on each other."""
     first = members[0]
     apart = [m.label for m in members if separation(m.point, first.point) > SAME_POINT]
@@ -211,7 +211,7 @@ def warn_of_tangent_points(members: Sequence[Member], console: Console) -> None:
 
 def make_requests(
     par: ParameterSet,
-    members: Sequence[Member],
+    members: Sequence[MosaicInput],
     companions: Sequence[Companions],
     bands: tuple[Band, ...],
     start: str,
@@ -235,7 +235,7 @@ def make_requests(
     ]
 
 
-def _recorded(par: ParameterSet, member: Member, files: Companions, start: str) -> tuple[tuple[str, str], ...]:
+def _recorded(par: ParameterSet, member: MosaicInput, files: Companions, start: str) -> tuple[tuple[str, str], ...]:
     """Return the parameters of fluximage that make the images of one observation, for HISTORY."""
     own = {"infile": member.name, "outroot": f"{start}{member.label}", "asolfile": join(files.aspect)}
     own |= {"badpixfile": files.bad_pixels, "maskfile": files.mask, "dtffile": files.dead_time}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
     from ciaopy.fits import Table
 
-__all__ = ["SAME_POINT", "Member", "find_members", "mean_point", "separation"]
+__all__ = ["SAME_POINT", "MosaicInput", "find_members", "mean_point", "separation"]
 
 # Tangent points closer than this are the same, degrees (0.05 arcsec).
 SAME_POINT = 1.4e-5
@@ -33,7 +33,7 @@ INSTRUMENT_COLUMNS = {"ACIS": ("ccd_id", "energy"), "HRC": ("chip_id",)}
 
 
 @dataclass(frozen=True)
-class Member:
+class MosaicInput:
     """One of the observations.
 
     Attributes
@@ -65,7 +65,7 @@ class Member:
         return float(value) if isinstance(value, (int, float)) else default
 
 
-def find_members(text: str, console: Console, ws: Workspace, all_columns: bool = False) -> list[Member]:
+def find_members(text: str, console: Console, ws: Workspace, all_columns: bool = False) -> list[MosaicInput]:
     """Return the observations that can be used together, in order of time.
 
     Parameters
@@ -88,7 +88,7 @@ def find_members(text: str, console: Console, ws: Workspace, all_columns: bool =
     names = [name for entry in _entries(text) for name in _files(entry, console)]
     if not names:
         raise UserError(f"infiles={text}: no event files found")
-    members: list[Member] = []
+    members: list[MosaicInput] = []
     for name in names:
         try:
             member = _open(name, ws)
@@ -125,7 +125,7 @@ def _files(entry: str, console: Console) -> list[str]:
     return found
 
 
-def _open(name: str, ws: Workspace) -> Member:
+def _open(name: str, ws: Workspace) -> MosaicInput:
     from ciaopy.datamodel import block_without_rows
     from ciaopy.fits import Table
     from ciaopy.observation import tangent_point
@@ -133,14 +133,14 @@ def _open(name: str, ws: Workspace) -> Member:
     events = open_events(name, ws.console, ws)
     block = block_without_rows(name, ws)
     limits = _pi_range(block) if isinstance(block, Table) else (None, None)
-    return Member(events, tangent_point(block, name), limits)
+    return MosaicInput(events, tangent_point(block, name), limits)
 
 
 def _pi_range(table: Table) -> tuple[object, object]:
     return (table.column("pi").key("TLMIN"), table.column("pi").key("TLMAX")) if "pi" in table else (None, None)
 
 
-def _check(member: Member, earlier: list[Member], all_columns: bool) -> None:
+def _check(member: MosaicInput, earlier: list[MosaicInput], all_columns: bool) -> None:
     """Raise where a file does not go with those before it."""
     events = member.events
     for other in earlier:
@@ -165,7 +165,7 @@ def _check(member: Member, earlier: list[Member], all_columns: bool) -> None:
             raise DataError(f"no column {', '.join(missing)}, which merged events need")
 
 
-def _order(member: Member) -> tuple[float, int, str]:
+def _order(member: MosaicInput) -> tuple[float, int, str]:
     """By start; of interleaved exposures the secondary first."""
     return member.number("TSTART"), 0 if member.events.id.cycle == "S" else 1, member.label
 

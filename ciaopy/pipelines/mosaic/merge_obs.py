@@ -22,7 +22,7 @@ from ciaopy.pipelines.mosaic.flux_obs import (
     make_mosaic,
     make_requests,
 )
-from ciaopy.pipelines.mosaic.inputs import Member, find_members, separation, unit_vector
+from ciaopy.pipelines.mosaic.inputs import MosaicInput, find_members, separation, unit_vector
 from ciaopy.pipelines.mosaic.reproject_obs import (
     Links,
     Reprojected,
@@ -83,7 +83,7 @@ def run(par: ParameterSet, ws: Workspace) -> MergedMosaic:
     return MergedMosaic(reprojected, mosaic)
 
 
-def summarize(members: Sequence[Member], console: Console) -> None:
+def summarize(members: Sequence[MosaicInput], console: Console) -> None:
     """Print a table: ObsID, date, exposure, detector, SIM_Z, temperature (ACIS), place relative to the first."""
     cold = members[0].events.instrument == "ACIS"
     console.say("")

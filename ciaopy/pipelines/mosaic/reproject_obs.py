@@ -17,7 +17,7 @@ from ciaopy.errors import UserError
 from ciaopy.observation import GivenFiles, reference
 from ciaopy.pipelines.imaging import split_outroot
 from ciaopy.pipelines.mosaic.fov import union_of_fields
-from ciaopy.pipelines.mosaic.inputs import SAME_POINT, Member, find_members, mean_point, separation
+from ciaopy.pipelines.mosaic.inputs import SAME_POINT, MosaicInput, find_members, mean_point, separation
 from ciaopy.pipelines.mosaic.merge_events import merge_events
 from ciaopy.stack import join
 from ciaopy.version import __version__
@@ -45,7 +45,7 @@ class Reprojected:
     ----------
     point : tuple of float
         RA and Dec of the tangent point, degrees.
-    members : list of Member
+    members : list of MosaicInput
         The observations used, in order.
     events, fields : list of Path
         Event file and field of view of each.
@@ -57,7 +57,7 @@ class Reprojected:
     """
 
     point: tuple[float, float]
-    members: list[Member]
+    members: list[MosaicInput]
     events: list[Path] = field(default_factory=list)
     fields: list[Path] = field(default_factory=list)
     merged: Path | None = None
@@ -71,11 +71,11 @@ class Targets:
 
     start: str
 
-    def events(self, member: Member) -> Path:
+    def events(self, member: MosaicInput) -> Path:
         """Reprojected events."""
         return Path(f"{self.start}{member.label}_reproj_evt.fits")
 
-    def fov(self, member: Member) -> Path:
+    def fov(self, member: MosaicInput) -> Path:
         """Field of view."""
         return Path(f"{self.start}{member.label}.fov")
 
@@ -128,7 +128,7 @@ def output_targets(outroot: str) -> Iterator[Targets]:
         yield Targets(start + head)
 
 
-def reference_point(text: str, members: Sequence[Member], ws: Workspace) -> tuple[float, float]:
+def reference_point(text: str, members: Sequence[MosaicInput], ws: Workspace) -> tuple[float, float]:
     """Return the tangent point that `refcoord` names, the mean of all tangent points where it is blank."""
     if text.strip() and text.strip().lower() != "indef":
         point = reference(text.strip(), ws)
@@ -145,7 +145,7 @@ def reproject_all(
     members = result.members
     ws.console.say(f"Reprojecting {len(members)} event file{'s' if len(members) > 1 else ''}")
 
-    def move(member: Member, own: Workspace) -> dict[str, Range]:
+    def move(member: MosaicInput, own: Workspace) -> dict[str, Range]:
         return reproject_one(member, targets.events(member), result.point, own, par["clobber"])
 
     ranges = for_each(move, members, ws)
@@ -172,7 +172,10 @@ def reproject_all(
 
 
 def for_each(
-    task: Callable[[Member, Workspace], T], members: Sequence[Member], ws: Workspace, workers: int | None = None
+    task: Callable[[MosaicInput, Workspace], T],
+    members: Sequence[MosaicInput],
+    ws: Workspace,
+    workers: int | None = None,
 ) -> list[T]:
     """Run a task on every observation, `workers` at a time (default: the threads of `ws`); results in their order.
 
@@ -186,7 +189,7 @@ def for_each(
 
 
 def reproject_one(
-    member: Member, target: Path, point: tuple[float, float], ws: Workspace, clobber: bool
+    member: MosaicInput, target: Path, point: tuple[float, float], ws: Workspace, clobber: bool
 ) -> dict[str, Range]:
     """Write the events of one observation at the common point; returns the ranges of x and y."""
     from ciaopy.datamodel import OpenFile, parse
@@ -228,7 +231,7 @@ class Links:
     ----------
     par : ParameterSet
         `linkfiles`, if the tool has it.
-    members : sequence of Member
+    members : sequence of MosaicInput
     lists : GivenFiles
         Aspect solutions given by the user.
     ws : Workspace
@@ -237,7 +240,7 @@ class Links:
     """
 
     def __init__(
-        self, par: ParameterSet, members: Sequence[Member], lists: GivenFiles, ws: Workspace, active: bool = True
+        self, par: ParameterSet, members: Sequence[MosaicInput], lists: GivenFiles, ws: Workspace, active: bool = True
     ) -> None:
         from ciaopy.observation import look_up, matched_aspect
 
@@ -257,15 +260,15 @@ class Links:
                     ws.console.say(f"ObsID {member.label}: {key} {value or 'is missing'}: no such file found", 1)
                 self.files[member.label][key] = [f for f in found or [] if f != "NONE"]
 
-    def aspect(self, member: Member) -> str:
+    def aspect(self, member: MosaicInput) -> str:
         """Return the aspect solutions of an observation as a stack; blank if none was found."""
         return join(self.files[member.label]["ASOLFILE"])
 
-    def mask(self, member: Member) -> str:
+    def mask(self, member: MosaicInput) -> str:
         """Return the mask file, or blank."""
         return next(iter(self.files[member.label]["MASKFILE"]), "")
 
-    def link(self, member: Member, targets: Targets) -> dict[str, str]:
+    def link(self, member: MosaicInput, targets: Targets) -> dict[str, str]:
         """Make the links of one observation; returns keyword values, names without folder."""
         names = {}
         for key, ending in LINKS.items():
@@ -309,7 +312,7 @@ def _letter(index: int) -> str:
     return text
 
 
-def make_fov(member: Member, targets: Targets, links: Links, ws: Workspace) -> None:
+def make_fov(member: MosaicInput, targets: Targets, links: Links, ws: Workspace) -> None:
     """Write the field of view of one observation on the common grid."""
     aspect = links.aspect(member)
     content = _content(aspect, ws) if aspect else ""
@@ -333,7 +336,7 @@ def _content(aspect: str, ws: Workspace) -> str:
     return str(header.get("CONTENT", "")).strip().upper()
 
 
-def warn_of_differences(members: Sequence[Member], console: Console) -> None:
+def warn_of_differences(members: Sequence[MosaicInput], console: Console) -> None:
     """Say which settings differ between the observations."""
     differing = []
     for key, tolerance in TELLING.items():

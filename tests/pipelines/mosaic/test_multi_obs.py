@@ -12,21 +12,23 @@ from ciaopy.console import Console
 from ciaopy.datamodel import Workspace
 from ciaopy.errors import DataError
 from ciaopy.pipelines.imaging.inputs import FluxEvents
-from ciaopy.pipelines.mosaic.inputs import Member, _check, _order
+from ciaopy.pipelines.mosaic.inputs import MosaicInput, _check, _order
 from ciaopy.pipelines.mosaic.merge_obs import position_angle, summarize
 from ciaopy.pipelines.mosaic.reproject_obs import _letter, for_each, warn_of_differences
 
 WHOLE = frozenset(["time", "chipx", "chipy", "detx", "dety", "x", "y", "ccd_id", "chip_id", "energy", "pi"])
 
 
-def member(obsid: str, columns: frozenset[str] = WHOLE, cycle: str = "", obi: int | None = None, **keys: Any) -> Member:
+def member(
+    obsid: str, columns: frozenset[str] = WHOLE, cycle: str = "", obi: int | None = None, **keys: Any
+) -> MosaicInput:
     """An observation that exists as a header only."""
     values = {"INSTRUME": "ACIS", "DETNAM": "ACIS-0123", "GRATING": "NONE", "READMODE": "TIMED", "TSTART": 1.0}
     parts = {"CYCLE": cycle, "TIMEDELB": 3.2 if cycle else 0.0} | ({} if obi is None else {"OBI_NUM": obi})
     header = Header({"OBS_ID": obsid, **values, **parts, **keys})
     free = (0.5, 8192.5)
     events = FluxEvents(name=f"{obsid}{cycle}.fits", header=header, columns=columns, chips=(0,), limits=(free, free))
-    return Member(events, (10.0, 20.0))
+    return MosaicInput(events, (10.0, 20.0))
 
 
 HRC = {"INSTRUME": "HRC", "DETNAM": "HRC-I", "READMODE": ""}
@@ -70,7 +72,7 @@ def test_results_and_messages_keep_the_order(workers):
     out = io.StringIO()
     members = [member(str(n)) for n in range(6)]
 
-    def task(m: Member, ws: Workspace) -> str:
+    def task(m: MosaicInput, ws: Workspace) -> str:
         time.sleep(0.01 * (6 - int(m.label)))
         ws.console.say(f"did {m.label}")
         ws.console.warn("the same for all")
@@ -86,7 +88,7 @@ def test_results_and_messages_keep_the_order(workers):
 def test_the_first_failure_is_raised_when_all_have_ended():
     done = []
 
-    def task(m: Member, ws: Workspace) -> None:
+    def task(m: MosaicInput, ws: Workspace) -> None:
         done.append(m.label)
         if m.label in "13":
             raise DataError(f"{m.label} is damaged")
