@@ -33,7 +33,11 @@ __all__ = [
     "full_chips",
     "mask_corners",
     "minmax_attitudes",
+    "thinned",
 ]
+
+# Most vertices of a polygon: above those of any real aspect solution at hand (60), so that only smooth ones are cut.
+MOST_VERTICES = 64
 
 
 @dataclass(frozen=True)
@@ -178,8 +182,34 @@ def fov_polygons(
         times = np.tile(np.arange(attitudes.size), len(corners[chip_id]))
         each = Attitude(*(getattr(attitudes, k).ravel()[times] for k in ("ra", "dec", "roll", "dy", "dz", "dtheta")))
         x, y = convex_hull(*plane.chip_to_sky(chip_id, points[:, 0], points[:, 1], each, frame))
+        x, y = thinned(x, y)
         polygons.append(FovPolygon(chip_id, np.append(x, x[:1]), np.append(y, y[:1])))
     return polygons
+
+
+def thinned(x: FloatArray, y: FloatArray, most: int = MOST_VERTICES) -> tuple[FloatArray, FloatArray]:
+    """Return a convex polygon with at most `most` vertices: those that matter least are dropped, one after the other.
+
+    Every vertex on the edge of a smooth aspect track (a simulated one, a fit) is a vertex of the hull: hundreds, each
+    less than 0.001 pixel off the line between its neighbours. The vertices that are extreme in x or y stay, so that the
+    limits of the field do not change. Real tracks are below the bound (39 vertices in ObsID 22772) and kept whole.
+
+    Parameters
+    ----------
+    x, y : ndarray, shape (n,), float64
+        Counter-clockwise, first vertex not repeated.
+    most : int
+        At least 8.
+    """
+    corners = {int(f(v)) for f in (np.argmin, np.argmax) for v in (x, y)} if x.size > most else set()
+    held = np.zeros(x.size, bool)
+    held[list(corners)] = True
+    while x.size > most:
+        du, dv = np.roll(x, -1) - np.roll(x, 1), np.roll(y, -1) - np.roll(y, 1)
+        height = np.abs(du * (y - np.roll(y, 1)) - dv * (x - np.roll(x, 1))) / np.hypot(du, dv)
+        least = int(np.argmin(np.where(held, np.inf, height)))
+        x, y, held = np.delete(x, least), np.delete(y, least), np.delete(held, least)
+    return x, y
 
 
 def _mask_chip(table: Table, where: str) -> int:

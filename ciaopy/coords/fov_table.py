@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -26,8 +27,10 @@ CARRIED = (
     "MJD_OBS", "TIMESYS", "MJDREF", "TIMEZERO", "TIMEUNIT", "TIMEREF", "TASSIGN", "CLOCKAPP", "TIERRELA", "TIERABSO",
     "TIMVERSN", "TIMEPIXR", "TIMEDEL", "TSTART", "TSTOP", "BTIMNULL", "BTIMRATE", "BTIMDRFT", "BTIMCORR", "STARTMJF",
     "STARTMNF", "STARTOBT", "STOPMJF", "STOPMNF", "ONTIME", "FP_TEMP", "RAND_SKY", "RAND_PI", "CTI_CORR", "CTI_APP",
-    "CALDBVER",
+    "CALDBVER", "DTCOR", "LIVETIME", "EXPOSURE", "DY_AVG", "DZ_AVG", "DTH_AVG",
 )  # fmt: skip
+# Times of single chips, which fov1 files of CIAO 4.16 repeat.
+OF_CHIPS = re.compile(r"(ONTIME|LIVTIME|EXPOSUR)\d$")
 
 
 class FovAxis(NamedTuple):
@@ -74,7 +77,7 @@ def fov_table(polygons: list[FovPolygon], frame: SkyFrame, header: Header) -> Ta
     for key, value in (("HDUCLASS", "ASC"), ("HDUCLAS1", "REGION"), ("HDUCLAS2", "FOV")):
         new[key] = (value, "Region extension")
     new["CONTENT"] = ("FOV", "CXC Content key")
-    for key in CARRIED:
+    for key in (*CARRIED, *(k for k in header if OF_CHIPS.match(k))):
         if key in header:
             new[key] = (header[key], header.comments[key])
     vectors = [Vector("POS", ("X", "Y")), Vector("EQPOS", ("RA", "DEC"))]

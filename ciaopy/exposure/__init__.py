@@ -23,6 +23,7 @@ from ciaopy.faces import lazy_face
 
 if TYPE_CHECKING:
     from ciaopy.exposure.aspect_histogram import AspectHistogram, LiveFraction
+    from ciaopy.exposure.aspect_table import histogram_table
     from ciaopy.exposure.exposure_map import ExposureMaps
     from ciaopy.exposure.grids import Axis, PixelGrid, parse_pixelgrid, parse_xygrid
     from ciaopy.exposure.instrument_map import ChipResponse, InstrumentMap
@@ -44,6 +45,7 @@ __all__ = [
     "aspect_histogram",
     "bad_pixel_factor",
     "exposure_map",
+    "histogram_table",
     "instrument_map",
     "mask_factor",
     "mask_windows",
@@ -57,6 +59,7 @@ if not TYPE_CHECKING:
         __name__,
         {
             "aspect_histogram": "AspectHistogram LiveFraction",
+            "aspect_table": "histogram_table",
             "exposure_map": "ExposureMaps",
             "grids": "Axis PixelGrid parse_pixelgrid parse_xygrid",
             "instrument_map": "ChipResponse InstrumentMap",

@@ -21,6 +21,7 @@ from ciaopy.errors import NoDataError, UserError
 __all__ = ["AspectHistogram", "LiveFraction", "aspect_histogram", "record_durations"]
 
 FloatArray = NDArray[np.float64]
+UNKNOWN = (float("nan"),) * 3
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,16 @@ class AspectHistogram:
         Degrees, ROLL - ROLL_NOM.
     duration : float64 array, shape (n,)
         s, dead time taken off.
+    first, width : (float, float, float)
+        Centre of the first bin, and width of the bins, in x, y (pixel) and roll (deg); NaN where they are not known.
     """
 
     x_off: FloatArray
     y_off: FloatArray
     roll_off: FloatArray
     duration: FloatArray
+    first: tuple[float, float, float] = UNKNOWN
+    width: tuple[float, float, float] = UNKNOWN
 
     def __len__(self) -> int:
         return int(self.duration.size)
@@ -55,7 +60,8 @@ class AspectHistogram:
         if not self.total > 0:
             raise NoDataError("aspect histogram: no time in it; check the good time intervals")
         values = (np.average(v, weights=self.duration) for v in (self.x_off, self.y_off, self.roll_off))
-        return AspectHistogram(*(np.array([v]) for v in (*values, self.total)))
+        x, y, roll = (np.array([v]) for v in values)
+        return AspectHistogram(x, y, roll, np.array([self.total]))
 
     def attitudes(self, frame: SkyFrame) -> Attitude:
         """Return the attitude of every bin (dy = dz = dtheta = 0)."""
@@ -181,4 +187,5 @@ def _binned(
     _, place = np.unique((index[2] * counts[1] + index[1]) * counts[0] + index[0], return_inverse=True)
     time = np.asarray(np.bincount(place, duration), np.float64)
     x, y, roll = (np.bincount(place, duration * v) / time for v in offsets)
-    return AspectHistogram(x, y, roll, time)
+    first = tuple(float(v.min()) + w / 2 for v, w in zip(offsets, width, strict=True))
+    return AspectHistogram(x, y, roll, time, (first[0], first[1], first[2]), width)

@@ -45,7 +45,7 @@ def read_histogram(name: str, ws: Workspace) -> tuple[AspectHistogram, Header]:
         raise DataError(f"{name}: an offset or duration is not finite, or a duration is negative; make it again")
     if not values[3].sum() > 0:
         raise NoDataError(f"{name}: no time in the aspect histogram")
-    return AspectHistogram(*values), table.header
+    return AspectHistogram(values[0], values[1], values[2], values[3]), table.header
 
 
 def read_instrument_map(name: str, detector: Detector, ws: Workspace) -> tuple[InstrumentMap, Header]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from ciaopy.errors import NoDataError, UserError
 
 if TYPE_CHECKING:
+    from ciaopy.coords import AspectSolution
     from ciaopy.datamodel import Gti, Workspace
-    from ciaopy.exposure import AspectHistogram
     from ciaopy.fits import Header, Table
     from ciaopy.param import ParameterSet
 
@@ -22,7 +20,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     live times: times DTCOR of the header, or the fractions of `dtffile`. They sum up to LIVETIME of the chip.
     """
     from ciaopy.coords import AspectSolution, SkyFrame
-    from ciaopy.exposure import aspect_histogram
+    from ciaopy.exposure import aspect_histogram, histogram_table
     from ciaopy.response import chosen_geometry, live_fraction
 
     outfile, events = par["outfile"].strip(), _stack(par["evtfile"], "evtfile")
@@ -41,10 +39,25 @@ def run(par: ParameterSet, ws: Workspace) -> None:
             "the exposure is that of the covered part"
         )
     ws.console.say(f"{len(histogram)} bins, {histogram.total:.3f} s", 1)
-    table = histogram_table(histogram, header, chip)
+    table = histogram_table(histogram, header, chip, _aspect_keys(solution, header))
     table.header["ONTIME"] = (covered, "[s] Sum of GTIs")
+    if blocks:
+        keys = {"DSTYP1": "TIME", "DSVAL1": "TABLE", "DSFORM1": "D", "DSUNIT1": "s", "DSREF1": f":{blocks[0].name}"}
+        for key, value in keys.items():
+            table.header[key] = value
     table.companions.extend(blocks)
     ws.write(outfile, table, par, par["clobber"])
+
+
+def _aspect_keys(solution: AspectSolution, header: Header) -> dict[str, tuple[Any, str]]:
+    """Return what the histogram says of the aspect solution behind it: keyword to value and comment."""
+    stated = [h.get("DTASPSOL") for h in solution.headers]
+    step = next((float(v) for v in stated if isinstance(v, (int, float)) and v > 0), float(solution.step))
+    kinds = [str(h.get("ASPTYPE") or "").strip() for h in (*solution.headers, header)]
+    return {
+        "CENTER": (next((k for k in kinds if k), "UNKNOWN"), "centring of the aspect solution"),
+        "DTASPSOL": (step, "[s] time between records"),
+    }
 
 
 def _stack(text: str, parameter: str) -> list[str]:
@@ -83,35 +96,3 @@ def _observation(events: list[str], ws: Workspace) -> tuple[Header, Gti, int | N
         blocks += [b for b in tables if "start" in b and "stop" in b]
         headers.append(own_keywords_removed(block.header))
     return headers[0], gti, chips.pop() if len(chips) == 1 else None, blocks[:1] if len(events) == 1 else []
-
-
-def histogram_table(histogram: AspectHistogram, header: Header, chip: int | None) -> Table:
-    """Return the ASPHIST block: X_OFFSET, Y_OFFSET (pixel), ROLL_OFFSET (deg), DURATION (s), and the event header.
-
-    Parameters
-    ----------
-    histogram : AspectHistogram
-    header : Header
-        Observation keywords; copied.
-    chip : int or None
-        CCD_ID that the good times belong to.
-    """
-    from ciaopy.fits import Column, Table
-
-    new = header.copy()
-    new["EXTNAME"] = ("ASPHIST", "name of this binary table extension")
-    new["HDUNAME"] = ("ASPHIST", "ASCDM block name")
-    new["CONTENT"] = ("ASPHIST", "aspect histogram")
-    for key in ("LIVETIME", "EXPOSURE"):
-        new[key] = (histogram.total, "[s] sum of DURATION")
-    if chip is not None and str(header.get("INSTRUME", "")).strip().upper() == "ACIS":
-        new["DETNAM"] = f"ACIS-{chip}"
-        new["CCD_ID"] = (chip, "chip of the good times")
-    parts = (
-        ("X_OFFSET", histogram.x_off, "pixel", "offset of the optical axis, west"),
-        ("Y_OFFSET", histogram.y_off, "pixel", "offset of the optical axis, north"),
-        ("ROLL_OFFSET", histogram.roll_off, "deg", "ROLL - ROLL_NOM"),
-        ("DURATION", histogram.duration, "s", "live time"),
-    )
-    columns = {n.lower(): Column(n, np.asarray(d, np.float64), "1D", u, c) for n, d, u, c in parts}
-    return Table("ASPHIST", columns, new)

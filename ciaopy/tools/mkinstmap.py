@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from ciaopy.fits import Header, Image
     from ciaopy.param import ParameterSet
 
+#: Exposure keywords and those of one chip, without its number.
+TIMES_OF_CHIPS = {"ONTIME": "ONTIME", "LIVETIME": "LIVTIME", "EXPOSURE": "EXPOSUR"}
+
 
 def run(par: ParameterSet, ws: Workspace) -> None:
     """Run the tool.
@@ -92,6 +95,9 @@ def instmap_image(
     new["BUNIT"] = ("cm**2", "effective area, counts per photon")
     new["GRATING"] = grating.strip().upper() or "NONE"
     new["CCD_ID" if detector.name == "ACIS" else "CHIP_ID"] = (result.chip, "chip of this map")
+    for key, of_chip in TIMES_OF_CHIPS.items() if detector.name == "ACIS" else ():
+        if f"{of_chip}{result.chip}" in new:
+            new[key] = (new[f"{of_chip}{result.chip}"], new.comments[f"{of_chip}{result.chip}"])
     write_spectrum(new, spectrum)
     frame = SkyFrame(float(new.get("RA_NOM", 0.0)), float(new.get("DEC_NOM", 0.0)), 0.0, detector)
     write_axes(new, result.grid, ("chipx", "chipy"), "chip", frame.column_keywords())

@@ -18,6 +18,7 @@ from ciaopy.coords.fov import (
     full_chips,
     mask_corners,
     minmax_attitudes,
+    thinned,
 )
 from ciaopy.errors import DataError
 from ciaopy.fits import Table, read_dataset
@@ -153,3 +154,23 @@ def test_chips_of_detnam() -> None:
     assert sorted(full_chips(ACIS, "")) == list(range(10))
     assert sorted(full_chips(Geometry.embedded().detector("HRC-S"), "HRC-S")) == [1, 2, 3]
     assert full_chips(ACIS, "ACIS-7")[7].max() == 1024.5
+
+
+def test_a_smooth_track_has_few_vertices() -> None:
+    """A polygon of 2000 vertices on a circle keeps 64, its extremes, and its place within the sagitta of the chords."""
+    angle = np.linspace(0, 2 * np.pi, 2000, endpoint=False)
+    x, y = convex_hull(4000 + 16 * np.cos(angle), 4100 + 16 * np.sin(angle))
+    u, v = thinned(x, y)
+    assert u.size == 64
+    assert (u.min(), u.max(), v.min(), v.max()) == (x.min(), x.max(), y.min(), y.max())
+    spacing = np.hypot(u - np.roll(u, 1), v - np.roll(v, 1))
+    assert spacing.max() ** 2 / (8 * 16) < 0.1
+    area = 0.5 * abs(np.dot(u, np.roll(v, 1)) - np.dot(v, np.roll(u, 1)))
+    assert area == pytest.approx(np.pi * 16**2, rel=3e-3)
+
+
+def test_a_polygon_within_the_bound_is_kept_whole() -> None:
+    angle = np.linspace(0, 2 * np.pi, 64, endpoint=False)
+    x, y = convex_hull(np.cos(angle), np.sin(angle))
+    u, v = thinned(x, y)
+    assert np.array_equal(u, x) and np.array_equal(v, y)

@@ -10,6 +10,7 @@ from astropy.io import fits
 from coords_tools_helpers import run
 from exposure_tools_helpers import asol, events
 
+from ciaopy.conformance import check
 from ciaopy.errors import DataError, NoDataError, UserError
 
 
@@ -20,11 +21,30 @@ def test_good_times_are_those_of_the_chip(tmp_path: Path) -> None:
         run("asphist", f"infile={a}", f"outfile={out}", f"evtfile={e}[ccd_id={chip}]")
         with fits.open(out) as hdus:
             table = hdus["ASPHIST"]
-            assert table.columns.names == ["X_OFFSET", "Y_OFFSET", "ROLL_OFFSET", "DURATION"]
+            assert table.columns.names == ["CAH_REC", "X_OFFSET", "Y_OFFSET", "ROLL_OFFSET", "DURATION"]
             assert table.data["DURATION"].sum() == pytest.approx(0.98 * time, rel=1e-9)
             assert table.header["LIVETIME"] == pytest.approx(0.98 * time, rel=1e-9)
             assert table.header["DETNAM"] == f"ACIS-{chip}"
             assert any(h.name.startswith("GTI") for h in hdus)
+
+
+def test_the_layout_is_ciaos(tmp_path: Path) -> None:
+    """Keywords, vectors and bin numbers as in aspect histograms of CIAO 4.9 (ObsID 16375)."""
+    a, e = asol(tmp_path / "asol.fits"), events(tmp_path / "evt.fits")
+    out = tmp_path / "h.asphist"
+    run("asphist", f"infile={a}", f"outfile={out}", f"evtfile={e}[ccd_id=3]", "res_xy=1", "res_roll=300")
+    layout = {"COL-1", "COL-2", "COL-4", "COL-7", "COL-8", "DSS-1", "DSS-4", "KEY-2"}
+    assert not [f for f in check(out).findings if f.rule in layout and f.hdu == "ASPHIST"]
+    with fits.open(out) as hdus:
+        table, h = hdus["ASPHIST"].data, hdus["ASPHIST"].header
+    assert table["CAH_REC"].tolist() == list(range(1, len(table) + 1))
+    mean = np.average(table["X_OFFSET"], weights=table["DURATION"])
+    assert h["AVG_XOFF"] == pytest.approx(mean, abs=1e-9) and h["X_MIN"] == table["X_OFFSET"].min()
+    assert (h["X_RES"], h["ROLL_RES"]) == pytest.approx((1 / 0.492, 300 / 3600))
+    bins = h["TCRVL2"] + (table["X_OFFSET"] - h["TCRPX2"]) * h["TCDLT2"]
+    assert bins.min() >= 0.5 and bins.max() <= 0.5 + np.ceil(np.ptp(table["X_OFFSET"]) * h["TCDLT2"] + 1)
+    assert [h[f"MTYPE{n}"] for n in (1, 2, 3)] == ["POS_OFFSET", "POS_OFFBIN", "POS_OFFDEG"]
+    assert h["TCDLT2A"] == pytest.approx(0.492 / 3600)
 
 
 def test_dead_time_file(tmp_path: Path) -> None:

@@ -55,6 +55,15 @@ def test_header_and_value(tmp_path: Path) -> None:
     assert header["CALDBVER"].startswith("ciaopy-lite")
 
 
+def test_the_times_are_those_of_the_chip(tmp_path: Path) -> None:
+    """Of a chip that lost frames they differ from those of the aim point."""
+    evt = events(tmp_path / "e.fits")
+    with fits.open(evt, "update") as hdus:
+        hdus["EVENTS"].header.update(ONTIME=2000.0, ONTIME3=1990.0, LIVTIME3=1950.2, EXPOSUR3=1950.2)
+    _, header = made(tmp_path, f"obsfile={evt}")
+    assert (header["ONTIME"], header["LIVETIME"], header["EXPOSURE"]) == (1990.0, 1950.2, 1950.2)
+
+
 def test_ideal_is_one(tmp_path: Path) -> None:
     data, _ = made(tmp_path, "detsubsys=ACIS-3;IDEAL;BADPIX=no", "mirror=HRMA;AREA=1", "dafile=NONE")
     np.testing.assert_array_equal(data, 1.0)

@@ -123,12 +123,11 @@ def _field_of_view(job: FluxJob) -> Step:
 
 
 def _counts(job: FluxJob, band: Band) -> list[Step]:
-    made, binned = job.names.counts(band.label), job.work / f"{band.label}.img"
+    made = job.names.counts(band.label)
     orders = "[tg_m=0,Null]" if _has_orders(job.events) else ""
     virtual = f"{job.events.name}{orders}{band.filter}[bin {job.grid.binning}][opt type=i4]"
     return [
-        Step("dmcopy", {"infile": virtual, "outfile": str(binned), "clobber": "yes"}, (), (binned,)),
-        Step("dmcopy", {"infile": f"{binned}[subspace -time]", "outfile": str(made), **job.common}, (binned,), (made,)),
+        Step("dmcopy", {"infile": virtual, "outfile": str(made), **job.common}, (), (made,)),
         Step(
             "write band",
             {"file": str(made), "band": band.label},
