@@ -14,6 +14,7 @@ from astropy.wcs import WCS
 
 from ciaopy import runtool
 from ciaopy.cli.main import run_application
+from ciaopy.conformance import check_folder
 from ciaopy.errors import DataError, NoDataError, UserError
 from ciaopy.pipelines.imaging.headers import flux_unit
 from ciaopy.pipelines.imaging.steps import hrc_i_pixels
@@ -86,6 +87,21 @@ class TestImages:
             counts, header = image(full / f"{band}.img")
             assert np.array_equal(counts, expected)
             assert (header["ENERGYLO"], header["ENERGYHI"]) == (low / 1000, high / 1000)
+
+    def test_good_times_survive_binning(self, full):
+        """The counts image keeps the time of its subspace and the good times of every chip, as archive images do."""
+        for name in ("broad.img", "broad_flux.img"):
+            with fits.open(full / name) as hdus:
+                header = hdus[0].header
+                assert header["DSTYP1"] == "time" and header["DSUNIT1"] == "s"
+                chips = [h.header["CCD_ID"] for h in hdus if h.name == "GTI"]
+                assert len(chips) == len(set(chips)) == 4
+                ontime = {c: (h.data["STOP"] - h.data["START"]).sum() for c, h in zip(chips, hdus[1:], strict=True)}
+            assert all(header[f"ONTIME{c}"] == pytest.approx(t, abs=1e-3) for c, t in ontime.items())
+
+    def test_every_product_conforms(self, full):
+        reports = list(check_folder(full))
+        assert len(reports) > 8 and not [f for r in reports for f in r.findings if f.severity == "error"]
 
     def test_a_band_alone_is_the_same_and_warns_once(self, full, tree, here, capfd):
         assert flux(tree, "alone/", "bands=soft", FIELD) == 0
