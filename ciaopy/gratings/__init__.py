@@ -109,8 +109,6 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_face(
         __name__,
         {
-            "response_table": "added_areas area_table bounds_table matrix_table wavelength_edges",
-            "line_shape": "ResponseMatrix diagonal_matrix enclosed light_within response_matrix",
             "area": "ArmArea ChipLight grating_area",
             "arms": "ARMS Arm HC_KEV_ANGSTROM arm_named arm_table arms_of",
             "dispersion": "Dispersion angle_of wavelength_of",
@@ -118,10 +116,12 @@ if not TYPE_CHECKING:
             "extract": "CrossWindows ExtractionRegions KINDS Polygon SpectrumRow default_windows",
             "extraction_regions": "regions_of_product regions_of_table",
             "grid": "WavelengthGrid chosen_grid default_grid default_orders",
+            "line_shape": "ResponseMatrix diagonal_matrix enclosed light_within response_matrix",
             "mask": "ArmBox GratingMask MaskSizes SourceMask arm_box",
             "mask_table": "mask_of_table",
             "order_sorting": "OrderTest by_nearest by_sign by_windows",
             "resolve": "RESOLVED ResolvedEvents Resolver",
+            "response_table": "added_areas area_table bounds_table matrix_table wavelength_edges",
             "spectrum_table": "region_table type_one",
             "split": "SpectrumId exposure_of_order matches names_of region_rows source_and_background spectra_of",
             "zero_order": "ZeroOrder brightest_cell clipped_centroid piled_up streak_crossing unit",

@@ -126,9 +126,6 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_face(
         __name__,
         {
-            "grating_set": "Instrument ResponsePair SpectrumOrder chip_exposures response_pairs with_bad_pixels",
-            "grating_matrix": "LINE_NOTE extraction_half_width made_matrix parsed_wavelengths spectrum_channels",
-            "grating_response": "AREA_NOTE AreaRequest chip_light energy_grid lite_note response_header",
             "ardlib_file": "set_bad_pixels store",
             "event_calibration": "EventProducts load_products",
             "event_inputs": "apply_obsfile base_name is_none read_aspect",
@@ -137,6 +134,9 @@ if not TYPE_CHECKING:
             "write_spectrum",
             "geometry": "chosen_geometry",
             "grating": "header_grating header_with_detector kept_header order_list zero_orders",
+            "grating_matrix": "LINE_NOTE extraction_half_width made_matrix parsed_wavelengths spectrum_channels",
+            "grating_response": "AREA_NOTE AreaRequest chip_light energy_grid lite_note response_header",
+            "grating_set": "Instrument ResponsePair SpectrumOrder chip_exposures response_pairs with_bad_pixels",
             "hrc_calibration": "HrcProducts load_degap load_hrc_products",
             "instrument": "chip_response pixel_factor",
             "obsfile": "check_same_obsid file_to_change looks_like_fits observation_header obsid own_keywords_removed",
