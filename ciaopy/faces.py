@@ -28,7 +28,7 @@ def lazy_face(package: str, homes: dict[str, str]) -> tuple[Callable[[str], Any]
     Returns
     -------
     getattr, dir : callable
-        To be bound to `__getattr__` and `__dir__` of the package.
+        To be bound to `__getattr__` and `__dir__` of the package; an unknown name is an AttributeError.
     """
     home_of = {name: module for module, names in homes.items() for name in names.split()}
 

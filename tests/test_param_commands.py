@@ -104,7 +104,7 @@ def test_pset_changes_all_or_nothing_with_status_1(folders: Folders, words: list
 
 
 def test_unknown_names_keep_their_class(folders: Folders) -> None:
-    with pytest.raises(UnknownParamError):
+    with pytest.raises(UnknownParamError, match="foo"):
         run("pset", "t", "foo=1")
 
 

@@ -54,7 +54,7 @@ def test_every_tool_can_be_imported_once() -> None:
     assert make_tool("stk_count") is not stk_count
     assert stk_build is not stk_count
     assert {"stk_build", "make_tool"} <= set(dir(runtool))
-    with pytest.raises(ImportError):
+    with pytest.raises(ImportError, match="nosuchtool"):
         from ciaopy.runtool import nosuchtool  # noqa: F401
     with pytest.raises(ParameterError, match="nosuchtool"):
         make_tool("nosuchtool")
@@ -110,7 +110,7 @@ def test_unknown_names_are_type_errors(tool: Tool) -> None:
         UnknownParamError, match="Multiple matches for notyet parameter 'c', choose from:\n  clobber copy"
     ):
         tool.c = 1
-    with pytest.raises(AttributeError):
+    with pytest.raises(AttributeError, match="zz"):
         tool.zz
     assert not hasattr(tool, "zz")
     assert not hasattr(copy.copy(tool), "_zz")
@@ -134,7 +134,7 @@ def test_calls_bind_like_functions(tool: Tool) -> None:
         tool("a", infi="b")
     with pytest.raises(ParameterError, match="must be <= 5"):
         tool("a", 9)
-    with pytest.raises(UnknownParamError):
+    with pytest.raises(UnknownParamError, match="zz"):
         tool("a", zz=9)
     assert tool.infile == ""
 
@@ -210,7 +210,7 @@ def test_stk_build(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert target.read_text() == "c\n"
     assert run("stk_build", "a", "stderr") == ""
     assert capsys.readouterr().err == "a\n"
-    with pytest.raises(StackError):
+    with pytest.raises(StackError, match="nofile"):
         run("stk_build", "@nofile", str(target), "clobber+")
     assert target.read_text() == "c\n"
 

@@ -57,7 +57,7 @@ class BadPixelRows:
         return len(self.x_lo)
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> BadPixelRows:
-        """Return the rows of a mask or an index array."""
+        """Return the rows of a mask, shape (n,), or of an index array, shape (m,)."""
         return BadPixelRows(*(getattr(self, f.name)[rows] for f in fields(self)))
 
 
@@ -85,11 +85,11 @@ class BadPixelEntries:
         return len(self.x)
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> BadPixelEntries:
-        """Return the entries of a mask or an index array."""
+        """Return the entries of a mask, shape (n,), or of an index array, shape (m,)."""
         return BadPixelEntries(*(getattr(self, f.name)[rows] for f in fields(self)))
 
     def with_status(self, status: NDArray[np.uint32]) -> BadPixelEntries:
-        """Return the entries with other status words; entries without any bit are left out."""
+        """Return the entries with other status words, uint32, shape (n,); entries without any bit are left out."""
         return BadPixelEntries(self.x, self.y, self.time, self.time_stop, status).take(status != 0)
 
 

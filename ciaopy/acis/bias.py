@@ -59,8 +59,9 @@ def bias_entries(bias: NDArray[Any], threshold: float, first_row: int, time: flo
 
     Parameters
     ----------
-    bias, threshold
-        As in `bias_status`.
+    bias : array, shape (rows, columns)
+    threshold : float
+        Both as in `bias_status`.
     first_row : int
         CHIPY of the first row of the map: 1, or the first row of a sub-array.
     time, stop : float

@@ -65,7 +65,7 @@ def choose_threshold(rates: NDArray[np.float64], nframes: int, max_loss: float, 
 
     Parameters
     ----------
-    rates : float64 array
+    rates : float64 array, shape (rows,)
         Events per frame and row of one node.
     nframes : int
         Frames behind the rates.

@@ -141,7 +141,10 @@ def _timed_entries(
 
 
 def flag_bad_pixels(block: EventBlock, pixels: BadPixelMap, status: NDArray[np.uint32]) -> None:
-    """Add status bits 4, 5 and 16 from a bad pixel map, in place; events without a time get those that always hold."""
+    """Add status bits 4, 5 and 16 from a bad pixel map to `status`, uint32, shape (n,), in place.
+
+    Events without a time get the bits that always hold.
+    """
     from ciaopy.kernels.acis_events import bad_pixels
 
     bad_pixels(

@@ -56,7 +56,7 @@ def subtract_drift(
 
 
 def round_pulse_heights(total: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Return PHA: sums in adu rounded to the nearest integer, within 0 and 36855."""
+    """Return PHA, int32, shape (n,): sums in adu rounded to the nearest integer, within 0 and 36855."""
     from ciaopy.kernels.acis_events import round_sums
 
     pha = np.empty(len(total), dtype=np.int32)
@@ -65,7 +65,7 @@ def round_pulse_heights(total: NDArray[np.float64]) -> NDArray[np.int32]:
 
 
 def energies(block: EventBlock, tables: CurveTables, pha: NDArray[np.int32], randomize: bool) -> NDArray[np.float32]:
-    """Return the energy of events in eV, float32.
+    """Return the energy of events in eV, float32, of pulse heights in adu, both of shape (n,).
 
     Linear between the points of the gain curve, the end segments continued, at PHA + U with U in [-0.5, 0.5) if
     `randomize`. NaN where the gain has no row for the pixel.

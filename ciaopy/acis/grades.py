@@ -62,7 +62,7 @@ _INNER = {9: tuple(range(9)), 25: (6, 7, 8, 11, 12, 13, 16, 17, 18)}
 
 
 def island_size(phas: NDArray[np.generic]) -> int:
-    """Return 3 or 5, the side of the islands in a PHAS column.
+    """Return 3 or 5, the side of the islands in a PHAS column, shape (n, side, side) or (n, side * side).
 
     Raises
     ------

@@ -59,7 +59,7 @@ def energy_dependent_shift(
 
 
 def charge_centroids(islands: NDArray[np.generic], fltgrade: NDArray[np.int16]) -> Shift:
-    """Return the centre of charge of 3x3 islands relative to their central pixel, within +-0.5 pixel.
+    """Return the centre of charge of 3x3 islands relative to their central pixel, within +-0.5 pixel; shapes (n,).
 
     Pixels at or above the split threshold (the bits of `fltgrade`) and the central one count. That CIAO limits the
     shift to half a pixel is inferred.

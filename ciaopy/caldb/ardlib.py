@@ -183,7 +183,7 @@ def parse_detector(text: str) -> ArdlibSpec:
 
 
 def parse_mirror(text: str) -> ArdlibSpec:
-    """Parse a mirror string such as ``HRMA;AREA=1`` or ``HRMA;SHELL=1,3``; errors are those of `parse_detector`."""
+    """Parse a mirror string such as ``HRMA;AREA=1`` or ``HRMA;SHELL=1,3``; a ParameterError as of `parse_detector`."""
     name = _words(text)[0].upper()
     if name != "HRMA":
         raise ParameterError(f"{text}: no mirror {name or 'is named'}; there is HRMA")
@@ -191,7 +191,13 @@ def parse_mirror(text: str) -> ArdlibSpec:
 
 
 def parse_grating(text: str) -> ArdlibSpec:
-    """Parse a grating string: NONE, HETG, LETG, or an arm HEG, MEG, LEG (with its shells)."""
+    """Parse a grating string: NONE, HETG, LETG, or an arm HEG, MEG, LEG (with its shells).
+
+    Raises
+    ------
+    ParameterError
+        No such grating.
+    """
     name = _words(text)[0].upper()
     if name not in _ARMS:
         raise ParameterError(f"{text}: no grating {name}; there are NONE, HETG, LETG, HEG, MEG and LEG")

@@ -195,7 +195,13 @@ class Caldb:
         return found
 
     def try_find(self, product: str, header: Mapping[str, Any], **constraints: Any) -> CalFile | None:
-        """Return what `find` does, None where nothing serves; several files are still an error."""
+        """Return what `find` does, None where nothing serves; several files are still an error.
+
+        Raises
+        ------
+        CalibrationError
+            Several files serve.
+        """
         chosen, request, roots = self._select(product, header, constraints)
         if not chosen.rows:
             return None

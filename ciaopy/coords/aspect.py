@@ -102,7 +102,13 @@ class AspectSolution:
 
     @classmethod
     def from_tables(cls, tables: Iterable[tuple[str, Table]]) -> AspectSolution:
-        """Make the solution from (name, table) pairs: checked, joined, in order of time, repeated times dropped."""
+        """Make the solution from (name, table) pairs: checked, joined, in order of time, repeated times dropped.
+
+        Raises
+        ------
+        NoDataError
+            There are no records.
+        """
         parts, content, headers, sources = [], [], [], []
         for name, table in tables:
             parts.append(_checked(table, name))
@@ -208,7 +214,7 @@ class AspectSolution:
         return Attitude(self.ra, self.dec, self.roll, self.dy, self.dz, self.dtheta)
 
     def select(self, keep: NDArray[np.bool_]) -> AspectSolution:
-        """Return the records of a mask.
+        """Return the records of a mask, shape (n,).
 
         Raises
         ------

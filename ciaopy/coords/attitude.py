@@ -198,7 +198,7 @@ class Attitude:
 
 
 def keyword_number(value: Any, name: str, where: str) -> float:
-    """Return a header value as a finite float, or raise a `DataError` that names the keyword."""
+    """Return a header value as a finite float; a `DataError` that names the keyword for any other."""
     try:
         number = float(value)
     except (TypeError, ValueError):

@@ -137,6 +137,11 @@ class EventTransform:
         chip_id : array_like of int, shape (n,)
             The chip of each event.
         detx, dety : array_like, shape (n,)
+
+        Raises
+        ------
+        ValueError
+            The arrays are not of one length.
         """
         t = np.ascontiguousarray(time, np.float64)
         ids = np.ascontiguousarray(chip_id, np.int64)
@@ -155,7 +160,13 @@ class EventTransform:
     def all(
         self, time: ArrayLike, chip_id: ArrayLike, chipx: ArrayLike, chipy: ArrayLike, nproc: int | None = 1
     ) -> EventPositions:
-        """Return the positions of any number of events, in row blocks over `nproc` threads (None: all CPUs)."""
+        """Return the positions of any number of events, in row blocks over `nproc` threads (None: all CPUs).
+
+        Raises
+        ------
+        ValueError
+            The arrays are not of one length.
+        """
         t = np.ascontiguousarray(time, np.float64)
         ids, x, y = (np.asarray(v) for v in (chip_id, chipx, chipy))
         if not t.shape == ids.shape == x.shape == y.shape or t.ndim != 1:

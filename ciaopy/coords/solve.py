@@ -99,7 +99,13 @@ class Observation:
         return self._complete(x, y, detx, dety, chip)
 
     def from_msc(self, theta: float, phi: float) -> Position:
-        """Return the position at off-axis angle theta (arcmin) and azimuth phi (deg)."""
+        """Return the position at off-axis angle theta (arcmin) and azimuth phi (deg).
+
+        Raises
+        ------
+        NoDataError
+            The angle is 90 degrees or more.
+        """
         detx, dety = (float(v) for v in angles_to_det(self._detector()[0].detector, theta, phi))
         if not np.isfinite([detx, dety]).all():
             raise NoDataError(f"theta = {theta:g} arcmin is 90 degrees or more off axis: no detector position")

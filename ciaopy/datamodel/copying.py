@@ -46,10 +46,8 @@ def copy(
     ws : Workspace
     par : ParameterSet, optional
         For HISTORY.
-    clobber : bool
-        Replace an existing file.
-    everything : bool
-        Copy the other blocks too (option=all).
+    clobber, everything : bool
+        Replace an existing file; copy the other blocks too (option=all).
 
     Returns
     -------
@@ -84,8 +82,14 @@ def copy(
         write_text(Path(target.path), block, kernel, clobber)
     else:
         ws.write(target.path, content, par, clobber)
-    size = block.nrows if isinstance(block, Table) else block.data.size if block.data is not None else 0
-    return int(size)
+    return _size(block)
+
+
+def _size(block: Block) -> int:
+    """Return the number of rows of a table, or of pixels of an image."""
+    if isinstance(block, Table):
+        return int(block.nrows)
+    return int(block.data.size) if block.data is not None else 0
 
 
 def stream(selection: Selection, path: Path, ws: Workspace, par: ParameterSet | None, clobber: bool) -> int:

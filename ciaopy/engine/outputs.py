@@ -125,6 +125,11 @@ def recorded_parameters(par: ParameterSet, names: Sequence[str], **effective: st
         Which, in order.
     **effective : str
         Values that took effect; all are among `names`.
+
+    Raises
+    ------
+    KeyError
+        One is not.
     """
     unknown = effective.keys() - set(names)
     if unknown:

@@ -56,7 +56,13 @@ class AspectHistogram:
         return float(np.sum(self.duration))
 
     def mean(self) -> AspectHistogram:
-        """Return the histogram of one bin: mean offsets, weighted with time, and the whole duration."""
+        """Return the histogram of one bin: mean offsets, weighted with time, and the whole duration.
+
+        Raises
+        ------
+        NoDataError
+            There is no time in it.
+        """
         if not self.total > 0:
             raise NoDataError("aspect histogram: no time in it; check the good time intervals")
         values = (np.average(v, weights=self.duration) for v in (self.x_off, self.y_off, self.roll_off))

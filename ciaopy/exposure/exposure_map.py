@@ -76,7 +76,7 @@ class ExposureMaps:
         return image
 
     def add_to(self, image: NDArray[np.floating], band: int = 0) -> None:
-        """Add one band to an image on the whole grid, in place."""
+        """Add one band to an image of the shape of the whole grid, in place."""
         part = self.data[band]
         rows, columns = part.shape
         image[self.first_row : self.first_row + rows, self.first_column : self.first_column + columns] += part

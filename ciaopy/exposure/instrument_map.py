@@ -110,7 +110,10 @@ class ChipResponse:
         return [p for p in (*parts, self.grating) if hasattr(p, "source")]
 
     def area(self, energy: FloatArray, theta: FloatArray, phi: FloatArray) -> FloatArray:
-        """Return the area (cm2) before the detector: mirror, vignetting, zeroth order; arguments broadcast."""
+        """Return the area (cm2) before the detector: mirror, vignetting, zeroth order.
+
+        `energy` (keV), `theta` (arcmin) and `phi` (degrees) are float64 arrays whose shapes broadcast.
+        """
         codes = (
             [ALL_SHELLS]
             if self.shells == ALL_SHELLS
@@ -135,7 +138,10 @@ class ChipResponse:
         return np.asarray(total)
 
     def detection(self, energy: FloatArray, chipx: FloatArray, chipy: FloatArray) -> FloatArray:
-        """Return the counts per photon at the detector without QEU and windows; arguments broadcast."""
+        """Return the counts per photon at the detector without QEU and windows.
+
+        `energy` (keV), `chipx` and `chipy` are float64 arrays whose shapes broadcast.
+        """
         if isinstance(self.efficiency, QuantumEfficiency):
             value = self.efficiency.at(energy, self.chip)
         else:

@@ -47,7 +47,17 @@ class ShiftPlan:
 
     @classmethod
     def make(cls, matrices: FloatArray, matrix: FloatArray, forward: FloatArray, shape: tuple[int, int]) -> ShiftPlan:
-        """Measure the displacements at the middle, edges and corners of a map, and choose the tiles."""
+        """Measure the displacements at the middle, edges and corners of a map, and choose the tiles.
+
+        Parameters
+        ----------
+        matrices : float64 array, shape (bins, ...)
+            Projections of each aspect bin.
+        matrix, forward : float64 arrays
+            Projections of the mean pointing: sky to map, map to sky.
+        shape : (int, int)
+            Rows and columns of the map.
+        """
         ny, nx = shape
         u, v = (a.ravel() for a in np.meshgrid(np.linspace(0, nx, 3), np.linspace(0, ny, 3)))
         x, y = apply(forward, u, v)

@@ -41,6 +41,11 @@ def axis_index(values: Array, lo: float, step: float, count: int, stride: int, i
         Number of bins, and how many cells apart they are.
     index : ndarray of int64, shape (n,)
         Changed in place.
+
+    Raises
+    ------
+    ValueError
+        The arrays do not go together.
     """
     if values.shape != index.shape:
         raise ValueError(f"{values.shape} values for {index.shape} rows")
@@ -60,7 +65,13 @@ def axis_index(values: Array, lo: float, step: float, count: int, stride: int, i
 
 
 def add_counts(grid: Array, index: NDArray[np.int64]) -> None:
-    """Add 1 to the cell of every row whose index is not -1; `grid` is flat, int64 or int32, changed in place."""
+    """Add 1 to the cell of every row whose index is not -1; `grid` is flat, int64 or int32, changed in place.
+
+    Raises
+    ------
+    ValueError
+        The arrays do not go together.
+    """
     if index.size and int(index.max()) >= grid.size:
         raise ValueError("an index is outside the grid")
     if index.size <= FEW_ROWS:
@@ -72,7 +83,13 @@ def add_counts(grid: Array, index: NDArray[np.int64]) -> None:
 
 
 def add_weights(grid: Array, index: NDArray[np.int64], weights: Array) -> None:
-    """Add each row's weight to its cell, in row order; `grid` is flat float64, changed in place."""
+    """Add each row's weight to its cell, in row order; `grid` is flat float64, changed in place.
+
+    Raises
+    ------
+    ValueError
+        The arrays do not go together.
+    """
     if weights.shape != index.shape:
         raise ValueError(f"{weights.shape} weights for {index.shape} rows")
     if index.size and int(index.max()) >= grid.size:

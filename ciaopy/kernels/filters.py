@@ -32,6 +32,11 @@ def in_spans(values: Array, lo: Array, hi: Array, closed: bool) -> NDArray[np.bo
     closed : bool
         True: lo <= v <= hi (integers). False: lo <= v < hi (reals), where an infinite hi includes +inf itself and
         lo == hi means equality.
+
+    Raises
+    ------
+    ValueError
+        The arrays do not go together.
     """
     if len(lo) != len(hi):
         raise ValueError(f"{len(lo)} lower ends but {len(hi)} upper ends")

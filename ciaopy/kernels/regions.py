@@ -131,6 +131,11 @@ def inside(code: RegionCode, x: NDArray[np.float64], y: NDArray[np.float64]) -> 
     code : RegionCode
     x, y : ndarray of float32 or float64, shape (n,), C-contiguous
         Physical pixels. Arithmetic is in double precision.
+
+    Raises
+    ------
+    ValueError
+        The arrays do not go together.
     """
     if x.shape != y.shape or x.ndim != 1:
         raise ValueError(f"x and y must be vectors of one length, not {x.shape} and {y.shape}")

@@ -22,8 +22,7 @@ def lc_clean(
 
     The level m is `mean`, or the mean of the bins within ``m0 +- clip sqrt(m0 / w)`` of the mean m0 of all rates above
     0, w being the largest EXPOSURE. A bin is good if ``m / scale < rate < m scale``, or, with `sigma`, if
-    ``|rate - m| < sigma sqrt(m / w)``. This is the rule of
-    lc_clean in CIAO.
+    ``|rate - m| < sigma sqrt(m / w)``. This is the rule of lc_clean in CIAO.
 
     Parameters
     ----------
@@ -64,22 +63,25 @@ def lc_clean(
         reach = sigma * float(np.sqrt(level / width))
         limits = (level - reach, level + reach)
     good = within(curve.rate, limits)
-    count = int(np.count_nonzero(good))
-    if not count:
+    if not good.any():
         rates = curve.rate[valid]
-        raise NoDataError(
-            f"{curve.name}: no rate lies between {limits[0]:.6g} and {limits[1]:.6g} count/s "
-            f"(rates are {rates.min():.6g} to {rates.max():.6g}); give mean, or a larger scale"
-        )
+        span = f"(rates are {rates.min():.6g} to {rates.max():.6g}); give mean, or a larger scale"
+        raise NoDataError(f"{curve.name}: no rate lies between {limits[0]:.6g} and {limits[1]:.6g} count/s {span}")
     found = QuietTimes(good, limits, float(np.mean(curve.rate[good])), None, "lc_clean")
-    share = count / int(np.count_nonzero(valid))
+    _check_share(found, curve, minfrac)
+    return found
+
+
+def _check_share(found: QuietTimes, curve: LightCurve, minfrac: float) -> None:
+    """Raise where too few of the bins with a rate above 0 are good."""
+    limits = found.limits
+    share = int(np.count_nonzero(found.good)) / int(np.count_nonzero(curve.require_valid()))
     if share < minfrac:
         raise TooFewGoodError(
             f"{curve.name}: only {share:.3g} of the bins are between {limits[0]:.6g} and {limits[1]:.6g} count/s, "
             f"and minfrac is {minfrac:g}; give mean, a larger scale or a smaller minfrac",
             found,
         )
-    return found
 
 
 class TooFewGoodError(NoDataError):

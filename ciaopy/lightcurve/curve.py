@@ -168,7 +168,7 @@ class QuietTimes:
 
 
 def within(rate: FloatArray, limits: tuple[float, float]) -> BoolArray:
-    """Return ``limits[0] < rate < limits[1]``; false for NaN."""
+    """Return ``limits[0] < rate < limits[1]``, bool, shape (n,); false for NaN."""
     return np.asarray((rate > limits[0]) & (rate < limits[1]))
 
 
@@ -180,7 +180,8 @@ def runs(good: BoolArray) -> NDArray[np.int64]:
 
 
 def run_times(curve: LightCurve, found: NDArray[np.int64]) -> Gti:
-    """Return the times of runs of bins: TIME_MIN of the first to TIME_MAX of the last (TIME where there is none)."""
+    """Return the times of runs of bins: TIME_MIN of the first to TIME_MAX of the last (TIME where there is none);
+    `found` has shape (runs, 2)."""
     start = curve.time if curve.start is None else curve.start
     stop = curve.time if curve.stop is None else curve.stop
     return Gti(start[found[:, 0]], stop[found[:, 1]])

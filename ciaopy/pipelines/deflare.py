@@ -161,6 +161,11 @@ def auto_sources(infile: str, ws: Workspace) -> list[str]:
     """Return circles about the sources of an event file, as region texts in SKY pixels.
 
     See `ciaopy.lightcurve.find_sources`; the image has pixels of about 2 arcsec.
+
+    Raises
+    ------
+    UserError
+        No image can be made of the events.
     """
     from ciaopy.datamodel import physical_axis, table_wcs
     from ciaopy.lightcurve import find_sources

@@ -30,6 +30,8 @@ def made_matrix(
 ) -> tuple[tuple[FloatArray, FloatArray], ResponseMatrix]:
     """Return (ENERG_LO, ENERG_HI) in keV, ascending, and the matrix of wavelength bins (Angstrom, descending).
 
+    Arrays are float64, shape (bins,).
+
     `half_width` is that of the source region, deg of tg_d; `diagonal` makes every channel its own.
     """
     low, high = bins
@@ -41,7 +43,7 @@ def made_matrix(
 
 
 def parsed_wavelengths(text: str) -> tuple[FloatArray, FloatArray]:
-    """Return the bins of `low:high:width` or `low:high:#n`, Angstrom."""
+    """Return the bins of `low:high:width` or `low:high:#n`, Angstrom; a ParameterError for any other text."""
     parts = text.split(":")
     try:
         low, high = float(parts[0]), float(parts[1])
@@ -55,7 +57,13 @@ def parsed_wavelengths(text: str) -> tuple[FloatArray, FloatArray]:
 
 
 def spectrum_channels(dataset: Dataset, arm: Arm, order: int) -> tuple[FloatArray, FloatArray] | None:
-    """Return the bins of a spectrum file's row of that arm and order; None for a file without spectra."""
+    """Return the bins of a spectrum file's row of that arm and order; None for a file without spectra.
+
+    Raises
+    ------
+    DataError
+        The file has no spectrum of the arm.
+    """
     tables = dataset.tables("SPECTRUM")
     if not tables or "BIN_LO" not in tables[0]:
         return None
@@ -74,7 +82,13 @@ def spectrum_channels(dataset: Dataset, arm: Arm, order: int) -> tuple[FloatArra
 
 
 def extraction_half_width(dataset: Dataset, arm: Arm, order: int, usual: float) -> float:
-    """Return half the width (deg) of the source region of an order: that of its box, the usual one without a box."""
+    """Return half the width (deg) of the source region of an order: that of its box, the usual one without a box.
+
+    Raises
+    ------
+    DataError
+        The file has no REGION block.
+    """
     tables = dataset.tables("REGION")
     if not tables or any(c not in tables[0] for c in ("ROWID", "TG_M", "TG_PART", "R")):
         raise DataError(f"{dataset.path}: no REGION block of a spectrum file; give the pha2 file as regionfile")

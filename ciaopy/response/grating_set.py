@@ -159,7 +159,13 @@ def chip_exposures(
 def response_pairs(
     wanted: list[SpectrumOrder], spectra: Dataset, instrument: Instrument, ws: Workspace, nproc: int
 ) -> list[ResponsePair]:
-    """Return area and matrix of every spectrum asked for, made in `nproc` threads."""
+    """Return area and matrix of every spectrum asked for, made in `nproc` threads.
+
+    Raises
+    ------
+    DataError
+        The file has no spectra.
+    """
     lights = _Lights(instrument, ws)
     for one in wanted:  # calibration is read before the threads start
         for chip in _lit_chips(instrument, one.order):

@@ -47,7 +47,7 @@ def chip_response(
     CalibrationError
         A product is missing or damaged.
     """
-    from ciaopy.caldb import load, parse_grating
+    from ciaopy.caldb import load
     from ciaopy.exposure import ChipResponse
 
     instrument = str(header.get("INSTRUME", detector.instrument)).strip().upper()
@@ -63,10 +63,6 @@ def chip_response(
         return load(name, ardlib.value(name, spec), header, **(which if spec is detector else {}))
 
     dead = load("DEAD_AREA", dafile, header, **which) if acis and not detector.ideal else None
-    gspec = parse_grating(grating)
-    through = (
-        None if gspec.element == "NONE" else load("GREFF", ardlib.value("GREFF", gspec), header, grating=gspec.element)
-    )
     qe = product("QE", detector)
     area = product("AXEFFA", mirror)
     parts: dict[str, Any] = {
@@ -76,7 +72,7 @@ def chip_response(
         "uniformity": product("QEU", detector),
         "contamination": product("CONTAM", detector) if acis else None,
         "dead_area": dead,
-        "grating": through,
+        "grating": _grating(grating, header, ardlib),
     }
     return ChipResponse(
         chip,
@@ -86,6 +82,16 @@ def chip_response(
         first_row=int(_number(header, "FIRSTROW", 1)),
         **parts,
     )
+
+
+def _grating(text: str, header: Mapping[str, Any], ardlib: Ardlib) -> Any:
+    """Return the efficiency of a grating's zeroth order, None without one."""
+    from ciaopy.caldb import load, parse_grating
+
+    spec = parse_grating(text)
+    if spec.element == "NONE":
+        return None
+    return load("GREFF", ardlib.value("GREFF", spec), header, grating=spec.element)
 
 
 def _time(detector: ArdlibSpec, header: Mapping[str, Any]) -> float:

@@ -56,7 +56,7 @@ class Charges:
         return len(self.frame)
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Charges:
-        """Return the rows of a mask or an index array."""
+        """Return the rows of a mask, shape (n,), or of an index array, shape (m,)."""
         return Charges(*(getattr(self, f.name)[rows] for f in fields(self)))
 
 
@@ -67,7 +67,7 @@ def fill(
     energy: NDArray[np.float64],
     kind: str,
 ) -> Charges:
-    """Return charges of one kind, without source and with the chip's own charge cloud."""
+    """Return charges of one kind, without source and with the chip's own charge cloud; all arrays of shape (n,)."""
     n = len(frame)
     x, y = position
     small = np.full(n, KINDS[kind], np.int16)

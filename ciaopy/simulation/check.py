@@ -191,6 +191,11 @@ def flux_rows(
     list of FluxRow
         Sources whose aperture lies on the image, has 20 counts, and holds no other source. The truth is the simulated
         flux, times the spectrum's mean area in the band over the area at that energy.
+
+    Raises
+    ------
+    DataError
+        An image has no pixels.
     """
     from ciaopy.datamodel import physical_axis
 

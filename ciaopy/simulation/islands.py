@@ -40,7 +40,7 @@ class Gain:
     def energy(
         self, ccd_id: NDArray[np.int16], block: tuple[NDArray[np.int16], NDArray[np.int16]], pha: FloatArray
     ) -> FloatArray:
-        """Return the energy, eV, of pulse heights (adu) at pixels (chipx, chipy)."""
+        """Return the energy, eV, of pulse heights (adu) at pixels (chipx, chipy); shapes (n,)."""
         out = np.empty(len(pha))
         for ccd in np.unique(ccd_id):
             k = np.flatnonzero(ccd_id == ccd)
@@ -48,7 +48,7 @@ class Gain:
         return out
 
     def pulse_height(self, ccd_id: NDArray[np.int16], chipx: NDArray[np.int16], energy: FloatArray) -> FloatArray:
-        """Return the pulse height, adu, of energies (eV): the inverse, per node."""
+        """Return the pulse height, adu, of energies (eV): the inverse, per node; shapes (n,)."""
         out = np.empty(len(energy))
         for ccd in np.unique(ccd_id):
             table = self._gain.table(int(ccd))
@@ -142,7 +142,10 @@ def _counted(inner: FloatArray, centre: FloatArray) -> FloatArray:
 
 
 def corner_mean(islands: NDArray[np.int16]) -> NDArray[np.int16]:
-    """Return CORN_PHA of graded mode: the mean of the corner pixels below the split threshold, rounded; 0 for none."""
+    """Return CORN_PHA of graded mode: the mean of the corner pixels below the split threshold, rounded; 0 for none.
+
+    `islands` has shape (n, side, side), the result int16, shape (n,).
+    """
     side = islands.shape[1]
     m = side // 2
     corners = islands[:, [m - 1, m - 1, m + 1, m + 1], [m - 1, m + 1, m - 1, m + 1]].astype(np.float64)

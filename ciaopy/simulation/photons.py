@@ -79,10 +79,10 @@ class Response:
         Parameters
         ----------
         ccd_id : int
-        position : (chipx, chipy)
-        det : (theta, phi)
+        position : (chipx, chipy), float64 arrays, shape (n,)
+        det : (theta, phi), float64 arrays, shape (n,)
             Off-axis angle, arcmin, and azimuth of the vignetting table, degrees.
-        keV : array
+        keV : float64 array, shape (n,)
         """
         x, y = position
         seen = self.vignetting.at(keV, *det) * self.efficiency.at(keV, ccd_id)
@@ -104,7 +104,7 @@ class View:
     attitudes: Attitude
 
     def at(self, index: NDArray[np.int64]) -> Attitude:
-        """Return the attitudes of the photons of some frames."""
+        """Return the attitudes of the photons of some frames; `index` int64, shape (n,)."""
         a = self.attitudes
         return Attitude(*(getattr(a, k)[index] for k in ("ra", "dec", "roll", "dy", "dz", "dtheta")))
 
@@ -113,7 +113,7 @@ class View:
         return Attitude.of(setup.ra, setup.dec, setup.roll)
 
     def angles(self, x: FloatArray, y: FloatArray, attitude: Attitude) -> tuple[FloatArray, FloatArray]:
-        """Return the off-axis angle (arcmin) and the azimuth of the vignetting table of SKY positions."""
+        """Return the off-axis angle (arcmin) and the azimuth of the vignetting table of SKY positions; shapes (n,)."""
         detx, dety = self.plane.sky_to_det(x, y, attitude, self.frame)
         theta, _ = self.plane.off_axis(detx, dety)
         ref = self.plane.detector.ref

@@ -163,7 +163,13 @@ class Setup:
 
     @property
     def start(self) -> float:
-        """Mission time of the first exposure, s."""
+        """Mission time of the first exposure, s.
+
+        Raises
+        ------
+        UserError
+            `date` is no date, or none of Chandra's.
+        """
         try:
             moment = datetime.fromisoformat(self.date)
         except ValueError:

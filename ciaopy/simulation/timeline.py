@@ -77,6 +77,7 @@ class Timeline:
     def time(self, frame: IntArray, order: IntArray) -> FloatArray:
         """Return TIME, s: the middle of frames of the chips in place `order` of the front-end processors.
 
+        `frame` and `order` are integer arrays whose shapes broadcast.
         The chips follow each other by one frame transfer (ObsID 754: 0.04104 s).
         """
         return self.start + (frame + 0.5) * self.setup.timedel + order * TRANSFER

@@ -58,7 +58,7 @@ class Component:
 
 
 def mean(density: Callable[[FloatArray], FloatArray], lo: FloatArray, hi: FloatArray) -> FloatArray:
-    """Return the mean of a function over each bin (Gauss-Legendre, six points)."""
+    """Return the mean of a function over each bin (Gauss-Legendre, six points); shapes (n,)."""
     energy = lo[:, None] + (hi - lo)[:, None] * _NODES
     return np.asarray(density(energy) @ _WEIGHTS)
 
@@ -71,13 +71,13 @@ def _power(lo: FloatArray, hi: FloatArray, index: float) -> FloatArray:
 
 
 def power_law(lo: FloatArray, hi: FloatArray, v: Values) -> FloatArray:
-    """Return ampl (E / ref)^-gamma, integrated."""
+    """Return ampl (E / ref)^-gamma, integrated; shape (n,)."""
     scale: float = v["ampl"] * v["ref"] ** v["gamma"]
     return scale * _power(lo, hi, v["gamma"])
 
 
 def xs_power_law(lo: FloatArray, hi: FloatArray, v: Values) -> FloatArray:
-    """Return norm E^-phoindex, integrated."""
+    """Return norm E^-phoindex, integrated; shape (n,)."""
     return v["norm"] * _power(lo, hi, v["phoindex"])
 
 
@@ -86,17 +86,17 @@ def _planck(energy: FloatArray, kt: float) -> FloatArray:
 
 
 def black_body(lo: FloatArray, hi: FloatArray, v: Values) -> FloatArray:
-    """Return ampl E^2 / (exp(E / kT) - 1), integrated."""
+    """Return ampl E^2 / (exp(E / kT) - 1), integrated; shape (n,)."""
     return v["ampl"] * (hi - lo) * mean(lambda e: _planck(e, v["kt"]), lo, hi)
 
 
 def xs_black_body(lo: FloatArray, hi: FloatArray, v: Values) -> FloatArray:
-    """Return norm 8.0525 E^2 / (kT^4 (exp(E / kT) - 1)), integrated (XSPEC manual, bbody)."""
+    """Return norm 8.0525 E^2 / (kT^4 (exp(E / kT) - 1)), integrated (XSPEC manual, bbody); shape (n,)."""
     return v["norm"] * 8.0525 / v["kt"] ** 4 * (hi - lo) * mean(lambda e: _planck(e, v["kt"]), lo, hi)
 
 
 def bessel_k0(x: FloatArray) -> FloatArray:
-    """Return exp(x) K0(x) for x > 0, by the trapezoidal rule on its integral over exp(x - x cosh t)."""
+    """Return exp(x) K0(x) for x > 0, same shape: the trapezoidal rule on its integral over exp(x - x cosh t)."""
     x = np.asarray(x, np.float64)
     top = np.arccosh(1.0 + 740.0 / np.maximum(x, 1e-8))
     t = np.linspace(0.0, 1.0, 161)
@@ -108,7 +108,7 @@ def bessel_k0(x: FloatArray) -> FloatArray:
 
 
 def bremsstrahlung(lo: FloatArray, hi: FloatArray, v: Values) -> FloatArray:
-    """Return norm 3.02e-15 g exp(-E / kT) / (E sqrt(kT)), integrated.
+    """Return norm 3.02e-15 g exp(-E / kT) / (E sqrt(kT)), integrated; shape (n,).
 
     g = sqrt(3) / pi exp(u / 2) K0(u / 2), u = E / kT, is the Gaunt factor in the Born approximation (Rybicki &
     Lightman, Radiative Processes in Astrophysics, section 5.2).
@@ -133,23 +133,23 @@ def _normal(lo: FloatArray, hi: FloatArray, centre: float, sigma: float) -> Floa
 
 
 def gaussian(lo: FloatArray, hi: FloatArray, v: Values) -> FloatArray:
-    """Return a Gaussian of height ampl at pos with full width fwhm, integrated."""
+    """Return a Gaussian of height ampl at pos with full width fwhm, integrated; shape (n,)."""
     sigma = v["fwhm"] / sqrt(8.0 * np.log(2.0))
     return v["ampl"] * sigma * sqrt(2.0 * pi) * _normal(lo, hi, v["pos"], sigma)
 
 
 def xs_gaussian(lo: FloatArray, hi: FloatArray, v: Values) -> FloatArray:
-    """Return a line of norm photons at linee with standard deviation sigma, integrated."""
+    """Return a line of norm photons at linee with standard deviation sigma, integrated; shape (n,)."""
     return v["norm"] * _normal(lo, hi, v["linee"], v["sigma"])
 
 
 def absorption(lo: FloatArray, hi: FloatArray, v: Values) -> FloatArray:
-    """Return the mean transmission of a column nh (1e22 per cm2)."""
+    """Return the mean transmission of a column nh (1e22 per cm2); shape (n,)."""
     return mean(lambda e: transmission(e, v["nh"]), lo, hi)
 
 
 def constant(lo: FloatArray, hi: FloatArray, v: Values) -> FloatArray:
-    """Return the factor."""
+    """Return the factor; shape (n,)."""
     return np.full(lo.shape, v["factor"])
 
 

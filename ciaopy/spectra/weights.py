@@ -71,7 +71,7 @@ def energy_edges(emin: float | None, emax: float | None, ewidth: float | None) -
 
 
 def model_weights(model: Model, edges: FloatArray, what: str = "model") -> Weights:
-    """Return ``s_i / sum(s)`` for the photons s_i of a model in each bin.
+    """Return ``s_i / sum(s)`` for the photons s_i of a model in each bin; `edges` (keV) has shape (bins + 1,).
 
     Raises
     ------
@@ -94,6 +94,8 @@ def model_weights(model: Model, edges: FloatArray, what: str = "model") -> Weigh
 
 def tabulated(energy: FloatArray, density: FloatArray, name: str) -> Model:
     """Return the model of a table: photon/cm2/s/keV at energies in keV, straight lines between, 0 outside.
+
+    `energy` and `density` are float64 arrays, shape (rows,).
 
     Raises
     ------

@@ -21,6 +21,13 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     ra, dec, roll, q_att are re-expressed for the new optical axis, dy, dz, dtheta become 0, RA_PNT, DEC_PNT, ROLL_PNT
     the new means, BOREVER 2. A file with BOREVER >= 2 is refused. `instrume` changes nothing (the offsets act on the
     telescope, whatever the detector), but is checked.
+
+    Raises
+    ------
+    UserError
+        A filter on the file, an unknown instrument, or a solution that is corrected already.
+    DataError
+        The file is no aspect solution.
     """
     from ciaopy.coords import Geometry
     from ciaopy.fits import Dataset, Table

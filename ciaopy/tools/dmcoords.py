@@ -36,6 +36,11 @@ def run(par: ParameterSet, ws: Workspace) -> Position:
 
     One attitude holds: the mean of the records of `asolfile` in TSTART:TSTOP; without it the header's RA_PNT, DEC_PNT,
     ROLL_PNT and DY_AVG, DZ_AVG, DTH_AVG.
+
+    Raises
+    ------
+    NoDataError
+        The position is 90 degrees or more from the pointing.
     """
     option = par["option"].strip().lower()
     if option not in OPTIONS:
@@ -216,7 +221,13 @@ def _store(par: ParameterSet, position: Position, image: SkyTransform | None) ->
 
 
 def report(position: Position, observation: Observation, image: SkyTransform | None = None) -> list[str]:
-    """Return the lines that dmcoords prints."""
+    """Return the lines that dmcoords prints.
+
+    Raises
+    ------
+    DataError
+        The direction has no detector position.
+    """
     from ciaopy.coords import format_dec, format_ra
 
     def row(label: str, first: float, second: float) -> str:

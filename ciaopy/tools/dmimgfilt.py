@@ -29,6 +29,11 @@ def run(par: ParameterSet, ws: Workspace) -> None:
 
     Null pixels and those outside the image's region are skipped. The output is double; where the function picks one
     of the values (min, median, ...) it has the type of the first image.
+
+    Raises
+    ------
+    UserError
+        No image is given.
     """
     names = [name for name in build(par["infile"]) if name]
     if not names:

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 
 def run(par: ParameterSet, ws: Workspace) -> None:
-    """Run the tool; see `ciaopy.analysis.thresholds` for the rules of `cut`."""
+    """Run the tool; see `ciaopy.analysis.thresholds` for the rules of `cut`.
+
+    Raises
+    ------
+    UserError
+        `value` does not fit the type of the pixels.
+    """
     infile, expfile = par["infile"], par["expfile"].strip()
     names = [infile] if not expfile or expfile.lower() == "none" else [infile, expfile]
     cut = parse_cut(par["cut"])

@@ -62,6 +62,11 @@ def joined(other: Table, name: str, at: Array, method: str) -> list[Column]:
     at : ndarray of float64, shape (n,)
     method : str
         `linear first last closest furthest minimum maximum`.
+
+    Raises
+    ------
+    DataError
+        No row has a finite value to join on.
     """
     known = other[name].astype(np.float64)
     rows = np.argsort(known, kind="stable")

@@ -25,6 +25,11 @@ def run(par: ParameterSet, ws: Workspace) -> None:
 
     Rotation, centre and shift are stacks: one for all images, or one each. The coordinates of the output are those of
     the first image. The output is double, or integer where only whole pixels of integer images were added up.
+
+    Raises
+    ------
+    UserError
+        No image is given.
     """
     names = [name for name in build(par["infile"]) if name]
     if not names:

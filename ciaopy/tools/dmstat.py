@@ -49,7 +49,13 @@ class Report:
 
 
 def run(par: ParameterSet, ws: Workspace) -> None:
-    """Run the tool: results are printed (verbose > 0) and stored in the `out_*` parameters, joined by commas."""
+    """Run the tool: results are printed (verbose > 0) and stored in the `out_*` parameters, joined by commas.
+
+    Raises
+    ------
+    UserError
+        `nsigma` is out of range, or the block holds no numbers.
+    """
     for name in RESULTS:
         par.put(f"out_{name}", "")
     infile = par["infile"]

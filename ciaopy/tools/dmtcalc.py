@@ -52,6 +52,11 @@ def with_columns(table: Table, assignments: list[Assignment]) -> Table:
 
     A new column has the type of its expression (whole numbers: 32 bits where they fit); an existing one keeps its own
     type, unit and keys; a cast `(type)name=` decides otherwise.
+
+    Raises
+    ------
+    UserError
+        An expression asks for random numbers.
     """
     result = Table(table.name, dict(table.columns), table.header.copy(), list(table.vectors), list(table.companions))
     keys = {c.keyword.lower(): c.value for c in table.header.cards if c.keyword not in ("COMMENT", "HISTORY", "")}

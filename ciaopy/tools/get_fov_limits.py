@@ -12,7 +12,15 @@ if TYPE_CHECKING:
 
 
 def run(par: ParameterSet, ws: Workspace) -> None:
-    """Run the tool: the results go to `dmfilter` and `xygrid`."""
+    """Run the tool: the results go to `dmfilter` and `xygrid`.
+
+    Raises
+    ------
+    UserError
+        No file, or a pixel size that is none.
+    DataError
+        The file is no field of view.
+    """
     from ciaopy.coords import fov_limits
     from ciaopy.fits import Table
 

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 
 def run(par: ParameterSet, ws: Workspace) -> None:
-    """Run the tool: the results go to `dmfilter` and `xygrid`, with `precision` decimals."""
+    """Run the tool: the results go to `dmfilter` and `xygrid`, with `precision` decimals.
+
+    Raises
+    ------
+    UserError
+        The file is not an image.
+    """
     name, digits = par["image"].strip(), int(par["precision"])
     if not name:
         raise UserError("image: no file given")

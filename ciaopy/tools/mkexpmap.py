@@ -10,7 +10,13 @@ if TYPE_CHECKING:
 
 
 def run(par: ParameterSet, ws: Workspace) -> None:
-    """Run the tool."""
+    """Run the tool.
+
+    Raises
+    ------
+    NoDataError
+        The grid and the map do not overlap.
+    """
     from ciaopy.coords import FocalPlane, SkyFrame
     from ciaopy.exposure import SkyView, exposure_map
     from ciaopy.response import chosen_geometry, expmap_image, no_overlap, read_histogram, read_instrument_map, sky_grid

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from ciaopy.errors import ParameterError
 
 if TYPE_CHECKING:
+    from ciaopy.caldb import ArdlibSpec
     from ciaopy.datamodel import Workspace
+    from ciaopy.gratings import ChipLight
     from ciaopy.param import ParameterSet
 
 
@@ -60,22 +62,22 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     )
     light = chip_light(request, plane, header, Ardlib.read(par["ardlibparfile"]), ws)
     bins = wavelength_edges(low, high)
-    area = grating_area(
-        Dispersion(plane, frame, arm, (float(x), float(y))), order, 0.5 * (bins[0] + bins[1]), light, histogram
-    )
-    keys = {
-        "RESPFILE": (grid_name, "energy grid"),
-        "ASPFILE": (asphist.rpartition("/")[2], "aspect histogram"),
-        "OSIPFILE": ("none" if light.sorting is None else light.sorting.filename, "order sorting"),
-        "DETNAM": (detector.element, "chip of this area"),
-    }
-    made = response_header(keys, arm, order, 0, header)
+    seen = Dispersion(plane, frame, arm, (float(x), float(y)))
+    area = grating_area(seen, order, 0.5 * (bins[0] + bins[1]), light, histogram)
+    made = response_header(_keywords(grid_name, asphist, light, detector), arm, order, 0, header)
     if light.response.is_lite or light.efficiency.is_lite:
         lite_note(made, AREA_NOTE)
         ws.console.at(max(1, ws.console.verbose)).warn(f"mkgarf: {AREA_NOTE}")
     ws.write(outfile, area_table((low, high), area, made), par, par["clobber"])
-    ws.console.say(
-        f"{outfile}: {arm.name} order {order:+d} on {detector.element}, largest area {area.specresp.max():.3f} cm2, "
-        f"exposed {100 * float((area.fracexpo > 0).mean()):.0f} % of the grid",
-        1,
-    )
+    said = f"{outfile}: {arm.name} order {order:+d} on {detector.element}, largest area {area.specresp.max():.3f} cm2"
+    ws.console.say(f"{said}, exposed {100 * float((area.fracexpo > 0).mean()):.0f} % of the grid", 1)
+
+
+def _keywords(grid: str, asphist: str, light: ChipLight, detector: ArdlibSpec) -> dict[str, object]:
+    """Return what the header says of the files behind the area."""
+    return {
+        "RESPFILE": (grid, "energy grid"),
+        "ASPFILE": (asphist.rpartition("/")[2], "aspect histogram"),
+        "OSIPFILE": ("none" if light.sorting is None else light.sorting.filename, "order sorting"),
+        "DETNAM": (detector.element, "chip of this area"),
+    }

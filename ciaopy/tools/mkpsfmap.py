@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 
 
 def run(par: ParameterSet, ws: Workspace) -> None:
-    """Run the tool. Pixels of the image that are NaN, null or outside its filter are NaN in the map."""
+    """Run the tool. Pixels of the image that are NaN, null or outside its filter are NaN in the map.
+
+    Raises
+    ------
+    ParameterError
+        `ecf` or `psffile` is out of range.
+    DataError
+        The file is no image.
+    """
     from ciaopy.caldb import PsfRadius, load
     from ciaopy.coords import Attitude, FocalPlane, SkyFrame
     from ciaopy.exposure import psf_map

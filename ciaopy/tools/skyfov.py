@@ -21,6 +21,11 @@ def run(par: ParameterSet, ws: Workspace) -> None:
 
     `aspect` blank or `none`: the nominal pointing of the header. `mskfile` blank or `none`: whole chips. A filter on
     ccd_id or chip_id in `infile` selects chips; one on `aspect` selects records, else those of TSTART:TSTOP are used.
+
+    Raises
+    ------
+    DataError, NoDataError
+        No active chip, or a field of view without area.
     """
     from ciaopy.coords import FocalPlane, SkyFrame, fov_polygons, fov_table
     from ciaopy.response import chosen_geometry

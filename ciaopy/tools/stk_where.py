@@ -45,6 +45,11 @@ def match_pattern(match: str, simple: bool, case: bool) -> re.Pattern[str]:
         anywhere. (CIAO's own rule for plain text is not documented; this is the wider one.)
     simple, case : bool
         The parameters of these names.
+
+    Raises
+    ------
+    ParameterError
+        The regular expression is malformed.
     """
     if simple:
         match = fnmatch.translate(match.replace("[", "[[]")) if any(c in match for c in "*?") else re.escape(match)

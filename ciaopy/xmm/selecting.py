@@ -114,10 +114,7 @@ def plan_selection(
         No good time is left.
     """
     selection = parse_selection(expression, events.header, events.instrument)
-    missing = [c for c in selection.columns if c not in events.template]
-    if missing:
-        names = ", ".join(events.template.names)
-        raise UserError(f"{events.path}: no column {missing[0].upper()} in EVENTS; it has {names}")
+    _check_columns(events, selection.columns)
     known = files or {}
     gti_files = {name: known[name] if name in known else read_gti(name, events) for name in selection.files}
     condition = time_condition(selection, gti_files) if update or filter_frames else None
@@ -143,6 +140,13 @@ def plan_selection(
     space.to_header(header)
     header["SLCTEXPR"] = (selection.text, "Filtering expression used by xmm_evselect")
     return Plan(events, selection, gti_files, condition, gtis, header, tuple(blocks), tuple(tables))
+
+
+def _check_columns(events: EventList, columns: Iterable[str]) -> None:
+    missing = [c for c in columns if c not in events.template]
+    if missing:
+        names = ", ".join(events.template.names)
+        raise UserError(f"{events.path}: no column {missing[0].upper()} in EVENTS; it has {names}")
 
 
 def _check_times(events: EventList) -> None:

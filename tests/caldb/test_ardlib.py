@@ -156,5 +156,5 @@ def test_products_without_a_parameter():
         Ardlib.read().value("CONTAM", parse_detector("HRC-I"))
     with pytest.raises(ParameterError, match="no parameter AXAF_ACIS7_QE_FILE; `punlearn ardlib`"):
         Ardlib({}).value("QE", parse_detector("ACIS-7"))
-    with pytest.raises(ParameterError):
+    with pytest.raises(ParameterError, match="no_such"):
         Ardlib.read("no_such.par")

@@ -39,7 +39,7 @@ def test_a_table_goes_to_astropy_and_back(events: Path, tmp_path: Path) -> None:
     again = ciaopy.read(f"{tmp_path}/o.fits[energy=500:7000]")
     want = (C["ccd_id"] == 3) & (C["energy"] >= 500) & (C["energy"] < 7000)
     assert isinstance(again, Table) and np.array_equal(again["time"], C["time"][want])
-    with pytest.raises(OutputExistsError):
+    with pytest.raises(OutputExistsError, match=r"o\.fits"):
         table.write(tmp_path / "o.fits")
 
 

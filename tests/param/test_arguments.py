@@ -90,7 +90,7 @@ def test_errors_of_grammar_have_status_2(words: list[str], message: str) -> None
 
 
 def test_an_unknown_name_is_both_kinds_of_error() -> None:
-    with pytest.raises(UnknownParamError):
+    with pytest.raises(UnknownParamError, match="nosuch"):
         parse_arguments(FILE, ["nosuch=1"])
 
 

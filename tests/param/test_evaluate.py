@@ -125,7 +125,7 @@ def test_attributes_are_raw(evaluator: Evaluator) -> None:
     assert evaluator.attribute("n.p_max") == ")high"
     assert evaluator.attribute("n.p_type") == "i"
     assert evaluator.attribute("inf.p_mode") == "a"
-    with pytest.raises(UnknownParamError):
+    with pytest.raises(UnknownParamError, match="p_nosuch"):
         evaluator.attribute("n.p_nosuch")
 
 

@@ -130,16 +130,16 @@ def test_results_are_checked(path: Path) -> None:
     par = open_parameters(str(path), ["mode=h"])
     with pytest.raises(ParameterError, match=r"t\.n must be <= 5 but set to 6"):
         par.put("n", 6)
-    with pytest.raises(UnknownParamError):
+    with pytest.raises(UnknownParamError, match="zz"):
         par.put("zz", 6)
     par.close()
     assert path.read_text() == TEXT
 
 
 def test_a_failed_run_saves_no_results(path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), open_parameters(str(path), ["mode=h"]) as par:
+    with pytest.raises(ZeroDivisionError, match="the tool fails"), open_parameters(str(path), ["mode=h"]) as par:
         par.put("out", 1)
-        raise ZeroDivisionError
+        raise ZeroDivisionError("the tool fails")
     assert path.read_text() == TEXT
 
 

@@ -65,7 +65,7 @@ def test_refusals(tmp_path):
             weights(out, *arguments)
         assert not out.exists()
     out.write_text("old")
-    with pytest.raises(OutputExistsError):
+    with pytest.raises(OutputExistsError, match="clobber=yes"):
         weights(out, *good, 1, 2, 0.1)
     assert out.read_text() == "old"
     weights(out, *good, 1, 2, 0.1, clobber="yes")

@@ -81,7 +81,7 @@ def test_bad_input(inputs: tuple[str, str], tmp_path: Path, folder: Path) -> Non
     run("mkexpmap", *inputs, out, GRID)
     with pytest.raises(DataError, match="not chipx"):
         run("mkexpmap", inputs[0], f"instmapfile={tmp_path / 'e.fits'}", f"outfile={tmp_path / 'x'}", GRID)
-    with pytest.raises(OutputExistsError):
+    with pytest.raises(OutputExistsError, match="clobber=yes"):
         run("mkexpmap", *inputs, out, GRID)
     with fits.open(folder / "h.fits") as hdus:
         hdus["ASPHIST"].data["DURATION"][:] = 0

@@ -373,7 +373,7 @@ def test_outputs_are_checked_first(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="overwrite the input"):
         made.run("xmm_evselect", table=source, filteredset=source, clobber=True)
     (tmp_path / "o.fits").write_bytes(b"mine")
-    with pytest.raises(OutputExistsError):
+    with pytest.raises(OutputExistsError, match=r"o\.fits"):
         made.run("xmm_evselect", table=source, filteredset=tmp_path / "o.fits")
     assert (tmp_path / "o.fits").read_bytes() == b"mine"
     with pytest.raises(UserError, match="xcolumn=Q"):

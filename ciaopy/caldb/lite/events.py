@@ -118,7 +118,13 @@ def bad_pixels(header: Header, constraints: Constraints) -> BadPixelList:
 
 
 def hrc_gain(header: Header, constraints: Constraints) -> HrcGainImage:
-    """Return the HRC-I gain map at the date of the observation; for HRC-S the scale 1 (not calibrated)."""
+    """Return the HRC-I gain map at the date of the observation; for HRC-S the scale 1 (not calibrated).
+
+    Raises
+    ------
+    CalibrationError
+        The observation is of ACIS.
+    """
     where = detector("GMAP", header, constraints)
     nx, ny = HRC_RAW_SIZE.get(where, (0, 0))
     if not nx:

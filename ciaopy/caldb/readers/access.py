@@ -258,7 +258,7 @@ class CalTable(CalBlock):
         return out
 
     def points(self, x: FloatArray, *also: FloatArray) -> IntArray:
-        """Return the valid points per row of curves: NPOINTS, else as far as all values are finite.
+        """Return the valid points per row of `x`, shape (rows, points): NPOINTS, else as far as values are finite.
 
         CalibrationError if NPOINTS is out of range, a valid value is not finite, or `x` does not ascend.
         """

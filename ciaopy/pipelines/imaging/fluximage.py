@@ -277,7 +277,13 @@ def exposure_cut(text: str) -> str:
 
 
 def background_for(par: ParameterSet, events: FluxEvents, console: Console) -> Background | None:
-    """Return the HRC-I background to take off, None where there is none or nobody wants it."""
+    """Return the HRC-I background to take off, None where there is none or nobody wants it.
+
+    Raises
+    ------
+    UserError
+        `bkgparams` is no filter.
+    """
     if events.detector != "HRC-I" or par["background"] == "none":
         return None
     method = "time" if par["background"] == "default" else par["background"]

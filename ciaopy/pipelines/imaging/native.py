@@ -80,6 +80,11 @@ def make_exposure_maps(parameters: Sequence[ParameterSet], ws: Workspace) -> Non
     parameters : sequence of ParameterSet
         Of mkexpmap; they differ in instmapfile and outfile alone.
     ws : Workspace
+
+    Raises
+    ------
+    NoDataError
+        The grid and the maps do not overlap.
     """
     from ciaopy.coords import FocalPlane, SkyFrame
     from ciaopy.exposure import SkyView, exposure_map

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ciaopy.engine import Recipe, Step
 from ciaopy.errors import DataError
 from ciaopy.observation import EventFile, plain_name
@@ -75,23 +77,23 @@ def reset_status(job: Job) -> list[Step]:
 
 def find_bad_pixels(job: Job) -> list[Step]:
     """Return the steps that make a new bad pixel file: calibration and bias first, then afterglows and hot pixels."""
-    events, par = job.file("reset_evt1.fits"), job.file("obs.par")
+    events, par, bias = job.file("reset_evt1.fits"), job.file("obs.par"), job.file("bias0.lis")
     abb, glow, final = (job.file(f"{n}_bpix1.fits") for n in ("abb1", "aglow", "repro"))
-    block, bias = str(job.copy_of(job.obs["pbk0"])), job.file("bias0.lis")
-    listed = job.file("calib_bpix1.fits")
-    calibration = "CALDB" if job.options.caldb else str(listed)
-    common = {"pbkfile": block, "berrfile": "none"}
-    rest = {"evt0file": "none", "obsfile": str(par), "clobber": job.clobber}
-    archive = job.obs["bpix1"]
-    own_list = Step(
-        "calibration list",
-        {"infile": str(archive), "outfile": str(listed)},
-        makes=(listed,),
-        says=says(f"No CALDB: calibration rows are taken from the archive's {plain_name(archive)}."),
-        action=lambda ws: files.write_calibration_list(ws, archive, listed),
-    )
+    listed, steps = job.file("calib_bpix1.fits"), []
+    if not job.options.caldb:
+        steps.append(_calibration_list(job, listed))
+    first = {"calibfile": "CALDB" if job.options.caldb else str(listed), "biasfile": f"@{stacked(bias)}"}
+    second = {"calibfile": str(glow), "biasfile": "NONE", "procbias": "no"}
+    afterglow = {
+        "infile": stacked(events),
+        "outfile": str(glow),
+        "badpixfile": str(abb),
+        "maskfile": str(job.copy_of(job.obs["msk1"])),
+        "statfile": str(job.copy_of(job.obs["stat1"])),
+        "clobber": job.clobber,
+    }
     return [
-        *([] if job.options.caldb else [own_list]),
+        *steps,
         Step(
             "dmmakepar",
             {"input": f"{events}[EVENTS]", "output": str(par), "clobber": "yes"},
@@ -99,47 +101,36 @@ def find_bad_pixels(job: Job) -> list[Step]:
             (par,),
             says("Running acis_build_badpix and acis_find_afterglow for a new bad pixel file."),
         ),
-        Step(
-            "acis_build_badpix",
-            {
-                **common,
-                "calibfile": calibration,
-                "biasfile": f"@{stacked(bias)}",
-                "outfile": str(abb),
-                "bitflag": FIRST_BITFLAG,
-                **rest,
-            },
-            (par, bias, *(() if job.options.caldb else (listed,))),
-            (abb,),
-        ),
-        Step(
-            "acis_find_afterglow",
-            {
-                "infile": stacked(events),
-                "outfile": str(glow),
-                "badpixfile": str(abb),
-                "maskfile": str(job.copy_of(job.obs["msk1"])),
-                "statfile": str(job.copy_of(job.obs["stat1"])),
-                "clobber": job.clobber,
-            },
-            (events, abb),
-            (glow,),
-        ),
-        Step(
-            "acis_build_badpix",
-            {
-                **common,
-                "calibfile": str(glow),
-                "biasfile": "NONE",
-                "procbias": "no",
-                "outfile": str(final),
-                "bitflag": SECOND_BITFLAG,
-                **rest,
-            },
-            (par, glow),
-            (final,),
-        ),
+        _build_bad_pixels(job, abb, FIRST_BITFLAG, first, (par, bias, *(() if job.options.caldb else (listed,)))),
+        Step("acis_find_afterglow", afterglow, (events, abb), (glow,)),
+        _build_bad_pixels(job, final, SECOND_BITFLAG, second, (par, glow)),
     ]
+
+
+def _calibration_list(job: Job, target: Path) -> Step:
+    """Return the step that takes the calibration rows of the archive's file, where there is no CALDB."""
+    archive = job.obs["bpix1"]
+    return Step(
+        "calibration list",
+        {"infile": str(archive), "outfile": str(target)},
+        makes=(target,),
+        says=says(f"No CALDB: calibration rows are taken from the archive's {plain_name(archive)}."),
+        action=lambda ws: files.write_calibration_list(ws, archive, target),
+    )
+
+
+def _build_bad_pixels(job: Job, target: Path, bitflag: str, sources: dict[str, str], reads: tuple[Path, ...]) -> Step:
+    parameters = {
+        "pbkfile": str(job.copy_of(job.obs["pbk0"])),
+        "berrfile": "none",
+        **sources,
+        "outfile": str(target),
+        "bitflag": bitflag,
+        "evt0file": "none",
+        "obsfile": str(job.file("obs.par")),
+        "clobber": job.clobber,
+    }
+    return Step("acis_build_badpix", parameters, reads, (target,))
 
 
 def process_events(job: Job) -> list[Step]:

@@ -237,7 +237,13 @@ def _par_line(key: str, value: object, comment: str) -> str:
 
 
 def write_limits(ws: Workspace, mtl: Path, target: Path) -> None:
-    """Write the limits of the mission time line without those that on-board aspect cannot meet."""
+    """Write the limits of the mission time line without those that on-board aspect cannot meet.
+
+    Raises
+    ------
+    DataError
+        The block LIMITS is no table.
+    """
     block = ws.read(f"{mtl}[LIMITS]")
     if not isinstance(block, Table):
         raise DataError(f"{mtl}: the block LIMITS is no table")

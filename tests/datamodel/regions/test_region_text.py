@@ -278,5 +278,5 @@ def test_shapes_check_themselves() -> None:
         Shape("circle", (1.0,), (2.0,))
     with pytest.raises(RegionError, match="no shapes"):
         Region(())
-    with pytest.raises(UserError):
+    with pytest.raises(UserError, match="no shapes"):
         Region(((),))

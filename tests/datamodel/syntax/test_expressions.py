@@ -167,7 +167,7 @@ def test_bad_operands_are_user_errors() -> None:
     "text", ["__import__('os').system('x')", "().__class__", "a.b", "lambda: 1", "[1 for x in y]", "open('f')", "`ls`"]
 )
 def test_python_is_not_spoken(text: str) -> None:
-    with pytest.raises(UserError):
+    with pytest.raises(UserError, match=r"\^"):
         parse_expression(text)
 
 
