@@ -34,6 +34,7 @@ def _whole(ctx: click.Context, param: click.Parameter, value: str) -> int:
 
 @click.command("simulate", context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
 @click.argument("outdir", type=click.Path(path_type=Path))
+@click.option("--mission", type=click.Choice(["chandra", "xmm"]), default="chandra", show_default=True)
 @click.option("--events", metavar="N", default="1e5", callback=_whole, show_default=True, help="1e3 to 2e7 events.")
 @click.option("--mode", type=click.Choice(["FAINT", "VFAINT", "GRADED"], case_sensitive=False), default="FAINT")
 @click.option("--chips", default="235678", show_default=True, help="CCDs that are on, at most six, such as 0123.")
@@ -52,12 +53,19 @@ def _whole(ctx: click.Context, param: click.Parameter, value: str) -> int:
 @click.option("--target", default="SIMULATED FIELD", show_default=True, help="OBJECT.")
 @click.option("--gzip/--no-gzip", "compress", default=True, help="Write .fits.gz, as in the archive.")
 @click.option("--clobber", is_flag=True, help="Replace files in a folder that is not empty.")
-def command(outdir: Path, compress: bool, clobber: bool, **options: object) -> int:
+@click.pass_context
+def command(
+    context: click.Context, /, outdir: Path, mission: str, compress: bool, clobber: bool, **options: object
+) -> int:
     """Make an ACIS observation to practise on, in the folder OUTDIR.
 
     Point sources with power-law spectra behind the embedded calibration, dither, particle background, event islands
-    with consistent grades and energies, and what goes wrong in real observations.
+    with consistent grades and energies, and what goes wrong in real observations. With --mission xmm: event lists of
+    two MOS1 sub-exposures, MOS2 with an anomalous CCD, pn with out-of-time events, flares, their truth; of the other
+    options --seed, --exposure and --clobber count.
     """
+    if mission == "xmm":
+        return _simulate_xmm(context, outdir, clobber, options)
     from ciaopy.simulation import simulate
 
     console = Console()
@@ -67,6 +75,36 @@ def command(outdir: Path, compress: bool, clobber: bool, **options: object) -> i
     for line in summary(made):
         console.output(line)
     console.output(f"{time.perf_counter() - started:.1f} s")
+    return 0
+
+
+_FOR_XMM = ("outdir", "mission", "seed", "exposure", "clobber")
+
+
+def _simulate_xmm(context: click.Context, outdir: Path, clobber: bool, options: dict[str, object]) -> int:
+    """Make a small XMM-Newton observation.
+
+    Raises
+    ------
+    UsageError
+        An option is given that means nothing there.
+    """
+    from ciaopy.simulation import XmmSetup, simulate_xmm
+
+    given = [
+        name
+        for name in context.params
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE and name not in _FOR_XMM
+    ]
+    if given:
+        raise UsageError(f"--{given[0].replace('_', '-')} means nothing with --mission xmm")
+    exposure = options["exposure"]
+    length = exposure if isinstance(exposure, float) else XmmSetup.exposure
+    made = simulate_xmm(XmmSetup(seed=int(str(options["seed"])), exposure=length), outdir, clobber)
+    console = Console()
+    for name, path in made.lists.items():
+        console.output(f"{path}: {sum(made.counts[name].values())} events")
+    console.output(f"truth: {made.folder / 'truth'}")
     return 0
 
 

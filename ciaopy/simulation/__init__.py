@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ciaopy.simulation.check import Check, FluxRow, ListedSource, check_events, flux_rows, listed_sources
     from ciaopy.simulation.observation import Simulated, make_view, simulate
     from ciaopy.simulation.setup import MODES, Setup, Source, parse_chips, read_sources
+    from ciaopy.simulation.xmm import XmmSetup, XmmSimulated, simulate_xmm
 
 __all__ = [
     "MODES",
@@ -22,6 +23,8 @@ __all__ = [
     "Setup",
     "Simulated",
     "Source",
+    "XmmSetup",
+    "XmmSimulated",
     "check_events",
     "flux_rows",
     "listed_sources",
@@ -29,6 +32,7 @@ __all__ = [
     "parse_chips",
     "read_sources",
     "simulate",
+    "simulate_xmm",
 ]
 
 if not TYPE_CHECKING:
@@ -38,5 +42,6 @@ if not TYPE_CHECKING:
             "check": "Check FluxRow ListedSource check_events flux_rows listed_sources",
             "observation": "Simulated make_view simulate",
             "setup": "MODES Setup Source parse_chips read_sources",
+            "xmm": "XmmSetup XmmSimulated simulate_xmm",
         },
     )
