@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ciaopy.faces import lazy_face
 from ciaopy.observation.gather import gather
 from ciaopy.observation.tangent_point import tangent_point
+from ciaopy.observation.zero_order_position import zero_order_position
 
 if TYPE_CHECKING:
     from ciaopy.observation.archive import (
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from ciaopy.observation.identity import EventFile, ObsId, check_identity
     from ciaopy.observation.matching import find_all_companions, matched_aspect
     from ciaopy.observation.tangent_point import position, reference
+    from ciaopy.observation.zero_order_position import parse_position
 
 __all__ = [
     "AspectChoice",
@@ -51,6 +53,7 @@ __all__ = [
     "listing",
     "look_up",
     "matched_aspect",
+    "parse_position",
     "plain_name",
     "position",
     "product_events",
@@ -58,12 +61,14 @@ __all__ = [
     "reference",
     "root_name",
     "tangent_point",
+    "zero_order_position",
 ]
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_face(
         __name__,
         {
+            "zero_order_position": "parse_position",
             "archive": "Layout find_level1 is_there level1_files listing look_up plain_name product_events "
             "read_level1 root_name",
             "aspect_choice": "AspectChoice choose",

@@ -211,6 +211,7 @@ def filter_events(
     status_filter: str,
     intermediate: Path | None = None,
     text: str = "Filtering the events on grade and status.",
+    source: Path | None = None,
 ) -> list[Step]:
     """Return the steps from the new level-1 events to level 2.
 
@@ -225,8 +226,10 @@ def filter_events(
         The events before the good times are applied.
     text : str
         What the user is told.
+    source : Path, optional
+        The events to filter; default: the new level-1 events.
     """
-    made, final = job.file("repro_evt1.fits"), job.file("repro_evt2.fits")
+    made, final = source or job.file("repro_evt1.fits"), job.file("repro_evt2.fits")
     filtered = intermediate or job.file("reprofilt_evt1.fits")
     times = job.file("repro_flt2.fits")
     return [

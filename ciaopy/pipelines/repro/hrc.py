@@ -17,7 +17,7 @@ from ciaopy.pipelines.repro.job import Job
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
 
-__all__ = ["can_make_bad_pixels", "carried_over", "recipe", "stages"]
+__all__ = ["can_make_bad_pixels", "carried_over", "level1_stages", "recipe", "stages"]
 
 # Half-width of the shift inside a pixel that `pix_adj` of chandra_repro stands for; the tool's default is none.
 _SHIFTS = {"default": "", "none": "", "randomize": "0.5"}
@@ -29,16 +29,24 @@ def stages(job: Job) -> list[Stage]:
     return [
         Stage(common.copy_inputs),
         Stage(common.update_aspect),
-        Stage(find_bad_pixels, when=job.makes_bad_pixels),
-        Stage(patch_rates, when=events and _patches(job)),
-        Stage(add_range_level, when=events and _lacks_range_level(job)),
-        Stage(process_events, when=events),
+        *level1_stages(job),
         Stage(good_times, when=events),
         Stage(filter_events, when=events),
         Stage(dead_time, when=events),
         Stage(common.write_records, when=events),
         Stage(common.field_of_view, when=events),
         Stage(set_ardlib, when=job.options.set_ardlib),
+    ]
+
+
+def level1_stages(job: Job) -> list[Stage]:
+    """Return the stages that make new level-1 events, with a grating and without."""
+    events = job.options.process_events
+    return [
+        Stage(find_bad_pixels, when=job.makes_bad_pixels),
+        Stage(patch_rates, when=events and _patches(job)),
+        Stage(add_range_level, when=events and _lacks_range_level(job)),
+        Stage(process_events, when=events),
     ]
 
 

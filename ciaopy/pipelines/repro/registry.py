@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ciaopy.errors import NotAvailableError
-from ciaopy.pipelines.repro import acis, hrc
+from ciaopy.pipelines.repro import acis, gratings, hrc
 
 if TYPE_CHECKING:
     from ciaopy.engine import Recipe
@@ -42,6 +42,10 @@ class RecipeBuilder:
 #: By INSTRUME, and whether a grating was in.
 RECIPES: dict[tuple[str, bool], RecipeBuilder] = {
     ("ACIS", False): RecipeBuilder(recipe=acis.recipe, carried_over=acis.carried_over),
+    ("ACIS", True): RecipeBuilder(recipe=gratings.acis_recipe, carried_over=gratings.carried_over),
+    ("HRC", True): RecipeBuilder(
+        recipe=gratings.hrc_recipe, carried_over=gratings.carried_over, calibrated=hrc.can_make_bad_pixels
+    ),
     ("HRC", False): RecipeBuilder(recipe=hrc.recipe, carried_over=hrc.carried_over, calibrated=hrc.can_make_bad_pixels),
 }
 
