@@ -153,12 +153,30 @@ def test_sound_rates_leave_everything_as_it_is(made, capsys):
     assert "No corruption detected." in capsys.readouterr().out
 
 
-def test_gratings_end_before_any_work(made, capsys):
+def test_letg(made, capsys):
+    """With LETG: orders by sign, spectra and responses; the archive's zero order is missing and that is said."""
     path = next((made / "secondary").glob("*evt1*"))
     fits.setval(path, "GRATING", value="LETG", extname="EVENTS")
-    assert repro(f"indir={made}", f"outdir={made.parent / 'o'}") == 1
-    assert "GRATING=LETG" in capsys.readouterr().err
-    assert not list((made.parent / "o").glob("*"))
+    out = made.parent / "o"
+    assert repro(f"indir={made}", f"outdir={out}", "asol_update=no", "set_ardlib=no") == 1
+    assert "tg_zo_position=detect" in capsys.readouterr().err
+    assert not list(out.glob("*"))
+    fixed = ("asol_update=no", "set_ardlib=no", "tg_zo_position=150.1,2.2")
+    assert repro(f"indir={made}", f"outdir={out}", *fixed) == 0
+    root = "hrcf99014"
+    e, h = (
+        fits.getdata(out / f"{root}_repro_evt2.fits", "EVENTS"),
+        fits.getheader(out / f"{root}_repro_evt2.fits", "EVENTS"),
+    )
+    light = e["tg_part"] == 3
+    assert light.sum() > 5 and (e["tg_m"][light] == np.sign(e["tg_mlam"][light])).all()
+    assert set(e["tg_part"]) <= {0, 3, 99} and h["OSIPFILE"] == "none" and h["HDUCLAS2"] == "ACCEPTED"
+    p = fits.getdata(out / f"{root}_repro_pha2.fits", "SPECTRUM")
+    assert p["TG_M"].tolist() == [-1, 1] and p["COUNTS"].shape == (2, 16384)
+    ends = {f"{root}_repro_leg_{s}1{x}" for s in "mp" for x in (".pha", "_bkg.pha", ".arf", ".rmf")}
+    assert {f.name for f in (out / "tg").iterdir()} == ends
+    assert fits.getheader(out / f"tg/{root}_repro_leg_p1.pha", "SPECTRUM")["ANCRFILE"] == f"{root}_repro_leg_p1.arf"
+    assert fits.getdata(out / f"tg/{root}_repro_leg_p1.arf", "SPECRESP")["SPECRESP"].max() > 5
 
 
 @pytest.mark.parametrize("product", ["dtf1", "other"])
