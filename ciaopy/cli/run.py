@@ -29,6 +29,7 @@ SUBCOMMANDS = {
     "check": "Check whether Chandra products are what they should be",
     "compare": "Compare two event files of one observation",
     "caldb": "Find, check and fetch calibration files",
+    "batch": "Reduce many observations",
 }
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ciaopy.fits.files import being_read, find_file
     from ciaopy.fits.hdus import ColumnInfo, HduInfo
     from ciaopy.fits.header import card_value, column_keyword, is_structural, new_header
-    from ciaopy.fits.history import HistoryEntry, add_history, parse_history
+    from ciaopy.fits.history import HistoryEntry, add_history, parse_history, record_places
     from ciaopy.fits.keywords import Header, as_header
     from ciaopy.fits.reader import FitsFile, open_fits, read_dataset, read_header
     from ciaopy.fits.rows import decode, row_dtype
@@ -61,6 +61,7 @@ __all__ = [
     "parse_history",
     "read_dataset",
     "read_header",
+    "record_places",
     "row_dtype",
     "table_to_astropy",
     "write_dataset",
@@ -78,7 +79,7 @@ if not TYPE_CHECKING:
             "files": "being_read find_file",
             "hdus": "ColumnInfo HduInfo",
             "header": "card_value column_keyword is_structural new_header",
-            "history": "HistoryEntry add_history parse_history",
+            "history": "HistoryEntry add_history parse_history record_places",
             "keywords": "Header as_header",
             "reader": "FitsFile open_fits read_dataset read_header",
             "rows": "decode row_dtype",

@@ -8,7 +8,7 @@ longer goes on in `` CONT  :rest``. Layout as in the headers of chandra_repro pr
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ciaopy.fits.keywords import Header
 
-__all__ = ["HistoryEntry", "add_history", "parse_history"]
+__all__ = ["HistoryEntry", "add_history", "parse_history", "record_places"]
 
 TEXT = 64
 _TAG = re.compile(r"\s*(ASC\d+)\s*$")
@@ -40,6 +40,21 @@ class HistoryEntry:
     tool: str
     when: str = ""
     items: list[tuple[str, str]] = field(default_factory=list)
+
+
+_places: list[tuple[str, str]] = []
+
+
+def record_places(places: Mapping[str, str]) -> None:
+    """Name folders in the HISTORY that this process writes from now on by where their files will lie.
+
+    Parameters
+    ----------
+    places : mapping
+        Folder in which files are made -> how HISTORY names it. A batch job works in a folder of its own, whose name
+        says nothing to anybody afterwards, and differs between two runs whose products are the same.
+    """
+    _places[:] = sorted(places.items(), key=lambda p: -len(p[0]))
 
 
 def _records(tool: str, items: Iterable[tuple[str, str]], when: str) -> list[str]:
@@ -82,6 +97,8 @@ def _text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     text = "" if value is None else str(value)
+    for made, stays in _places:
+        text = text.replace(made, stays)
     return "".join(c if " " <= c <= "~" else "?" for c in text)
 
 

@@ -54,6 +54,11 @@ class _Finder:
             files["dtf1"] = self._optional(given.dead_time.strip(), DEAD_TIME)
         return Companions(aspect=names, content=content, spans=spans, files=files)
 
+    def _around(self, value: str) -> list[str] | None:
+        """Return the files that a keyword names: around the event file, or around the file that it is a link to."""
+        found, plain = look_up(value, self.events.folder), Path(self.events.plain)
+        return look_up(value, plain.resolve().parent) if found is None and plain.is_symlink() else found
+
     def _aspect(self, text: str) -> tuple[tuple[str, ...], str, tuple[float, float, float]]:
         if text.lower() == "none":
             raise UserError("asolfile=none: an aspect solution is needed")
@@ -66,7 +71,7 @@ class _Finder:
             value = self.events.key("ASOLFILE")
             if not value:
                 raise DataError(f"{self.events.plain}: no ASOLFILE in the header; set asolfile to the aspect solution")
-            found = look_up(value, self.events.folder)
+            found = self._around(value)
             if found is None or "NONE" in found:
                 raise DataError(
                     f"{self.events.plain}: its aspect solution {value} is not beside it, nor in repro, primary or "
@@ -136,7 +141,7 @@ class _Finder:
         if value.upper() == "NONE":
             self.console.warn(f"{self.events.plain}: BPIXFILE is NONE: the exposure map is too high at bad pixels")
             return "NONE"
-        found = look_up(value, self.events.folder)
+        found = self._around(value)
         if found is None:
             self.console.warn(
                 f"the bad pixel file {value} of the header is not found; the bad pixels of the CALDB are used"
@@ -155,7 +160,7 @@ class _Finder:
                 raise UserError(f"{kind.parameter}: {text}: no such {kind.text}")
             return text
         value = self.events.key(kind.keyword)
-        found = look_up(value, self.events.folder) if value and value.upper() != "NONE" else None
+        found = self._around(value) if value and value.upper() != "NONE" else None
         if found is None:
             why = (
                 f"{value} of the header is not found"

@@ -115,7 +115,17 @@ def _suffixes(parts: list[Part]) -> list[str]:
 
 
 def copy_part(folder: Path, part: Part, target: Path) -> int:
-    """Copy the files of one part in archive layout; returns how many.
+    """Copy the files of one part in archive layout; returns how many."""
+    copies = files_of(folder, part)
+    for source, place in copies:
+        goal = target / place
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        copy_bytes(source, goal)
+    return len(copies)
+
+
+def files_of(folder: Path, part: Part) -> list[tuple[Path, Path]]:
+    """Return (file, path in archive layout below a folder of its own) of the files of one part.
 
     A file belongs to a part by the interval and cycle in its name; aspect, parameter block and bias files, whose names
     need not tell, by the event header (ASOLFILE, PBKFILE, BIASFILn). Files that name neither belong to every part.
@@ -127,11 +137,8 @@ def copy_part(folder: Path, part: Part, target: Path) -> int:
     copies: list[tuple[Path, Path]] = []
     for place in dict.fromkeys([folder, primary, secondary, secondary / "aspect"]):
         chosen = [p for p in listing(place) if _belongs(p, part, listed, listing(place))]
-        copies += [(p, target / _place(p, place, folder, part) / p.name) for p in chosen]
-    for source, goal in copies:
-        goal.parent.mkdir(parents=True, exist_ok=True)
-        copy_bytes(source, goal)
-    return len(copies)
+        copies += [(p, _place(p, place, folder, part) / p.name) for p in chosen]
+    return copies
 
 
 def _belongs(path: Path, part: Part, listed: dict[str, set[str]], beside: list[Path]) -> bool:

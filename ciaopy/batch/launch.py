@@ -1,0 +1,152 @@
+"""From wishes to a run: what the command line and the Python functions have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ciaopy.batch.attempt import CAUSES
+from ciaopy.batch.engines import make_engine
+from ciaopy.batch.graph import Plan, Request
+from ciaopy.batch.mission import default_cores
+from ciaopy.batch.progress import Progress, make_progress
+from ciaopy.batch.run import Options, Run, Supervisor
+from ciaopy.batch.settings import Settings, remember
+from ciaopy.batch.survey import Survey
+from ciaopy.errors import UsageError
+
+__all__ = ["Wishes", "due_jobs", "launch", "set_parameters"]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a user asks of a run; None leaves it to survey.toml, or to the default.
+
+    Attributes
+    ----------
+    stages : tuple of str or None
+        None: all.
+    parameters : dict
+        Stage -> JSON parameters that take the place of the survey's.
+    force, only, retry : frozenset of str
+        Stages to run although done; ObsIDs and idents; causes of failure to try again.
+    timeout, memory : optional
+        s, bytes.
+    num_cores, threads, retries, min_free : int or None
+    engine : object
+        See `make_engine`.
+    workers : int or None
+        Of a new Dask cluster.
+    keep_failed : bool
+    progress : Progress or None
+        None: what suits the terminal.
+    """
+
+    stages: tuple[str, ...] | None = None
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    force: frozenset[str] = frozenset()
+    only: frozenset[str] = frozenset()
+    retry: frozenset[str] = frozenset()
+    timeout: float | None = None
+    memory: int | None = None
+    num_cores: int | None = None
+    threads: int | None = None
+    retries: int | None = None
+    min_free: int | None = None
+    engine: Any = None
+    workers: int | None = None
+    keep_failed: bool = False
+    progress: Progress | None = None
+
+
+def make_request(settings: Settings, wishes: Wishes) -> Request:
+    """Return the request of a run.
+
+    Raises
+    ------
+    UsageError
+        A stage or a cause of failure that there is not.
+    """
+    from ciaopy import __version__
+
+    stages = settings.stages
+    names = [s.name for s in stages]
+    for name in (*(wishes.stages or ()), *wishes.force):
+        if name not in names:
+            raise UsageError(f"no stage is called {name!r}; there is {', '.join(names)}")
+    for cause in wishes.retry:
+        if cause not in (*CAUSES, "not yet"):
+            raise UsageError(f"no cause of failure is called {cause!r}; there is {', '.join(CAUSES)}")
+    run = settings.run
+    return Request(
+        stages=stages,
+        wanted=frozenset(names if wishes.stages is None else wishes.stages),
+        parameters={**settings.parameters, **wishes.parameters},
+        calibration=settings.mission.calibration(),
+        force=wishes.force,
+        retry=wishes.retry,
+        only=wishes.only,
+        timeout=wishes.timeout if wishes.timeout is not None else run.get("timeout"),
+        memory=wishes.memory if wishes.memory is not None else run.get("memory"),
+        release=__version__,
+    )
+
+
+def launch(survey: Survey, wishes: Wishes) -> Run:
+    """Run what is due.
+
+    Raises
+    ------
+    UsageError
+        survey.toml or the wishes are wrong.
+    SurveyBusyError
+        Another supervisor works on the survey.
+    """
+    settings = survey.settings()
+    request = make_request(settings, wishes)
+    if survey.supervisor() is not None:
+        with survey.lock():  # raises, and names who it is
+            pass
+    run = settings.run
+    cores = wishes.num_cores or run.get("num_cores") or default_cores()
+    retries = run.get("retries", 2) if wishes.retries is None else wishes.retries
+    min_free = run.get("min_free", Options.min_free) if wishes.min_free is None else wishes.min_free
+    options = Options(cores, wishes.threads or run.get("threads"), retries, min_free, wishes.keep_failed)
+    slots = max(cores // (options.threads or 1), 1)
+    engine = make_engine(wishes.engine, slots, settings.mission.modules, wishes.workers)
+    progress = wishes.progress if wishes.progress is not None else make_progress(False)
+    return Supervisor(survey, settings, request, options, engine, progress).run()
+
+
+def due_jobs(survey: Survey, wishes: Wishes) -> list[tuple[str, str, str]]:
+    """Return (ident, stage, reason) of the jobs that would run; those of observations not yet prepared are unknown."""
+    settings = survey.settings()
+    request = make_request(settings, wishes)
+    found = []
+    with survey.ledger() as ledger:
+        for row in ledger.observations():
+            if not request.concerns(row["obs_id"]):
+                continue
+            plan = Plan(survey.folder, settings.mission, request, row, ledger.jobs("obs_id = ?", (row["obs_id"],)))
+            found += [(n.ident, n.stage.name, n.reason) for n in plan.nodes.values() if n.state == "due"]
+    return found
+
+
+def set_parameters(survey: Survey, settings: Settings, changes: Mapping[str, Mapping[str, Any]]) -> None:
+    """Check parameters together and write them into survey.toml.
+
+    Raises
+    ------
+    UsageError
+        They do not go together.
+    """
+    stages = {s.name: s for s in settings.mission.stages}
+    for name, values in changes.items():
+        together = {**settings.parameters[name], **values}
+        try:
+            stages[name].check(together)
+        except ValueError as error:
+            raise UsageError(f"{name}: {error}") from error
+    for name, values in changes.items():
+        remember(survey.toml, stages[name], values)

@@ -1,0 +1,86 @@
+"""Tasks on a small Dask cluster: the same products, a worker that dies, versions that differ."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+distributed = pytest.importorskip("distributed", reason="needs ciaopy[dask]")
+
+from ciaopy.batch.engines import cluster as engine_module  # noqa: E402
+from ciaopy.batch.engines import make_engine  # noqa: E402
+from ciaopy.errors import UserError  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings("default")
+CLUSTER = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "memory_limit": 0}
+SLOW = 'echo "$1" >> "$3/../trace"; sleep 0.3; echo "$1" > "$2/r.txt"'
+COMMAND = f"""
+[[command]]
+name = "tell"
+argv = ["sh", "-c", '''{SLOW}''', "sh", "{{ident}}", "{{out}}", "{{raw}}"]
+products = ["r.txt"]
+"""
+
+
+def test_a_worker_dies_and_a_client_that_stays(toy, go, tmp_path):
+    survey = toy(*range(8), extra=COMMAND)
+    kill = logging.CRITICAL
+    with (
+        distributed.LocalCluster(silence_logs=kill, **CLUSTER) as own,
+        distributed.Client(own) as client,
+    ):
+        victim = next(iter(own.workers.values())).pid
+
+        def murder():
+            stop = time.monotonic() + 60
+            trace = tmp_path / "raw/trace"
+            while time.monotonic() < stop and not (trace.exists() and len(trace.read_text().split()) > 2):
+                time.sleep(0.02)
+            os.kill(victim, signal.SIGKILL)
+
+        thread = threading.Thread(target=murder)
+        thread.start()
+        run = go(survey, engine=client)
+        thread.join()
+        assert client.status == "running"
+        assert (run.failed, run.exit_status) == (0, 0)
+        assert go(survey, engine=client).launched == 0
+    assert len(list(survey.folder.glob("processed_data/toy/*/tell/*/r.txt"))) == 8
+    with survey.ledger() as ledger:
+        tries = ledger.attempts()
+    assert {t["engine"] for t in tries} == {"dask"} and len({t["worker"] for t in tries if t["worker"]}) >= 2
+    assert any(t["state"] == "lost" for t in tries)
+
+
+def test_an_unreachable_scheduler():
+    with pytest.raises(UserError, match="no Dask scheduler is reached"):
+        make_engine("tcp://127.0.0.1:1", 1)
+
+
+class OldWorkers:
+    """A client whose workers have another ciaopy."""
+
+    status = "running"
+
+    def wait_for_workers(self, number, timeout):
+        return None
+
+    def run(self, function):
+        return {"tcp://there": "0.0.1"}
+
+
+class NoWorkers(OldWorkers):
+    def wait_for_workers(self, number, timeout):
+        raise TimeoutError
+
+
+def test_workers_of_another_version_and_none():
+    with pytest.raises(UserError, match=r"tcp://there has 0\.0\.1; install one version"):
+        engine_module.DaskEngine(OldWorkers(), ())
+    with pytest.raises(UserError, match="has no workers"):
+        engine_module.DaskEngine(NoWorkers(), ())
