@@ -16,7 +16,6 @@ from ciaopy.errors import DataError
 
 if TYPE_CHECKING:
     from ciaopy.fits import Header
-
     from ciaopy.pipelines.repro.splitobs import Part
 
 __all__ = ["clean_events", "find_quiet_times", "prepare", "reprocess"]
