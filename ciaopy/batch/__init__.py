@@ -5,51 +5,75 @@ The functions have the names and parameters of DAXA's `process.chandra`; `ciaopy
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ciaopy.faces import lazy_face
 
 if TYPE_CHECKING:
     from ciaopy.batch.archive import Archive, NoDependencyProcessError
     from ciaopy.batch.assemble import chandra_repro, cleaned_chandra_evts
+    from ciaopy.batch.attempt import CAUSES
     from ciaopy.batch.clean import deflare
     from ciaopy.batch.generate import flux_image, rate_image
+    from ciaopy.batch.launching import Wishes, due_jobs, launch, set_parameters
     from ciaopy.batch.oif import parse_oif
+    from ciaopy.batch.progress import Progress
+    from ciaopy.batch.quantities import seconds, size_bytes
+    from ciaopy.batch.recovery import collect
+    from ciaopy.batch.report import failures, status_json, status_text, summary_text, write_csv, write_html
+    from ciaopy.batch.run import Run
     from ciaopy.batch.setup import prepare_chandra_info
     from ciaopy.batch.simplified import full_process_chandra
+    from ciaopy.batch.survey import Survey
 
 __all__ = [
+    "CAUSES",
     "Archive",
     "NoDependencyProcessError",
+    "Progress",
+    "Run",
+    "Survey",
+    "Wishes",
     "chandra_repro",
     "cleaned_chandra_evts",
+    "collect",
     "deflare",
+    "due_jobs",
+    "failures",
     "flux_image",
     "full_process_chandra",
+    "launch",
     "parse_oif",
     "prepare_chandra_info",
     "rate_image",
+    "seconds",
+    "set_parameters",
+    "size_bytes",
+    "status_json",
+    "status_text",
+    "summary_text",
+    "write_csv",
+    "write_html",
 ]
 
-_HOMES = {
-    "Archive": "archive",
-    "NoDependencyProcessError": "archive",
-    "chandra_repro": "assemble",
-    "cleaned_chandra_evts": "assemble",
-    "deflare": "clean",
-    "flux_image": "generate",
-    "full_process_chandra": "simplified",
-    "parse_oif": "oif",
-    "prepare_chandra_info": "setup",
-    "rate_image": "generate",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a name of this room on first use."""
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"ciaopy.batch.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'ciaopy.batch' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_face(
+        __name__,
+        {
+            "archive": "Archive NoDependencyProcessError",
+            "assemble": "chandra_repro cleaned_chandra_evts",
+            "attempt": "CAUSES",
+            "clean": "deflare",
+            "generate": "flux_image rate_image",
+            "launching": "Wishes due_jobs launch set_parameters",
+            "oif": "parse_oif",
+            "progress": "Progress",
+            "quantities": "seconds size_bytes",
+            "recovery": "collect",
+            "report": "failures status_json status_text summary_text write_csv write_html",
+            "run": "Run",
+            "setup": "prepare_chandra_info",
+            "simplified": "full_process_chandra",
+            "survey": "Survey",
+        },
+    )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ciaopy.batch.launch import Wishes, launch
+from ciaopy.batch.launching import Wishes, launch
 from ciaopy.batch.mission import Stage, default_cores
 from ciaopy.batch.progress import Progress
 from ciaopy.batch.records import absolute

@@ -17,9 +17,8 @@ __all__ = ["begin", "event_header", "is_hrc", "kev", "notes_of", "product_name",
 
 def run_step(tool: str, values: Mapping[str, object], job: Job, console: Console) -> Any:
     """Run a tool or a pipeline with the job's threads; no parameter file of the user's is read or written."""
-    from ciaopy.datamodel.workspace import Workspace
-    from ciaopy.engine.native import bind
-    from ciaopy.engine.run import load_tool
+    from ciaopy.datamodel import Workspace
+    from ciaopy.engine import bind, load_tool
 
     texts = {k: ("yes" if v else "no") if isinstance(v, bool) else str(v) for k, v in values.items()}
     return load_tool(tool).run(bind(tool, texts), Workspace(console, job.threads))

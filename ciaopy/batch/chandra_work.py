@@ -16,7 +16,7 @@ from ciaopy.errors import DataError
 
 if TYPE_CHECKING:
     from ciaopy.fits import Header
-    from ciaopy.pipelines.repro.splitobs import Part
+    from ciaopy.pipelines.repro import Part
 
 __all__ = ["clean_events", "find_quiet_times", "prepare", "reprocess"]
 
@@ -166,7 +166,7 @@ def reprocess(job: Job) -> Made:
 
 def _view(job: Job) -> Path:
     """Return a folder with links to the files of one interval or cycle of the observation, in archive layout."""
-    from ciaopy.pipelines.repro.splitobs import files_of, find_parts
+    from ciaopy.pipelines.repro import files_of, find_parts
 
     view = job.out.parent / "in"
     for source, place in files_of(job.folder, _part(job, find_parts(job.folder))):

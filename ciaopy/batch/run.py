@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
-from ciaopy.batch.engines.protocol import Engine, EngineLostError, Task
+from ciaopy.batch.engines import Engine, EngineLostError, Task
 from ciaopy.batch.graph import Node, Plan, Request
 from ciaopy.batch.mission import memory_limit
 from ciaopy.batch.progress import Progress

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ciaopy.batch.archive import NUM_CORES, Archive, Common, run_stage
-from ciaopy.batch.launch import set_parameters
+from ciaopy.batch.launching import set_parameters
 from ciaopy.batch.run import Run
 
 __all__ = ["full_process_chandra"]

@@ -12,8 +12,7 @@ from ciaopy.console import Console
 from ciaopy.errors import UsageError
 
 if TYPE_CHECKING:
-    from ciaopy.batch.launch import Wishes
-    from ciaopy.batch.survey import Survey
+    from ciaopy.batch import Survey, Wishes
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -28,7 +27,7 @@ def command(context: click.Context) -> int:
 
 
 def _open(survey: str) -> Survey:
-    from ciaopy.batch.survey import Survey
+    from ciaopy.batch import Survey
 
     return Survey.open(Path(survey))
 
@@ -40,7 +39,7 @@ def _open(survey: str) -> Survey:
 @click.option("--clobber", is_flag=True, help="Begin an existing survey anew: its settings and its ledger are lost.")
 def init(survey: str, observations: tuple[str, ...], mission: str, clobber: bool) -> int:
     """Make a SURVEY of observations: folders, ObsIDs to be downloaded, or stacks of them (@list)."""
-    from ciaopy.batch.survey import Survey
+    from ciaopy.batch import Survey
 
     made = Survey.create(Path(survey), mission, clobber)
     new = made.add(observations, made.settings().mission)
@@ -65,13 +64,13 @@ def _names(context: click.Context, option: click.Parameter, text: str | None) ->
 
 
 def _time(context: click.Context, option: click.Parameter, text: str | None) -> float | None:
-    from ciaopy.batch.quantities import seconds
+    from ciaopy.batch import seconds
 
     return None if text is None else _checked(lambda: seconds(f"--{option.name}", text))
 
 
 def _size(context: click.Context, option: click.Parameter, text: str | None) -> int | None:
-    from ciaopy.batch.quantities import size_bytes
+    from ciaopy.batch import size_bytes
 
     return None if text is None else _checked(lambda: size_bytes(f"--{str(option.name).replace('_', '-')}", text))
 
@@ -109,8 +108,7 @@ _COUNT = click.IntRange(min=1)
 @click.option("--dry-run", is_flag=True, help="List what would run, and why; run nothing.")
 def run(survey: str, changes: tuple[str, ...], dry_run: bool, **options: Any) -> int:
     """Run everything that is due in a SURVEY."""
-    from ciaopy.batch.launch import due_jobs, launch, set_parameters
-    from ciaopy.batch.report import summary_text
+    from ciaopy.batch import due_jobs, launch, set_parameters, summary_text
 
     opened, console = _open(survey), Console()
     settings = opened.settings()
@@ -171,9 +169,7 @@ def _parsed(settings: Any, changes: tuple[str, ...]) -> dict[str, dict[str, Any]
 
 
 def _wishes(options: dict[str, Any], parsed: dict[str, dict[str, Any]], settings: Any) -> Wishes:
-    from ciaopy.batch.attempt import CAUSES
-    from ciaopy.batch.launch import Wishes
-    from ciaopy.batch.progress import Progress
+    from ciaopy.batch import CAUSES, Progress, Wishes
 
     retry = options["retry_failed"]
     causes = () if retry is None else CAUSES if retry == "all" else _names(None, None, retry) or ()  # type: ignore[arg-type]
@@ -202,7 +198,7 @@ def _wishes(options: dict[str, Any], parsed: dict[str, dict[str, Any]], settings
 @click.option("--failed", is_flag=True, help="List what failed or was skipped.")
 def status(survey: str, as_json: bool, failed: bool) -> int:
     """Show how many jobs of a SURVEY are done, failed, waiting."""
-    from ciaopy.batch.report import failures, status_json, status_text
+    from ciaopy.batch import failures, status_json, status_text
 
     opened, console = _open(survey), Console()
     if as_json:
@@ -245,7 +241,7 @@ def logs(survey: str, ident: str, stage: str | None) -> int:
 @click.option("--csv", "as_csv", metavar="FILE", help="Write one line per job.")
 def report(survey: str, as_html: str | None, as_csv: str | None) -> int:
     """Write a report of a SURVEY [default: SURVEY/report.html]."""
-    from ciaopy.batch.report import write_csv, write_html
+    from ciaopy.batch import write_csv, write_html
 
     opened, console = _open(survey), Console()
     if as_html is None and as_csv is None:
@@ -275,7 +271,7 @@ def cancel(survey: str) -> int:
 @click.argument("survey")
 def collect(survey: str) -> int:
     """Take the records beside the products into the ledger; a lost ledger is made anew from them."""
-    from ciaopy.batch.recovery import collect as take_in
+    from ciaopy.batch import collect as take_in
 
     opened = _open(survey)
     new, observations = take_in(opened, opened.settings())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ciaopy.batch.launch import Wishes, launch
+from ciaopy.batch.launching import Wishes, launch
 from ciaopy.batch.mission import MISSIONS
 from ciaopy.batch.progress import Progress
 from ciaopy.batch.run import Run

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ciaopy.batch.launch import Wishes, due_jobs, launch
+from ciaopy.batch.launching import Wishes, due_jobs, launch
 from ciaopy.batch.recovery import collect
 from ciaopy.batch.survey import Survey, SurveyBusyError
 from ciaopy.errors import UsageError, UserError
@@ -300,7 +300,7 @@ def test_an_observation_without_records_is_found_again(toy, go):
 RUN = """
 import sys
 from pathlib import Path
-from ciaopy.batch.launch import Wishes, launch
+from ciaopy.batch.launching import Wishes, launch
 from ciaopy.batch.mission import MISSIONS
 from ciaopy.batch.progress import Progress
 from ciaopy.batch.survey import Survey

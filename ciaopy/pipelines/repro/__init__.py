@@ -8,8 +8,12 @@ from ciaopy.faces import lazy_face
 
 if TYPE_CHECKING:
     from ciaopy.pipelines.repro.files import replacing
+    from ciaopy.pipelines.repro.splitobs import Part, files_of, find_parts
 
 __all__ = [
+    "Part",
+    "files_of",
+    "find_parts",
     "replacing",
 ]
 
@@ -18,5 +22,6 @@ if not TYPE_CHECKING:
         __name__,
         {
             "files": "replacing",
+            "splitobs": "Part files_of find_parts",
         },
     )
