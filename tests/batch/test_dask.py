@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import threading
 import time
 
+import psutil
 import pytest
 
 distributed = pytest.importorskip("distributed", reason="needs ciaopy[dask]")
@@ -18,7 +18,7 @@ from ciaopy.errors import UserError  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("default")
 CLUSTER = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "memory_limit": 0}
-SLOW = 'echo "$1" >> "$3/../trace"; sleep 0.3; echo "$1" > "$2/r.txt"'
+SLOW = 'if mkdir "$3/../first" 2>/dev/null; then echo $$ > "$3/../victim"; sleep 60; fi; echo "$1" > "$2/r.txt"'
 COMMAND = f"""
 [[command]]
 name = "tell"
@@ -34,20 +34,25 @@ def test_a_worker_dies_and_a_client_that_stays(toy, go, tmp_path):
         distributed.LocalCluster(silence_logs=kill, **CLUSTER) as own,
         distributed.Client(own) as client,
     ):
-        victim = next(iter(own.workers.values())).pid
+        left: list[bool] = []
 
         def murder():
             stop = time.monotonic() + 60
-            trace = tmp_path / "raw/trace"
-            while time.monotonic() < stop and not (trace.exists() and len(trace.read_text().split()) > 2):
+            path = tmp_path / "raw/victim"
+            while time.monotonic() < stop and not (path.exists() and path.read_text().strip()):
                 time.sleep(0.02)
-            os.kill(victim, signal.SIGKILL)
+            shell = psutil.Process(int(path.read_text()))
+            worker = shell.parents()[2]  # behind the watcher and the server
+            assert worker.pid in {w.pid for w in own.workers.values()}
+            worker.send_signal(signal.SIGKILL)
+            psutil.wait_procs([shell], timeout=5)
+            left.append(shell.is_running())
 
         thread = threading.Thread(target=murder)
         thread.start()
         run = go(survey, engine=client)
         thread.join()
-        assert client.status == "running"
+        assert client.status == "running" and left == [False]
         assert (run.failed, run.exit_status) == (0, 0)
         assert go(survey, engine=client).launched == 0
     assert len(list(survey.folder.glob("processed_data/toy/*/tell/*/r.txt"))) == 8
