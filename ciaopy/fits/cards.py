@@ -36,10 +36,12 @@ _STANDARD_KEYWORD = re.compile(r"[A-Z0-9_-]{0,8}\Z")
 _LONG_KEYWORD = re.compile(r"[!-<>-~]([ -<>-~]*[!-<>-~])?\Z")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 _NUMBER = r"[+-]? *(?:\d+(?:\.\d*)?|\.\d+)(?:[DEde] *[+-]? *\d+)?"
-# The closing quote of a string is one that a blank, a slash or the end follows: `'O'Neil'` is read as astropy reads it.
+# A quote within a string is doubled (standard 4.2.1). Where one is not (`'O'Neil'`), the closing quote is the first one
+# that a blank, a slash or the end follows: so astropy reads it.
 _VALUE = re.compile(
     rf"""\ *(?:
-        '(?P<string>(?:[\x20-\x7e]+?|)\ *?)'(?=$|/|\ )
+        '(?P<string>(?:''|[\x20-\x26\x28-\x7e])*)'(?=\ *(?:/|$))
+      | '(?P<loose>(?:[\x20-\x7e]+?|)\ *?)'(?=$|/|\ )
       | (?P<logical>[TF])
       | (?P<number>{_NUMBER})
       | \(\ *(?P<real>{_NUMBER})\ *,\ *(?P<imag>{_NUMBER})\ *\)
@@ -79,7 +81,7 @@ class Card:
 def card_key(image: str) -> str:
     """Return the keyword of a card image, in upper case."""
     word = image[:8].rstrip().upper()
-    if word == "HIERARCH":
+    if word == "HIERARCH" and image[8:9] == " ":
         name, equals, _ = image[len(_HIERARCH) :].partition("=")
         if equals and name.strip():
             return name.strip().upper()
@@ -150,8 +152,9 @@ def _parse_value(keyword: str, text: str) -> Card:
     if found is None:
         return Card(keyword, text.strip(), problem=f"{text.strip()!r} is no FITS value")
     comment = (found["comment"] or "").rstrip()
-    if found["string"] is not None:
-        return Card(keyword, found["string"].replace("''", "'").rstrip(), comment)
+    string = found["string"] if found["string"] is not None else found["loose"]
+    if string is not None:
+        return Card(keyword, string.replace("''", "'").rstrip(), comment)
     if found["logical"]:
         return Card(keyword, found["logical"] == "T", comment)
     if found["number"]:

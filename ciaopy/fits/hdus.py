@@ -6,17 +6,21 @@ HDUs are scanned one after the other, on demand, from the header text alone.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ciaopy.errors import DataError
+from ciaopy.fits.cards import parse_card
 from ciaopy.fits.header import (
     BLOCK_BYTES,
+    CARD_BYTES,
     card_keyword,
     card_value,
     column_keyword,
+    is_structural,
     make_header,
     padded,
     split_cards,
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["ColumnInfo", "HduInfo", "HduList"]
 
 MAX_HEADER_BLOCKS = 100_000
+_UNPRINTABLE = re.compile(rb"[^\x20-\x7e]")
 
 
 @dataclass(frozen=True)
@@ -231,6 +236,7 @@ def scan_hdu(source: Source, index: int, start: int) -> HduInfo | None:
     first = _read(source, start, BLOCK_BYTES)
     begins = b"SIMPLE  =" if index == 0 else b"XTENSION="
     if index and not first.startswith(begins):
+        _check_rest(source, index, start, first)
         return None
     if not first.startswith(begins):
         raise DataError(f"{source.path}: not a FITS file (it does not begin with SIMPLE)")
@@ -243,21 +249,59 @@ def scan_hdu(source: Source, index: int, start: int) -> HduInfo | None:
     return info
 
 
+def _check_rest(source: Source, index: int, start: int, block: bytes) -> None:
+    """Raise `DataError` where the bytes behind the last HDU hold another one: the sizes of the last one are wrong."""
+    at = start
+    while block:
+        found = block.find(b"XTENSION= '")
+        if found >= 0:
+            raise DataError(
+                f"{source.path}: HDU {index} ends at byte {start} by its header, where none begins; the next one is at "
+                f"byte {at + found}: BITPIX, NAXISn, PCOUNT or GCOUNT of HDU {index} is wrong, or bytes are lost"
+            )
+        at += len(block)
+        block = _read(source, at, BLOCK_BYTES)
+
+
 def _header_cards(source: Source, index: int, start: int, first: bytes) -> tuple[tuple[str, ...], int]:
-    """Read header blocks up to END; return the cards and the number of bytes."""
+    """Read header blocks up to END; return the cards and the number of bytes.
+
+    A header whose END card is lost runs on into what follows it: into data, which are hardly ever printable text, or
+    into the next header. Both are errors that say where, as is a damaged character (FITS standard 4.0, 4.1.2.3).
+    """
     blocks, block = [], first
     for count in range(1, MAX_HEADER_BLOCKS):
+        at = start + (count - 1) * BLOCK_BYTES
         if len(block) < BLOCK_BYTES:
-            stop = start + (count - 1) * BLOCK_BYTES + len(block)
             raise DataError(
-                f"{source.path}: HDU {index + 1}: the file ends at byte {stop} within "
+                f"{source.path}: HDU {index + 1}: the file ends at byte {at + len(block)} within "
                 "the header (no END card); the file is truncated or not FITS"
             )
+        end = next((i for i in range(0, BLOCK_BYTES, CARD_BYTES) if block[i : i + 8] == b"END     "), None)
+        _check_text(source, index, at, block if end is None else block[: end + CARD_BYTES])
+        if count > 1 and block.startswith((b"XTENSION=", b"SIMPLE  =")):
+            raise DataError(
+                f"{source.path}: HDU {index + 1}: no END card before the next header at byte {at}; the file is damaged"
+            )
         blocks.append(block)
-        if any(block[i : i + 8] == b"END     " for i in range(0, BLOCK_BYTES, 80)):
+        if end is not None:
             return tuple(split_cards(b"".join(blocks).decode("latin-1"))), count * BLOCK_BYTES
         block = _read(source, start + count * BLOCK_BYTES, BLOCK_BYTES)
     raise DataError(f"{source.path}: HDU {index + 1}, header at byte {start}: no END card")
+
+
+def _check_text(source: Source, index: int, start: int, block: bytes) -> None:
+    """Raise `DataError` where header text at byte `start` is not printable ASCII."""
+    found = _UNPRINTABLE.search(block)
+    if found is None:
+        return
+    card = block[found.start() // CARD_BYTES * CARD_BYTES :][:CARD_BYTES]
+    keyword = card[:8].decode("latin-1").strip()
+    named = f" of {keyword}" if re.fullmatch(r"[A-Z0-9_-]+", keyword) else ""
+    raise DataError(
+        f"{source.path}: HDU {index + 1}: the header card{named} at byte {start + found.start()} has the character "
+        f"0x{found[0][0]:02x}, which is no printable ASCII; the card is damaged, or the END card before it is missing"
+    )
 
 
 def _check_length(source: Source, info: HduInfo) -> None:
@@ -281,17 +325,23 @@ def _describe(cards: tuple[str, ...], index: int, start: int, data_start: int) -
         keyword = card_keyword(card)
         if not keyword or keyword in ("HISTORY", "COMMENT", "CONTINUE") or card[8:10] != "= ":
             continue
+        parsed = parse_card(card.ljust(CARD_BYTES))
         split = column_keyword(keyword)
+        if parsed.problem and (split or is_structural(keyword)):
+            raise DataError(f"{keyword}: {parsed.problem}")
         if split:
-            columns.setdefault(split, card_value(card))
+            columns.setdefault(split, (parsed.value, parsed.comment))
         elif keyword not in values:
-            values[keyword] = card_value(card)[0]
+            values[keyword] = parsed.value
+    if not index and values.get("SIMPLE") is not True:
+        raise DataError(f"SIMPLE = {values.get('SIMPLE')!r}: a file that departs from the FITS standard is not read")
     bitpix = _integer(values, "BITPIX", least=None)
     axes = [_integer(values, f"NAXIS{n}") for n in range(1, _integer(values, "NAXIS") + 1)]
-    pcount, gcount = _integer(values, "PCOUNT", 0), _integer(values, "GCOUNT", 1)
+    default = (None, None) if index else (0, 1)  # an extension must say them (standard 4.4.1.2)
+    pcount, gcount = _integer(values, "PCOUNT", default[0]), _integer(values, "GCOUNT", default[1])
     if bitpix not in (8, 16, 32, 64, -32, -64):
         raise DataError(f"BITPIX = {bitpix} is not allowed")
-    extension = str(values.get("XTENSION", "IMAGE")).strip().upper()
+    extension = str(values.get("XTENSION", "") if index else "IMAGE").strip().upper()
     common = (index, cards, start, data_start, values)
     if extension in ("BINTABLE", "A3DTABLE", "TABLE"):
         return _table(common, extension, axes, pcount, columns)
@@ -331,7 +381,7 @@ def _table(
         info = _column(number, offset, {s: v for (s, n), v in keys.items() if n == number})
         infos.append(info)
         offset += info.form.width
-    if offset > row_bytes:
+    if offset != row_bytes and (infos or row_bytes) and extension != "TABLE":
         raise DataError(f"the columns need {offset} bytes in a row, NAXIS1 gives {row_bytes}")
     compressed = values.get("ZIMAGE") is True
     return HduInfo(
@@ -353,7 +403,10 @@ def _column(number: int, offset: int, keys: dict[str, tuple[Any, str]]) -> Colum
     """Make the `ColumnInfo` of column `number` from its keywords."""
     if "TFORM" not in keys:
         raise DataError(f"TFORM{number} is missing")
-    form = parse_tform(str(keys["TFORM"][0]))
+    for stem in ("TFORM", "TTYPE"):
+        if stem in keys and not isinstance(keys[stem][0], str):
+            raise DataError(f"{stem}{number} = {keys[stem][0]!r} is not a text")
+    form = parse_tform(keys["TFORM"][0])
     scale, zero = (_numeric(keys, stem, number, default) for stem, default in (("TSCAL", 1), ("TZERO", 0)))
     null = keys["TNULL"][0] if "TNULL" in keys else None
     name, comment = keys.get("TTYPE", ("", ""))

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ciaopy.fits.cards import format_card
+from ciaopy.fits.cards import format_card, parse_card
 from ciaopy.fits.keywords import Header, as_header
 
 __all__ = [
@@ -44,8 +44,6 @@ COLUMN_STEMS = frozenset(_COLUMN_WORDS.split())
 
 _NUMBERED = re.compile(r"^([A-Z]+?)([1-9][0-9]{0,2})$")
 _NAXIS_N = re.compile(r"^NAXIS[1-9][0-9]{0,2}$")
-_STRING = re.compile(r"\s*'((?:[^']|'')*)'\s*(?:/\s*(.*))?$")
-_OTHER = re.compile(r"\s*([^/]*?)\s*(?:/\s*(.*))?$")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
@@ -60,35 +58,12 @@ def card_keyword(card: str) -> str:
 
 
 def card_value(card: str) -> tuple[Any, str]:
-    """Return (value, comment) of an ordinary card image.
+    """Return (value, comment) of a card image of 80 characters, as `parse_card` reads it.
 
-    Strings lose their trailing blanks, `T` and `F` become bool, numbers int or float (`D` exponents too); an empty
-    value gives None. What is none of these comes back as the text that stands there.
+    What is no FITS value comes back as the text that stands there; an undefined one is None.
     """
-    if card[8:10] != "= ":
-        return None, card[8:].strip()
-    body = card[10:].rstrip()
-    match = _STRING.match(body)
-    if match:
-        return match[1].replace("''", "'").rstrip(), (match[2] or "").strip()
-    match = _OTHER.match(body)
-    text, comment = (match[1], (match[2] or "").strip()) if match else (body.strip(), "")
-    return _number(text), comment
-
-
-def _number(text: str) -> Any:
-    if text in ("T", "F"):
-        return text == "T"
-    if not text:
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        pass
-    try:
-        return float(text.upper().replace("D", "E"))
-    except ValueError:
-        return text
+    parsed = parse_card(card.ljust(CARD_BYTES)[:CARD_BYTES])
+    return parsed.value, parsed.comment
 
 
 def is_structural(keyword: str) -> bool:

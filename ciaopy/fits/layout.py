@@ -198,7 +198,8 @@ def _name_cards(block: Block, primary: bool) -> list[str]:
     stated = {k: str(block.header.get(k) or "").strip() for k in ("EXTNAME", "HDUNAME")}
     name = block.name.strip()
     if (stated["HDUNAME"] or stated["EXTNAME"]) == name or (_DEFAULT_NAME.match(name) and not any(stated.values())):
-        cards = [make_card(k, block.header[k], block.header.comments[k]) for k in _NAMES if k in block.header]
+        said = {k: stated.get(k, block.header[k]) for k in _NAMES if k in block.header}
+        cards = [make_card(k, value, block.header.comments[k]) for k, value in said.items()]
         if isinstance(block, Table) and name and not stated["EXTNAME"]:
             cards.insert(0, make_card("EXTNAME", name, "name of this extension"))
         return cards

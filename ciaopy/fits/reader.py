@@ -242,7 +242,8 @@ class FitsFile:
     def _table(self, like: Table, infos: list[ColumnInfo], data: list[Array]) -> Table:
         table = Table(like.name, {}, like.header, like.vectors)
         for info, values in zip(infos, data, strict=True):
-            table.columns[_free_name(info.name.lower(), table.columns)] = _column(info, values)
+            key = _free_name(info.name.lower(), table.columns)
+            table.columns[key] = _column(info, values, info.name + key[len(info.name) :])
         return table
 
     def _read_table(self, info: HduInfo, columns: Sequence[str] | None, rows: Rows) -> Table:
@@ -385,15 +386,18 @@ def _shifted(field: Field, first: int) -> Field:
     return Field(field.offset - first, field.form, field.shape, field.scale, field.zero, field.null)
 
 
-def _column(info: ColumnInfo, data: Array) -> Column:
+def _column(info: ColumnInfo, data: Array, name: str) -> Column:
     """Make the `Column`; one that TSCAL rescaled loses its form, so that it is written as the float it now is."""
     form = "" if info.field.is_scaled else info.form_text
     keys = {stem: pair for stem, pair in info.keys.items() if stem != "TALEN"}
-    return Column(info.name, data, form, info.unit, info.comment, keys)
+    return Column(name, data, form, info.unit, info.comment, keys)
 
 
 def _free_name(name: str, taken: dict[str, Column]) -> str:
-    """Return a dictionary key for a column: the name, with a number added where a file repeats it."""
+    """Return a dictionary key for a column: the name, with a number added where a file repeats it.
+
+    The column takes it as its name, so that what is written has no name twice.
+    """
     if name not in taken:
         return name
     return next(key for key in (f"{name}_{k}" for k in range(2, len(taken) + 3)) if key not in taken)
