@@ -17,7 +17,7 @@ from ciaopy.faces import lazy_face
 
 if TYPE_CHECKING:
     from ciaopy.acis.afterglow import AfterglowSettings, Frames, find_bad_pixels
-    from ciaopy.acis.bad_pixel_table import ccd_of, rows_by_chip, rows_of
+    from ciaopy.acis.bad_pixel_table import bad_pixel_headers, ccd_of, rows_by_chip, rows_of
     from ciaopy.acis.bad_pixels import (
         CALIBRATION_BITS,
         CHIP_SIZE,
@@ -89,6 +89,7 @@ __all__ = [
     "RequestedSteps",
     "StreakCells",
     "align",
+    "bad_pixel_headers",
     "bad_pixel_table",
     "bias_entries",
     "build",
@@ -126,7 +127,7 @@ if not TYPE_CHECKING:
         __name__,
         {
             "afterglow": "AfterglowSettings Frames find_bad_pixels",
-            "bad_pixel_table": "ccd_of rows_by_chip rows_of",
+            "bad_pixel_table": "bad_pixel_headers ccd_of rows_by_chip rows_of",
             "bad_pixels": "BadPixelEntries BadPixelRows BitFlag CALIBRATION_BITS CHIP_SIZE build empty_entries "
             "expand join merge to_rows",
             "bias": "BIAS_BAD BIAS_PARITY_BIT bias_entries",

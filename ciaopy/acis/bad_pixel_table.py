@@ -6,7 +6,7 @@ TIME, TIME_STOP and STATUS (32 bits).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +14,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ciaopy.acis.bad_pixels import BadPixelRows
+from ciaopy.datamodel import write_date
 from ciaopy.errors import DataError
 from ciaopy.fits import Column, Table, Vector
 
 if TYPE_CHECKING:
     from ciaopy.fits import Header
+
+# Keywords of the bad pixel files of ObsID 1230 (CIAO 4.6), and CALDBVER.
+_PRIMARY = """
+    ORIGIN MJD_OBS MJD-OBS DS_IDENT DATE-OBS DATE-END STARTMJF STOPMJF STARTMNF STOPMNF TIMESYS MJDREF TIMEZERO TIMEUNIT
+    CLOCKAPP TSTART TSTOP MISSION TELESCOP INSTRUME OBS_ID OBI_NUM SEQ_NUM
+"""
+_BLOCK = """
+    ORIGIN ASCDSVER MJD_OBS MJD-OBS DS_IDENT REVISION RAND_SKY RAND_PI EQUINOX RADESYS RADECSYS DATE-OBS DATE-END
+    OBS_MODE TIMESYS MJDREF TIMEZERO TIMEUNIT BTIMNULL BTIMRATE BTIMDRFT BTIMCORR DATACLAS TIMEREF TASSIGN CLOCKAPP
+    SIM_X SIM_Y SIM_Z FOC_LEN TIERRELA TIERABSO TIMVERSN TSTART TSTOP GRATING DETNAM RA_PNT DEC_PNT ROLL_PNT RA_TARG
+    DEC_TARG DEFOCUS RA_NOM DEC_NOM ROLL_NOM STARTMJF STARTMNF STARTOBT STOPMJF STOPMNF TIMEPIXR TIMEDEL CTI_CORR
+    CTI_APP MISSION TELESCOP INSTRUME READMODE DATAMODE FLSHTIME CYCLE TITLE OBSERVER OBJECT OBS_ID OBI_NUM SEQ_NUM
+    ONTIME LIVETIME EXPOSURE DTCOR ASPTYPE FP_TEMP BPIXFILE CALDBVER
+"""
+PRIMARY_KEYS = frozenset(_PRIMARY.split())
+BLOCK_KEYS = frozenset(_BLOCK.split())
+RUN_TIMES = ("TSTART", "TSTOP", "STARTMJF", "STOPMJF", "STARTMNF", "STOPMNF")
+RUN_KEYS = ("STARTBEP", "STOPBEP", "STARTROW", "ROWCNT")
 
 
 def ccd_of(table: Table) -> int:
@@ -116,11 +135,13 @@ def bad_pixel_table(ccd: int, rows: BadPixelRows, header: Header) -> Table:
     n = len(rows)
     point = (rows.x_lo == rows.x_hi) & (rows.y_lo == rows.y_hi)
     limits: dict[str, tuple[Any, str]] = {"TLMIN": (1, ""), "TLMAX": (1024, "")}
+    # CIAO's limits, though a chip has more rows than that.
+    numbers: dict[str, tuple[Any, str]] = {"TLMIN": (0, ""), "TLMAX": (36, "")}
     small = n <= np.iinfo(np.int16).max
     component = np.arange(1, n + 1).astype(np.int16 if small else np.int32)
     columns = [
         Column("SHAPE", np.where(point, b"point", b"rectangle").astype("S16"), "16A", "", "region shape"),
-        Column("COMPONENT", component, "1I" if small else "1J", "", "Component number"),
+        Column("COMPONENT", component, "1I" if small else "1J", "", "Component number", numbers),
         Column("CHIPX", _pair(rows.x_lo, rows.x_hi), "2I", "pixel", "CHIP X location", dict(limits)),
         Column("CHIPY", _pair(rows.y_lo, rows.y_hi), "2I", "pixel", "CHIP Y location", dict(limits)),
         Column("TIME", rows.time.astype(np.float64), "1D", "s", "Time pixel went bad"),
@@ -138,6 +159,44 @@ def bad_pixel_table(ccd: int, rows: BadPixelRows, header: Header) -> Table:
     own["CCD_ID"] = ccd
     named = {c.name.lower(): c for c in columns}
     return Table(f"BADPIX{ccd}", named, own, [Vector("CHIP", ("CHIPX", "CHIPY"))])
+
+
+def bad_pixel_headers(
+    observation: Header, run: Header, feps: Mapping[int, int | None]
+) -> tuple[Header, dict[int, Header]]:
+    """Return the header of the primary HDU and those of the BADPIX blocks, in the layout of CIAO (ObsID 1230).
+
+    Parameters
+    ----------
+    observation : Header
+        Keywords of the events: what concerns the observation is handed on, not what event processing wrote.
+    run : Header
+        Of the parameter block: the science run has times of its own (in PRIMARY), and rows of the CCD.
+    feps : mapping of int to int
+        CCD_ID to FEP_ID (None: not known), of every chip that was on.
+    """
+    primary, block = observation.copy(), observation.copy()
+    for header, kept in ((primary, PRIMARY_KEYS), (block, BLOCK_KEYS)):
+        for key in {k for k in header if k not in kept}:
+            header.remove(key, ignore_missing=True, remove_all=True)
+    for header, keys in ((primary, RUN_TIMES), (block, RUN_KEYS)):
+        for key in keys:
+            if key in run:
+                header[key] = (run[key], run.comments[key])
+    for key, time in (("DATE-OBS", "TSTART"), ("DATE-END", "TSTOP")):
+        if isinstance(run.get(time), (int, float)):
+            write_date(primary, key, float(run[time]))
+            stated = str(run.get(key, ""))
+            if (
+                key in run and stated[:16] == str(primary.get(key, ""))[:16]
+            ):  # the same but for the rounding of the seconds
+                primary[key] = (stated, run.comments[key])
+    blocks = {}
+    for ccd, fep in feps.items():
+        blocks[ccd] = block.copy()
+        if fep is not None:
+            blocks[ccd]["FEP_ID"] = (fep, "Front end processor")
+    return primary, blocks
 
 
 def _pair(low: NDArray[np.int64], high: NDArray[np.int64]) -> NDArray[np.int16]:

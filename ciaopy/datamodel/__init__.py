@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ciaopy.datamodel.gti import Gti
     from ciaopy.datamodel.gti_block import filter_block, named
     from ciaopy.datamodel.headers import change_header, full_header, split_unit, typed_value, value_text
-    from ciaopy.datamodel.livetime import PER_CHIP, chip_times, update_livetime
+    from ciaopy.datamodel.livetime import PER_CHIP, chip_times, update_livetime, write_date
     from ciaopy.datamodel.merge import MergeReport, merge_headers, merge_tables, read_rules
     from ciaopy.datamodel.opened import BlockInfo, OpenFile
     from ciaopy.datamodel.output import empty_primary, finish, note_tool, renamed, with_companions
@@ -86,6 +86,7 @@ __all__ = [
     "value_text",
     "vector_columns",
     "with_companions",
+    "write_date",
 ]
 
 if not TYPE_CHECKING:
@@ -98,7 +99,7 @@ if not TYPE_CHECKING:
             "gti": "Gti",
             "gti_block": "filter_block named",
             "headers": "change_header full_header split_unit typed_value value_text",
-            "livetime": "PER_CHIP chip_times update_livetime",
+            "livetime": "PER_CHIP chip_times update_livetime write_date",
             "merge": "MergeReport merge_headers merge_tables read_rules",
             "opened": "BlockInfo OpenFile",
             "output": "empty_primary finish note_tool renamed with_companions",

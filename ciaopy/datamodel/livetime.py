@@ -91,10 +91,10 @@ def update_limits(header: Header, filters: tuple[Filter, ...]) -> None:
     start, stop = header.get("TSTART"), header.get("TSTOP")
     if lo is not None and isinstance(start, (int, float)) and lo > start:
         header["TSTART"] = lo
-        _date(header, "DATE-OBS", lo)
+        write_date(header, "DATE-OBS", lo)
     if hi is not None and isinstance(stop, (int, float)) and hi < stop:
         header["TSTOP"] = hi
-        _date(header, "DATE-END", hi)
+        write_date(header, "DATE-END", hi)
 
 
 def _time_ranges(expression: FilterExpression) -> list[RangeTerm]:
@@ -105,8 +105,8 @@ def _time_ranges(expression: FilterExpression) -> list[RangeTerm]:
     return []
 
 
-def _date(header: Header, keyword: str, time: float) -> None:
-    """Write a time (s since MJDREF, TIMESYS of the file) as `yyyy-mm-ddThh:mm:ss`."""
+def write_date(header: Header, keyword: str, time: float) -> None:
+    """Write a time (s since MJDREF, TIMESYS of the file) as `yyyy-mm-ddThh:mm:ss`, where the header has the keyword."""
     from datetime import datetime, timedelta
 
     reference = header.get("MJDREF")

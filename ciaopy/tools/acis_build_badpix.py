@@ -15,6 +15,7 @@ from ciaopy.acis import (
     BadPixelEntries,
     BadPixelRows,
     BitFlag,
+    bad_pixel_headers,
     bad_pixel_table,
     bias_entries,
     build,
@@ -43,12 +44,18 @@ _USER_COLUMNS = ("ccd_id", "x_lo", "x_hi", "y_lo", "y_hi")
 
 @dataclass(frozen=True)
 class _Observation:
-    """Chips, times [s] and keywords of the observation, from the parameter block and obsfile."""
+    """Chips (CCD_ID to FEP_ID), times [s] and keywords of the observation, from the parameter block and obsfile."""
 
-    ccds: tuple[int, ...]
+    feps: dict[int, int | None]
     start: float
     stop: float
     header: Header
+    run: Header
+
+    @property
+    def ccds(self) -> tuple[int, ...]:
+        """Chips that were on, ascending."""
+        return tuple(self.feps)
 
 
 def run(par: ParameterSet, ws: Workspace) -> None:
@@ -69,15 +76,16 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     bias = _bias_maps(par, ws, obs)
     listed = _merge_lists(_calibration_list(par, ws, obs), _user_list(par["usrfile"], ws, obs, par["obsfile"]))
     parity = _parity_errors(par, ws, obs)
+    primary, headers = bad_pixel_headers(obs.header, obs.run, obs.feps)
     tables = []
     for ccd in obs.ccds:
         seen = _bias_pixels(bias.get(ccd), par["biasthresh"], obs)
         seen = merge(join(seen, parity.get(ccd, empty_entries())))
         rows = build(listed.get(ccd, empty_entries()), seen, flag, obs.stop)
-        tables.append(bad_pixel_table(ccd, rows, obs.header))
+        tables.append(bad_pixel_table(ccd, rows, headers[ccd]))
         ws.console.say(f"CCD {ccd}: {len(rows)} rows, {len(seen)} bad pixels from the bias map", 1)
-    primary = Image("PRIMARY", None, obs.header.copy())
-    ws.write(par["outfile"], Dataset([primary, *tables]), par=par, clobber=par["clobber"])
+    first = Image("PRIMARY", None, primary)
+    ws.write(par["outfile"], Dataset([first, *tables]), par=par, clobber=par["clobber"])
     if par["writebias"]:
         _write_bias(par, ws, bias)
 
@@ -89,12 +97,14 @@ def _observation(par: ParameterSet, ws: Workspace) -> _Observation:
     block = ws.read(path)
     if not isinstance(block, Table) or "CCD_ID" not in block:
         raise DataError(f"{path}: not a parameter block file: it has no table with a CCD_ID column")
-    ccds = tuple(sorted({int(c) for c in block["CCD_ID"] if 0 <= c <= 9}))
-    if not ccds:
+    places = block["FEP_ID"].tolist() if "FEP_ID" in block else [None] * block.nrows
+    found = dict(zip(block["CCD_ID"].tolist(), places, strict=True))
+    feps = {ccd: found[ccd] for ccd in sorted(found) if 0 <= ccd <= 9}
+    if not feps:
         raise DataError(f"{path}: the parameter block names no CCD (column CCD_ID)")
     header = observation_header(par["obsfile"], ws)
     check_same_obsid(path, block.header, par["obsfile"], header)
-    return _Observation(ccds, *_times(block.header, path), header)
+    return _Observation(feps, *_times(block.header, path), header, block.header)
 
 
 def _times(header: Header, path: str) -> tuple[float, float]:

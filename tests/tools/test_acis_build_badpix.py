@@ -126,6 +126,38 @@ def test_layout_of_the_product(bench: Bench) -> None:
         assert any("acis_build_badpix" in line for line in header["HISTORY"])
 
 
+@pytest.mark.data
+def test_headers_are_those_of_ciao(data: Path, tmp_path: Path) -> None:
+    """ObsID 1230, CIAO 4.6: which keywords, the rows of the chip, the times of the science run in PRIMARY."""
+    folder = data / "archive/1230"
+    obs, pbk = folder / "secondary/acisf01230_000N003_stat1.fits.gz", next(folder.glob("repro/*pbk0*"))
+    with fits.open(obs) as hdus:
+        hdus["EXPSTATS"].header.update(GAINFILE="x", CTIFILE="x", ONTIME7=1.0, BIASFIL7="x", ACSYS1="x", STARTBEP=1.5e9)
+        hdus.writeto(tmp_path / "obs.fits")
+    words = ("biasfile=none", "procbias=no", "calibfile=none", "mode=h", f"bitflag={FIRST}")
+    run(
+        "acis_build_badpix",
+        f"pbkfile={pbk}",
+        f"obsfile={tmp_path / 'obs.fits'}",
+        f"outfile={tmp_path / 'b.fits'}",
+        *words,
+    )
+    with fits.open(tmp_path / "b.fits") as made, fits.open(next(folder.glob("repro/*repro_bpix1*"))) as real:
+        other = {"COMMENT", "HISTORY", "MJD-OBS", "ASCDSVER", "LONGSTRN"}
+        assert not set(made[0].header) - set(real[0].header) - other
+        for key in ("DATE-OBS", "DATE-END"):
+            assert made[0].header[key] == real[0].header[key]
+        for key in ("TSTART", "TSTOP", "STARTMJF", "STOPMNF"):
+            assert made[0].header[key] == pytest.approx(real[0].header[key], rel=1e-13)
+        for name in ("BADPIX2", "BADPIX8"):
+            ours = next(h.header for h in made if h.header.get("HDUNAME") == name)
+            theirs = next(h.header for h in real if h.header.get("HDUNAME") == name)
+            assert not set(ours) - set(theirs) - other - {"CALDBVER", "RADECSYS"}
+            same = ("FEP_ID", "STARTROW", "ROWCNT", "STARTBEP", "STOPBEP", "CCD_ID", "EXTVER", "TLMIN2", "TLMAX2")
+            assert {k: ours[k] for k in same} == {k: theirs[k] for k in same}
+            assert isinstance(ours["STARTBEP"], int)
+
+
 def test_a_subarray_bias_map_counts_from_its_first_row(bench: Bench) -> None:
     sub = write_bias(bench.folder / "sub.fits", rows=128, STARTROW=448, ROWCNT=127)
     assert (50, 468, MEDIAN) in bench(biasfile=sub)[3]
