@@ -71,30 +71,40 @@ def mask_windows(table: Table, where: str = "mask file") -> list[MaskWindow]:
     ]
 
 
-def mask_factor(windows: Iterable[MaskWindow], grid: PixelGrid) -> FloatArray:
+def mask_factor(windows: Iterable[MaskWindow], grid: PixelGrid) -> NDArray[np.float32]:
     """Return the share of events that windows let through: 1 / SAMP_CYC inside, 0 outside every window.
 
     A pixel in several windows belongs to the first one. Pixels of the grid that a window covers in part count in part.
 
     Returns
     -------
-    float64 array, shape of the grid
+    float32 array, shape of the grid
     """
-    total, free = np.zeros(grid.shape), np.ones(grid.shape)
+    total, taken = np.zeros(grid.shape, np.float32), np.zeros(grid.shape, np.float32)
     for window in windows:
-        share = np.zeros(grid.shape)
+        if not window.inside:
+            continue
+        part, cells = _part(np.array(window.inside), grid)
+        share = np.zeros(cells.shape, np.float32)
         for box in window.inside:
-            share = np.maximum(share, _cover(box, grid))
+            np.maximum(share, _cover(box, cells), out=share)
         for box in window.outside:
-            share *= 1.0 - _cover(box, grid)
-        share = np.minimum(share, free)
-        free -= share
+            share *= 1.0 - _cover(box, cells)
+        np.minimum(share, 1.0 - taken[part], out=share)
+        taken[part] += share
         if window.sample > 0:
-            total += share / window.sample
+            total[part] += share / np.float32(window.sample)
     return total
 
 
-def bad_pixel_factor(boxes: FloatArray, grid: PixelGrid) -> FloatArray:
+def _part(boxes: FloatArray, grid: PixelGrid) -> tuple[tuple[slice, slice], PixelGrid]:
+    """Return the part of the grid that rectangles touch, as slices (y, x) and as a grid."""
+    x, y = (_span(axis, boxes[:, k], boxes[:, k + 1]) for k, axis in ((0, grid.x), (2, grid.y)))
+    (x0, x1), (y0, y1) = ((min(low), max(min(low), *high)) for low, high in (x, y))
+    return (slice(y0, y1), slice(x0, x1)), PixelGrid(grid.x.slice(x0, x1), grid.y.slice(y0, y1))
+
+
+def bad_pixel_factor(boxes: FloatArray, grid: PixelGrid) -> NDArray[np.float32]:
     """Return the share of every pixel of the grid that rectangles of bad pixels leave.
 
     Parameters
@@ -103,7 +113,7 @@ def bad_pixel_factor(boxes: FloatArray, grid: PixelGrid) -> FloatArray:
         x_lo, x_hi, y_lo, y_hi, inclusive chip pixels.
     grid : PixelGrid
     """
-    factor = np.ones(grid.shape)
+    factor = np.ones(grid.shape, np.float32)
     if not len(boxes):
         return factor
     spans = [_span(axis, boxes[:, k], boxes[:, k + 1]) for k, axis in ((0, grid.x), (2, grid.y))]
@@ -121,9 +131,10 @@ def _span(axis: Axis, low: FloatArray, high: FloatArray) -> tuple[list[int], lis
     return tuple(np.clip(v, 0, axis.count).astype(np.int64).tolist() for v in (first, last))
 
 
-def _cover(box: Box, grid: PixelGrid) -> FloatArray:
+def _cover(box: Box, grid: PixelGrid) -> NDArray[np.float32]:
     """Return the share of every pixel that lies in a rectangle."""
-    return np.outer(_cover_axis(grid.y, box[2], box[3]), _cover_axis(grid.x, box[0], box[1]))
+    along, across = _cover_axis(grid.y, box[2], box[3]), _cover_axis(grid.x, box[0], box[1])
+    return np.outer(along.astype(np.float32), across.astype(np.float32))
 
 
 def _cover_axis(axis: Axis, low: float, high: float) -> FloatArray:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ciaopy.caldb import Ardlib, ArdlibSpec
 from ciaopy.datamodel.syntax import file_of
@@ -113,7 +114,7 @@ def _number(header: Mapping[str, Any], key: str, default: float) -> float:
 
 def pixel_factor(
     detector: ArdlibSpec, maskfile: str, header: Mapping[str, Any], grid: PixelGrid, ardlib: Ardlib, ws: Workspace
-) -> FloatArray | None:
+) -> NDArray[np.float32] | None:
     """Return what windows and bad pixels leave of every pixel, None where nothing is taken off.
 
     Parameters
@@ -143,7 +144,9 @@ def pixel_factor(
     boxes = _bad_boxes(detector, chip, header, ardlib, ws)
     if len(boxes):
         bad = bad_pixel_factor(boxes, grid)
-        factor = bad if factor is None else factor * bad
+        if factor is not None:
+            bad *= factor
+        factor = bad
     return factor
 
 
