@@ -66,6 +66,21 @@ def _reports(name: str, kind: str | None) -> Iterator[Report]:
         yield check(name, kind)
 
 
+def faulty_files(folders: Iterable[Path]) -> tuple[int, list[str]]:
+    """Check all products in folders; return how many there are, and the lines of those with an error.
+
+    Parameters
+    ----------
+    folders : iterable of Path
+        Those that are not there are passed over.
+    """
+    from ciaopy.conformance import ERROR, check_folder
+
+    reports = [report for folder in folders if folder.is_dir() for report in check_folder(folder)]
+    lines = [line for r in reports if not r.ok for line in text_lines(r.at_level(ERROR))]
+    return len(reports), lines
+
+
 def rule_list() -> str:
     """Return every rule: identifier, what is wrong, severity, source."""
     width = max(len(rule.summary) for rule in RULES.values())

@@ -72,6 +72,7 @@ def command(folder: Path, events: int, seed: int, images: bool, clobber: bool, v
             console.say("Running fluximage ...")
             fluxes = _fluxes(setup, made, folder, tables, (clobber, verbose))
             checks.append(_flux_check(fluxes))
+    checks.append(_layout_check(folder, console))
     pictures = _pictures(folder, tables, made, clobber)
     _report(console, folder, checks, fluxes, pictures)
     short = [c.what for c in checks if not c.passed]
@@ -187,6 +188,19 @@ def _flux_check(rows: list[FluxRow]) -> Check:
 
     good = sum(r.passed for r in rows)
     return Check("fluxes", f"{good} of {len(rows)} agree", "all, and 3 or more", good == len(rows) >= 3)
+
+
+def _layout_check(folder: Path, console: Console) -> Check:
+    """Check the layout of every product, simulated and made."""
+    from ciaopy.cli.check import faulty_files
+    from ciaopy.simulation import Check
+
+    folders = [folder / name for name in ("obs/primary", "obs/secondary", "repro", "flux")]
+    count, faults = faulty_files(folders)
+    for line in faults:
+        console.output(line)
+    wrong = sum(not line.startswith(" ") for line in faults)
+    return Check("layout of the products", f"{count - wrong} of {count} conform", "all", not faults and count > 0)
 
 
 def _pictures(folder: Path, tables: _Tables, made: Simulated, clobber: bool) -> list[Path]:

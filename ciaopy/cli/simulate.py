@@ -74,8 +74,23 @@ def command(
     made = simulate(setup, outdir, clobber, compress)
     for line in summary(made):
         console.output(line)
+    faults = _checked(made, console) if setup.events <= MOST_CHECKED else []
     console.output(f"{time.perf_counter() - started:.1f} s")
-    return 0
+    return 1 if faults else 0
+
+
+#: Most events of an observation that is read again to be checked.
+MOST_CHECKED = 2_000_000
+
+
+def _checked(made: Simulated, console: Console) -> list[str]:
+    """Check the files made, say how many, and return the lines about those with an error."""
+    from ciaopy.cli.check import faulty_files
+
+    count, faults = faulty_files(made.folder / name for name in ("primary", "secondary"))
+    for line in faults or [f"  {count} files checked: all are what they should be"]:
+        console.output(line)
+    return faults
 
 
 _FOR_XMM = ("outdir", "mission", "seed", "exposure", "clobber")

@@ -10,7 +10,7 @@ from ciaopy.acis import bad_pixel_table
 from ciaopy.coords import AspectSolution, convexhull_attitudes, fov_polygons, mask_corners, quaternion
 from ciaopy.fits import Column, Dataset, Image, Table, Vector
 from ciaopy.simulation.detector import Chip
-from ciaopy.simulation.headers import FP_TEMP, ROWS, Keywords, column, put, table
+from ciaopy.simulation.headers import FP_TEMP, ROWS, Keywords, column, dates, put, readout_flags, table
 from ciaopy.simulation.islands import THRESHOLD
 from ciaopy.simulation.photons import View
 from ciaopy.simulation.setup import BACK_ILLUMINATED
@@ -39,6 +39,12 @@ def aspect_dataset(keywords: Keywords, aspect: AspectSolution) -> Dataset:
         ("ASPALG", "EGAUSS", ""),
         ("NUMFID", 3, ""),
         ("BOREVER", 2, ""),
+        ("ACSYS1", "SKY:ASC-FP-1.1", ""),
+        ("BIASTYPE", "NONE", ""),
+        ("CALDBVER", "NONE", ""),
+        ("PITCHAMP", float(np.ptp(aspect.dec)) / 2, "[deg] Amplitude of the dither"),
+        ("YAWAMP", float(np.ptp(aspect.ra) * np.cos(np.radians(aspect.dec[0]))) / 2, "[deg] Amplitude of the dither"),
+        *dates(float(aspect.time[0]), stop),
     ]
     put(header, own)
     n = len(aspect)
@@ -47,15 +53,21 @@ def aspect_dataset(keywords: Keywords, aspect: AspectSolution) -> Dataset:
     columns += [column(c, np.full(n, 1e-5, np.float32), "deg") for c in ("ra_err", "dec_err", "roll_err")]
     units = (("dy", "mm"), ("dz", "mm"), ("dtheta", "deg"))
     columns += [column(c, getattr(aspect, c).astype(np.float32), unit) for c, unit in units]
+    columns += [column(f"{c}_err", np.full(n, 1e-5, np.float32), unit) for c, unit in units]
     q = quaternion(aspect.ra, aspect.dec, aspect.roll)
     columns.append(column("q_att", np.where(q[:, 3:] < 0, -q, q)))
-    return Dataset([keywords.primary(), table(header, columns)])
+    axes = ("roll_bias", "pitch_bias", "yaw_bias")
+    columns += [column(c, np.zeros(n, np.float32), "deg/s") for c in (*axes, *(f"{a}_err" for a in axes))]
+    primary = keywords.primary()
+    span = [("TSTART", float(aspect.time[0]), "[s]"), ("TSTOP", stop, "[s]")]
+    put(primary.header, [("INSTRUME", "PCAD", ""), *span, *dates(float(aspect.time[0]), stop)])
+    return Dataset([primary, table(header, columns)])
 
 
 def filter_dataset(keywords: Keywords) -> Dataset:
     """Return flt1: an empty FILTER block whose data subspace holds the good times."""
-    header = keywords.base("FILTER", "GTI", ("ASC", "GTI", "FILTER"))
-    put(header, [*keywords.exposure(), *keywords.subspace(exposures=False)])
+    header = keywords.base("FILTER", "GTI", ("ASC", "FILTER"))
+    put(header, [("ADM_TIME", 0.0, "[s]"), *readout_flags(), *keywords.exposure(), *keywords.subspace(exposures=False)])
     made = Table("FILTER", {}, header, [], list(keywords.good_time_blocks()))
     return Dataset([keywords.primary(), made])
 
@@ -73,13 +85,14 @@ def mask_dataset(keywords: Keywords) -> Dataset:
         own: list[tuple[str, Any, str]] = [("EXTVER", ccd, ""), ("CCD_ID", ccd, "")]
         own += [("FEP_ID", setup.chips.index(ccd), ""), ("FIRSTROW", first, ""), ("LASTROW", first + rows - 1, "")]
         put(header, [*own, ("PHAMIN", least, ""), ("PHARANGE", HIGHEST_PHA - least, ""), ("DTYCYCLE", 0, "")])
+        put(header, [("CONVERS", "NONE", ""), ("PBLOCK", 1, ""), ("WIND_ID", 1, ""), keywords.exposure()[0]])
         columns = [
             column("SHAPE", np.array([b"rectangle", b"rectangle", b"!rectangle"], "S16")),
-            column("COMPONENT", np.array([1, 2, 2], np.int16)),
+            column("COMPONENT", np.array([1, 2, 2], np.int16), low=0, high=36),
             column("CHIPX", x, "pixel", low=1, high=ROWS),
             column("CHIPY", y, "pixel", low=1, high=ROWS),
-            column("SAMP_CYC", np.array([1, 0, 1], np.int16)),
-            column("PHAMIN", np.full(3, least, np.int16), "adu"),
+            column("SAMP_CYC", np.array([1, 0, 1], np.int16), low=0, high=255),
+            column("PHAMIN", np.full(3, least, np.int16), "adu", low=0, high=4095),
             column("PHAMAX", np.full(3, HIGHEST_PHA, np.int16), "adu"),
         ]
         made = table(header, columns)
@@ -90,8 +103,14 @@ def mask_dataset(keywords: Keywords) -> Dataset:
 
 def bad_pixel_dataset(keywords: Keywords, chips: dict[int, Chip]) -> Dataset:
     """Return bpix1."""
-    header = keywords.base("BADPIX", "BADPIX")
-    return Dataset([keywords.primary(), *(bad_pixel_table(c, chips[c].bad, header) for c in sorted(chips))])
+    base = keywords.base("BADPIX", "BADPIX")
+    first, rows = keywords.setup.window
+    run = [("STARTROW", first - 1, ""), ("ROWCNT", rows - 1, ""), ("BPIXFILE", "NONE", "")]
+    blocks: list[Image | Table] = [keywords.primary()]
+    for ccd in sorted(chips):
+        header = put(base.copy(), [*run, ("FEP_ID", keywords.setup.chips.index(ccd), "")])
+        blocks.append(bad_pixel_table(ccd, chips[ccd].bad, header))
+    return Dataset(blocks)
 
 
 # Name, unit and value of the columns of a mission time line that do not change here (layout of ObsID 1230).
@@ -101,6 +120,11 @@ _STEADY = (
     ("Point_EarthLimbAng", "deg", 130.0),
     ("Point_RamVectorAng", "deg", 110.0),
     ("Dist_SatEarth", "m", 1.4e8),
+    *(
+        (name, "Hz / cm**2 / sr", 0.0)
+        for name in ["SCP4", "SCP8", "SCH4", "SCH8", "SCE150", "SCE300", "SCE1300", "SCE3000"]
+    ),
+    *((name, "Hz / cm**2 / sr", 0.0) for name in ["SCINT", "SCP25", "SCP41", "SCH25", "SCH41"]),
     ("img_diam_rms", "arcsec", 0.2),
     ("img_roll_rms", "arcsec", 6.0),
     ("target_offset", "arcsec", 7.0),
@@ -115,8 +139,8 @@ _STEADY = (
     ("OBA_PERIGRAD1", "K", 0.03),
     ("THR_PIX", "", 15000.0),
     ("EVTSENT", "", 10.0),
-    ("FP_TEMP", "K", FP_TEMP),
-    ("COUNT_RATE", "count/s", 10.0),
+    ("FP_TEMP", "", FP_TEMP),
+    ("COUNT_RATE", "", 10.0),
 )
 
 # The limits that decide on good time; the texts are those of archive files. The first two of the bits below are named.
@@ -153,8 +177,9 @@ def timeline_dataset(keywords: Keywords) -> Dataset:
     status = Column("limit_status", packed, f"{len(_LIMITS)}X")
     blocks: list[Image | Table] = [keywords.primary()]
     for name, more in (("MTL", []), ("MTL_S", [status])):
-        header = keywords.base(name, "mtl", ("ASC", "TEMPORALDATA", "TSI"))
-        put(header, [("TIMEDEL", MTL_STEP, ""), ("MTL_RLEN", MTL_STEP, "[s]")])
+        smoothed = ("SMOOTHED",) if more else ()
+        header = keywords.base(name, "mtl", ("OGIP", "TEMPORALDATA", "TSI", *smoothed))
+        put(header, [("TIMEDEL", MTL_STEP, ""), ("MTL_RLEN", MTL_STEP, "[s]"), ("CALDBVER", "NONE", "")])
         blocks.append(table(header, [*columns, *more]))
     texts = np.array([t.encode() for t in _LIMITS], "S256")
     blocks.append(table(keywords.base("LIMITS", "LIMITS"), [column("gti_limits", texts)]))
@@ -191,6 +216,7 @@ def statistics_dataset(keywords: Keywords, sent: NDArray[np.int64]) -> Dataset:
         column("OVRCLOCK", np.tile(np.array([900, 645, 501, 824], np.int16), (n, 1)), "adu"),
     ]
     header = keywords.base("EXPSTATS", "EXPSTATS", ("ASC", "TEMPORALDATA", "EXPOSURES"))
+    put(header, [keywords.exposure()[0], ("SORT", "TIME", "")])
     blocks: list[Image | Table] = [keywords.primary(), table(header, columns)]
     blocks += [_dropped(keywords, k, ccd) for k, ccd in enumerate(setup.chips)]
     return Dataset(blocks)
@@ -201,7 +227,7 @@ def _dropped(keywords: Keywords, order: int, ccd: int) -> Table:
     timeline = keywords.timeline
     frame = np.concatenate([[-1], np.flatnonzero(~timeline.alive[order])]).astype(np.int64)
     n = len(frame)
-    header = keywords.base(f"DROPEXP{ccd}", "DROPEXP")
+    header = keywords.base(f"DROPEXP{ccd}", "DROPEXP", ("ASC", "TEMPORALDATA", "EXPOSURES"))
     put(header, [("EXTVER", ccd, ""), ("CCD_ID", ccd, ""), ("FEP_ID", order, "")])
     columns = [
         column("TIME", timeline.time(frame, np.full(n, order)), "s"),
@@ -225,13 +251,27 @@ def parameter_block_dataset(keywords: Keywords) -> Dataset:
         column("VIDRESP", np.zeros(len(ccd), np.int16)),
         column("EVT_THR", np.tile(events[:, None], four), "adu"),
         column("SPL_THR", np.full((len(ccd), 4), SPLIT_ADU, np.int16), "adu"),
-        column("BIASALG", np.ones(len(ccd), np.int16)),
+        column("BCMPSLOT", np.zeros(len(ccd), np.int16), low=0, high=255),
+        column("BIASALG", np.ones(len(ccd), np.int16), low=0, high=255),
+        *(column(f"BIASARG{k}", np.zeros(len(ccd), np.int16), low=-32768, high=32767) for k in range(5)),
+        column("VID_OFF", np.zeros((len(ccd), 4), np.int16), low=0, high=4095),
     ]
     header = keywords.base("PBK", "PBK", ("ASC", "CONFIG", "PARAMBLOCK"))
     first, rows = setup.window
     put(header, [*keywords.readout(), ("STARTROW", first - 1, ""), ("ROWCNT", rows - 1, "")])
-    put(header, [("TSTART", float(np.floor(timeline.start)), "[s]"), ("TSTOP", float(np.ceil(timeline.stop)), "[s]")])
-    return Dataset([keywords.primary(), table(header, columns)])
+    start, stop = float(np.floor(timeline.start)), float(np.ceil(timeline.stop))
+    span = [("TSTART", start, "[s]"), ("TSTOP", stop, "[s]"), *dates(start, stop)]
+    put(header, [*span, *((key, 0, "") for key in _PBK_ZEROS.split()), ("PHARANGE", 65535, ""), ("WIND_ID", 1, "")])
+    primary = keywords.primary()
+    put(primary.header, span)
+    return Dataset([primary, table(header, columns)])
+
+
+#: Settings of the instrument that are off here.
+_PBK_ZEROS = """
+    BEP_MODE BIAS_CAL DEALOAD EXPTIMEA EXPTIMEB EXP_SKIP FEPLOAD FEP_MODE HISTCNT NOBADCOL NOBADPIX PBLOCK PHAMIN
+    RCMPSLOT SENDBIAS
+"""
 
 
 def bias_dataset(keywords: Keywords, order: int, chip: Chip) -> Dataset:
@@ -251,4 +291,5 @@ def field_of_view_dataset(keywords: Keywords, view: View, aspect: AspectSolution
     corners: dict[int, FloatArray] = mask_corners(masks.tables("MASK"), view.plane.detector)
     during = aspect.between(keywords.timeline.tstart, keywords.timeline.tstop)
     polygons = fov_polygons(view.plane, view.frame, corners, convexhull_attitudes(during))
-    return Dataset([keywords.primary(), fov_table(polygons, view.frame, keywords.base("EVENTS", "EVT1"))])
+    header = put(keywords.base("EVENTS", "EVT1"), [*keywords.exposure(), *readout_flags()])
+    return Dataset([keywords.primary(), fov_table(polygons, view.frame, header)])

@@ -64,6 +64,16 @@ def utc(seconds: float) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S")
 
 
+def dates(start: float, stop: float) -> list[tuple[str, Any, str]]:
+    """Return DATE-OBS and DATE-END of a file with times of its own, s (MET)."""
+    return [("DATE-OBS", utc(start), "Observation start date"), ("DATE-END", utc(stop), "Observation end date")]
+
+
+def readout_flags() -> list[tuple[str, Any, str]]:
+    """Return what says that nothing is randomised or corrected."""
+    return [("RAND_SKY", 0.0, ""), ("RAND_PI", 0.0, ""), ("CTI_CORR", False, ""), ("CTI_APP", "NNNNNNNNNN", "")]
+
+
 def put(header: Header, cards: Iterable[tuple[str, Any, str]]) -> Header:
     """Set keywords with their comments; returns the header."""
     for key, value, comment in cards:
@@ -98,7 +108,7 @@ class Keywords:
         put(header, [("CREATOR", f"simulate - Version ciaopy {__version__}", "tool that created this output")])
         put(header, [("ASCDSVER", "10.12.2", "Processing system revision"), ("REVISION", 1, "Processing version")])
         put(header, [("CONTENT", content, "What data product")])
-        for key, value in zip(("HDUCLASS", "HDUCLAS1", "HDUCLAS2"), classes, strict=False):
+        for key, value in zip(("HDUCLASS", "HDUCLAS1", "HDUCLAS2", "HDUCLAS3"), classes, strict=False):
             header[key] = value
         put(header, [*self._times(), *self._instrument()])
         header["COMMENT"] = NOTE
@@ -117,6 +127,8 @@ class Keywords:
             ("TIMEUNIT", "s", "Time unit"),
             ("BTIMNULL", self._btimnull, "Basic Time offset (s)"),
             ("BTIMRATE", self._btimrate, "Basic Time clock rate (s / VCDUcount)"),
+            ("BTIMDRFT", 0.0, "Basic Time clock drift (s / VCDUcount^2)"),
+            ("BTIMCORR", 0.0, "Correction applied to Basic Time rate (s)"),
             ("TIMEREF", "LOCAL", "Time reference (barycenter/local)"),
             ("TASSIGN", "SATELLITE", "Time assigned by clock"),
             ("CLOCKAPP", True, "Clock correction applied"),
@@ -233,4 +245,4 @@ def column(name: str, data: Any, unit: str = "", form: str = "", **limits: Any) 
     return Column(name, np.ascontiguousarray(data), form, unit, "", keys)
 
 
-__all__ = ["FP_TEMP", "ROWS", "TRANSFER", "Keywords", "Names", "column", "put", "table"]
+__all__ = ["FP_TEMP", "ROWS", "TRANSFER", "Keywords", "Names", "column", "dates", "put", "readout_flags", "table"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from ciaopy.cli.check import join_names, text_lines
+from ciaopy.cli.check import faulty_files, join_names, text_lines
 from ciaopy.cli.main import run_application
 from ciaopy.conformance import RULES, Finding, Report
 
@@ -115,3 +115,26 @@ def test_repeats_are_joined():
     lines = text_lines(Report("a.fits", "evt2_acis", tuple(findings)))
     assert lines == ["a.fits: evt2_acis: 5 warnings", "  KEY-1 warning GTI0-GTI3, GTI7: missing: X"]
     assert join_names(["GTI1", "GTI2", "EVENTS", ""]) == "GTI1, GTI2, EVENTS, "
+
+
+def test_a_simulated_observation_is_checked(tmp_path, capsys):
+    words = ["simulate", str(tmp_path / "o"), "--events", "2000", "--chips", "7", "--exposure", "300", "--no-gzip"]
+    assert run_application(words) == 0
+    assert "11 files checked: all are what they should be" in capsys.readouterr().out
+    (path,) = tmp_path.glob("o/secondary/*_msk1.fits")
+    with fits.open(path, "update") as hdus:
+        del hdus[1].header["ONTIME"]
+    count, lines = faulty_files([tmp_path / "o/secondary", tmp_path / "nowhere"])
+    assert count == 7
+    assert lines[0] == f"{path}: msk1_acis: 1 error"
+    assert "ONTIME" in lines[1]
+
+
+def test_simulated_files_conform_but_for_what_says_that_they_are_simulated(tmp_path):
+    from ciaopy.conformance import check_folder
+
+    words = ["simulate", str(tmp_path / "o"), "--events", "2000", "--chips", "37", "--exposure", "300", "--no-gzip"]
+    assert run_application(words) == 0
+    found = {f.message for part in ("primary", "secondary") for r in check_folder(tmp_path / "o" / part)
+             for f in r.findings if f.severity != "note"}  # fmt: skip
+    assert found == {"ORIGIN is 'ciaopy', expected 'ASC'", "DATACLAS is 'SIMULATED', expected 'OBSERVED'"}
