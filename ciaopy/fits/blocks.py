@@ -94,12 +94,16 @@ class Image:
         One of astropy's is taken too, and converted.
     companions : list of blocks
         Blocks that this one refers to and takes along when written: GTIs, masks.
+    outside : ndarray of bool or None
+        Pixels that filters have taken out, whatever value stands there; None: what the data subspace says. In memory
+        only: a file says it by its subspace.
     """
 
     name: str
     data: Array | None
     header: Header
     companions: list[Block] = field(default_factory=list)
+    outside: Array | None = None
 
     def __post_init__(self) -> None:
         self.header = as_header(self.header)

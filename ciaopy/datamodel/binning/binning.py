@@ -107,7 +107,9 @@ def image_type(options: dict[str, str]) -> str:
 
 
 def check_memory(grid: Grid, options: dict[str, str]) -> None:
-    """Refuse a grid that does not fit in memory: `[opt mem=MB]`, else half of what the machine has.
+    """Refuse a grid that does not fit in half of the machine's memory, or in `[opt mem=MB]` where that is more.
+
+    `mem` gives memory and never takes any away: what works without it works with it.
 
     Raises
     ------
@@ -117,7 +119,7 @@ def check_memory(grid: Grid, options: dict[str, str]) -> None:
     limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2
     if options.get("mem"):
         try:
-            limit = float(options["mem"]) * 2**20
+            limit = max(limit, float(options["mem"]) * 2**20)
         except ValueError:
             raise UserError(f"[opt mem={options['mem']}]: give the memory in MB") from None
     need = grid.size * (8.0 if grid.weight else 4.0)

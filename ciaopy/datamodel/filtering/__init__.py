@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ciaopy.datamodel.filtering.binder import kind_of
     from ciaopy.datamodel.filtering.columns import Output, output_template, select
     from ciaopy.datamodel.filtering.filters import Bound, bind
-    from ciaopy.datamodel.filtering.maskregion import resolve_region
+    from ciaopy.datamodel.filtering.maskregion import Combination, MaskRegion, resolve_region, window_bounds
     from ciaopy.datamodel.filtering.predicate import AllOf, Always, InRegion, Predicate, Rows
     from ciaopy.datamodel.filtering.restriction import column_limits
     from ciaopy.datamodel.filtering.timefilter import TimeSet, read_time_filter
@@ -19,7 +19,9 @@ __all__ = [
     "AllOf",
     "Always",
     "Bound",
+    "Combination",
     "InRegion",
+    "MaskRegion",
     "Output",
     "Predicate",
     "Rows",
@@ -31,6 +33,7 @@ __all__ = [
     "read_time_filter",
     "resolve_region",
     "select",
+    "window_bounds",
 ]
 
 if not TYPE_CHECKING:
@@ -40,7 +43,7 @@ if not TYPE_CHECKING:
             "binder": "kind_of",
             "columns": "Output output_template select",
             "filters": "Bound bind",
-            "maskregion": "resolve_region",
+            "maskregion": "Combination MaskRegion resolve_region window_bounds",
             "predicate": "AllOf Always InRegion Predicate Rows",
             "restriction": "column_limits",
             "timefilter": "TimeSet read_time_filter",

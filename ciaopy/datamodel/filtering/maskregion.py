@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 MASK = re.compile(r"mask\s*\(([^()]*)\)$", re.I)
 HAS_MASK = re.compile(r"\bmask\s*\(", re.I)
+BOUNDS = re.compile(r"\bbounds\s*\(", re.I)
 
 
 class Shape2D(Protocol):
@@ -138,14 +139,48 @@ def complement_text(region: MaskRegion | Combination) -> str:
     return f"!({text})"
 
 
+def window_bounds(region: Region | MaskRegion | Combination) -> Bounds:
+    """Return the box that a filter crops an image to: that of its shapes; a mask alone keeps the size (ahelp dmmasks).
+
+    `bounds(mask(image))` is a rectangle, and does crop.
+    """
+    if isinstance(region, Combination):
+        boxes = (reduce(Bounds.intersect, (_part_window(p) for n, p in g if not n), EVERYWHERE) for g in region.groups)
+        return reduce(Bounds.hull, boxes, NOWHERE)
+    return EVERYWHERE if isinstance(region, MaskRegion) else region.bounds
+
+
+def _part_window(part: Shape2D) -> Bounds:
+    return window_bounds(part) if isinstance(part, Region | MaskRegion | Combination) else part.bounds
+
+
+def _with_bounds(text: str, wcs: SkyTransform | None, ws: DataSource) -> str:
+    """Return a region with every `bounds(region)` replaced by the rectangle around that region."""
+    found = BOUNDS.search(text)
+    while found is not None:
+        end = closing_parenthesis(text, found.end() - 1)
+        box = resolve_region(text[found.end() : end], wcs, ws).bounds
+        if box.is_empty or not box.is_finite:
+            what = "nothing is inside" if box.is_empty else "the region has no limits"
+            raise RegionError(f"region: {text[found.start() : end + 1]}: {what}, so that it has no bounds")
+        corners = ",".join(repr(float(v)) for v in (box.xlo, box.ylo, box.xhi, box.yhi))
+        text = f"{text[: found.start()]}rectangle({corners}){text[end + 1 :]}"
+        found = BOUNDS.search(text)
+    return text
+
+
 def resolve_region(text: str, wcs: SkyTransform | None, ws: DataSource) -> Region | MaskRegion | Combination:
     """Return the region that a filter names: shapes, `region(file)`, `mask(image)`, or a combination of them.
+
+    `bounds(...)` of any of these is the rectangle around it, physical pixels; around a mask the outer edges of the
+    pixels that are not zero.
 
     Raises
     ------
     RegionError
         It cannot be parsed; or the mask is not an image of two dimensions.
     """
+    text = _with_bounds(text, wcs, ws)
     if not HAS_MASK.search(text):
         return parse_region(text, wcs, ws.read)
     groups: list[list[tuple[bool, Shape2D]]] = []

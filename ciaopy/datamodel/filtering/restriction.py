@@ -164,8 +164,9 @@ class Restrictor:
                 return Text(_both(old.text, new))
             return Text(str(new))
 
-        for name in pair:
-            subspace.remove(name)
+        for name in pair:  # the limits of the columns go; a filter on one of them stays
+            if all(c.get(name) in (None, self._limits_of(name)) for c in subspace.components):
+                subspace.remove(name)
         subspace.update(descriptor, change)
 
 

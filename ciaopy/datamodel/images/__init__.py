@@ -7,13 +7,22 @@ from typing import TYPE_CHECKING
 from ciaopy.faces import lazy_face
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.images.access import image_like, outside_subspace, pixels, read_image, read_images, values
+    from ciaopy.datamodel.images.access import (
+        image_like,
+        null_pixels,
+        pixels,
+        read_image,
+        read_images,
+        values,
+    )
     from ciaopy.datamodel.images.filtering import select_image
     from ciaopy.datamodel.images.grids import image_grid
+    from ciaopy.datamodel.images.validity import outside_subspace
 
 __all__ = [
     "image_grid",
     "image_like",
+    "null_pixels",
     "outside_subspace",
     "pixels",
     "read_image",
@@ -26,8 +35,9 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_face(
         __name__,
         {
-            "access": "image_like outside_subspace pixels read_image read_images values",
+            "access": "image_like null_pixels pixels read_image read_images values",
             "filtering": "select_image",
             "grids": "image_grid",
+            "validity": "outside_subspace",
         },
     )

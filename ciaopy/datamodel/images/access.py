@@ -1,4 +1,4 @@
-"""What every image tool does first: read images, check their sizes, know which pixels are outside the subspace."""
+"""What every image tool does first: read images, check their sizes, know the nulls."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.datamodel.wcs import physical_axis
 from ciaopy.errors import DataError, UserError
 from ciaopy.fits import Image
 
 if TYPE_CHECKING:
     from ciaopy.datamodel.datasource import DataSource
 
-__all__ = ["image_like", "outside_subspace", "pixels", "read_image", "read_images", "values"]
+__all__ = ["image_like", "null_pixels", "pixels", "read_image", "read_images", "values"]
 
 
 def pixels(image: Image) -> NDArray[Any]:
@@ -23,6 +22,16 @@ def pixels(image: Image) -> NDArray[Any]:
     if image.data is None:
         raise DataError(f"block {image.name}: no pixels")
     return image.data
+
+
+def null_pixels(image: Image) -> NDArray[np.bool_]:
+    """Return which pixels are null: NaN in reals, the value of BLANK in integers."""
+    data, blank = pixels(image), image.header.get("BLANK")
+    if data.dtype.kind == "f":
+        return np.asarray(np.isnan(data))
+    if not isinstance(blank, int) or data.dtype.kind not in "iu":
+        return np.zeros(data.shape, dtype=bool)
+    return np.asarray(data == blank)
 
 
 def values(image: Image) -> NDArray[Any]:
@@ -80,35 +89,3 @@ def image_like(image: Image, data: NDArray[Any]) -> Image:
     for key in ("BSCALE", "BZERO", "BLANK", "DATAMIN", "DATAMAX"):
         header.remove(key, ignore_missing=True, remove_all=True)
     return Image(image.name, data, header, list(image.companions))
-
-
-def outside_subspace(image: Image) -> NDArray[np.bool_]:
-    """Return which pixels a region filter has taken out of an image.
-
-    Those are the pixels whose centre is outside the region of the data subspace and that hold 0 (or NaN): a pixel cut
-    by the region's edge keeps the counts that it has. Shape of the image; all False without a region.
-    """
-    from ciaopy.datamodel.regions import parse_region
-    from ciaopy.datamodel.subspace import Subspace, Text
-
-    data = pixels(image)
-    outside = np.zeros(data.shape, dtype=bool)
-    if data.ndim != 2:
-        return outside
-    subspace = Subspace.from_header(image.header, image.companions)
-    axes = [physical_axis(image.header, k) for k in (1, 2)]
-    names = f"({axes[0].name},{axes[1].name})".lower()
-    for descriptor in subspace.descriptors:
-        if not (axes[0].name and descriptor.name.lower().replace(" ", "").endswith(names)):
-            continue
-        values = [component.get(descriptor.key) for component in subspace.components]
-        texts = [str(v) for v in values if isinstance(v, Text) and "MASK(" not in str(v).upper()]
-        if not texts or len(texts) < len(values):
-            continue
-        x = axes[0].from_logical(np.arange(1.0, data.shape[1] + 1))
-        y = axes[1].from_logical(np.arange(1.0, data.shape[0] + 1))
-        inside = np.zeros(data.shape, dtype=bool)
-        for text in dict.fromkeys(texts):
-            inside |= parse_region(text).inside(x[None, :], y[:, None])
-        outside |= ~inside & ((data == 0) | (data != data))
-    return outside

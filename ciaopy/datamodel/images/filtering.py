@@ -16,9 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ciaopy.datamodel.binning import SLACK, TYPES, as_type, image_type
-from ciaopy.datamodel.filtering import Always, Rows, bind, resolve_region
+from ciaopy.datamodel.filtering import Always, Rows, bind, resolve_region, window_bounds
+from ciaopy.datamodel.images.access import null_pixels, values
+from ciaopy.datamodel.images.axes import axis_names, axis_vectors
+from ciaopy.datamodel.images.validity import keep_mask, outside_subspace
+from ciaopy.datamodel.regions import EVERYWHERE
 from ciaopy.datamodel.subspace import Subspace
-from ciaopy.datamodel.syntax import All, Axis, Filter, FilterExpression, RangeTerm, RegionTerm, VirtualFile
+from ciaopy.datamodel.syntax import All, Axis, CompareTerm, Filter, FilterExpression, RangeTerm, RegionTerm, VirtualFile
 from ciaopy.datamodel.wcs import PhysicalAxis, image_wcs, physical_axis
 from ciaopy.errors import UserError, VirtualFileError
 from ciaopy.fits import Array, Column, Image, Table, Vector
@@ -49,41 +53,29 @@ def select_image(image: Image, vfile: VirtualFile, ws: DataSource) -> Image:
         result = _rebinned(result, vfile)
     wanted = image_type(vfile.options)
     if wanted:
-        assert result.data is not None
-        data = result.data.astype(np.int64) if TYPES[wanted] in (np.int16, np.int32) else result.data
-        result.data = as_type(data, wanted)
+        result.data = _typed(result, wanted, vfile.text)
     edited = _edited_subspace(result, vfile, ws)
     result.companions = edited.to_header(result.header) if edited is not None else result.companions
+    keep_mask(result)
     return result
 
 
-def axis_names(header: Header, ndim: int) -> dict[str, int]:
-    """Return lower-case names of the axes (`x`, `#1`) with their 1-based numbers."""
-    names = {f"#{i}": i for i in range(1, ndim + 1)}
-    for i in range(1, ndim + 1):
-        name = str(header.get(f"CTYPE{i}P", "")).strip().lower()
-        if name:
-            names[name] = i
-    for first, vector in _vectors(header):
-        for k, part in enumerate(vector.components):
-            names.setdefault(part.lower(), first + k)
-    if ndim >= 2 and not {"x", "y"} & set(names):
-        names |= {"x": 1, "y": 2}
-    return names
+def _typed(image: Image, wanted: str, text: str) -> Array:
+    """Return the pixels as `[opt type=...]` says; BLANK becomes NaN in reals, and NaN has no integer.
 
-
-def _vectors(header: Header) -> list[tuple[int, Vector]]:
-    """Return the vectors of pixel coordinates with the axis they begin at."""
-    found = []
-    axis = 1
-    for n in range(1, 10):
-        name, parts = str(header.get(f"MTYPE{n}", "")).strip(), str(header.get(f"MFORM{n}", ""))
-        components = tuple(p.strip() for p in parts.split(",") if p.strip())
-        physical = [str(header.get(f"CTYPE{i}P", "")).strip().lower() for i in range(axis, axis + len(components))]
-        if name and [c.lower() for c in components] == physical:
-            found.append((axis, Vector(name, components)))
-            axis += len(components)
-    return found
+    Raises
+    ------
+    UserError
+        NaN where integers are wanted.
+    """
+    assert image.data is not None
+    if TYPES[wanted] in (np.float32, np.float64):
+        data = values(image)
+        image.header.remove("BLANK", ignore_missing=True)
+        return as_type(data, wanted)
+    if null_pixels(image).any() and image.data.dtype.kind == "f":
+        raise UserError(f"{text}: the image has NaN pixels, which no integer can stand for; keep a real type")
+    return as_type(image.data.astype(np.int64), wanted)
 
 
 def _grid_table(image: Image) -> Table:
@@ -94,7 +86,7 @@ def _grid_table(image: Image) -> Table:
     names = axis_names(image.header, image.data.ndim)
     logical, physical = np.zeros(0, np.int64), np.zeros(0)
     columns = {k: Column(k, logical if k.startswith("#") else physical) for k in names}
-    vectors = [v for _, v in _vectors(image.header)]
+    vectors = [v for _, v in axis_vectors(image.header)]
     if not any(v.name.lower() == "sky" for v in vectors) and {"x", "y"} <= set(columns):
         vectors.append(Vector("sky", ("x", "y")))
     table = Table(image.name, columns, Header(), vectors)
@@ -115,22 +107,50 @@ def _filtered(image: Image, vfile: VirtualFile, ws: DataSource) -> Image:
     names = axis_names(image.header, image.data.ndim)
     axes = [physical_axis(image.header, i) for i in range(1, image.data.ndim + 1)]
     bound = bind(vfile.filters, table, Subspace(), ws, vfile.text)
-    inside = np.ones(image.data.shape, dtype=bool)
+    inside = ~outside_subspace(image)
     if not isinstance(bound.predicate, Always):
-        inside = _pixel_mask(image.data.shape, names, axes, bound.predicate.mask)
+        inside &= _pixel_mask(image.data.shape, names, axes, bound.predicate.mask)
     if not inside.any():
         raise UserError(f"{vfile.text}: no pixel of the image is inside the filter")
-    keep = np.asarray(image.data)
-    null = vfile.options.get("null", "0").lower()
-    fill = math.nan if null == "nan" else float(null)
-    if math.isnan(fill) and keep.dtype.kind != "f":
-        keep = keep.astype(np.float32 if keep.dtype.itemsize < 4 else np.float64)
-    data = np.where(inside, keep, np.array(fill, keep.dtype))
+    result = _emptied(image, ~inside, vfile)
     full = vfile.options.get("full", "no").lower() in ("yes", "true")
-    result = Image(image.name, data, image.header, image.companions)
-    if not full and not any(f.exclude for f in vfile.filters):
-        result = crop(result, _box(vfile.filters, table, inside, names, axes, ws))
-    return result
+    return result if full else crop(result, _box(vfile, table, inside, names, axes, ws))
+
+
+def _emptied(image: Image, outside: NDArray[np.bool_], vfile: VirtualFile) -> Image:
+    """Return an image whose pixels outside hold 0, or what `[opt null=...]` says: then BLANK of an integer image.
+
+    Raises
+    ------
+    UserError
+        A null value that is no number, or that the type of the image cannot hold.
+    """
+    data, text = np.asarray(image.data), vfile.options.get("null", "").strip().lower()
+    try:
+        fill = float(text or "0")
+    except ValueError:
+        raise UserError(f"{vfile.text}: [opt null={text}] is not a number") from None
+    if math.isnan(fill) and data.dtype.kind != "f":
+        data = values(image).astype(np.float32 if data.dtype.itemsize < 4 else np.float64)
+        image.header.remove("BLANK", ignore_missing=True)
+    elif data.dtype.kind != "f" and text:
+        limits = np.iinfo(data.dtype)
+        if not (fill.is_integer() and limits.min <= fill <= limits.max):
+            raise UserError(f"{vfile.text}: [opt null={text}] does not go into pixels of {limits.min}:{limits.max}")
+        data = _with_blank(image, data, outside, int(fill), vfile.text)
+    data = np.where(outside, np.array(fill, data.dtype), data)
+    return Image(image.name, data, image.header, image.companions, outside)
+
+
+def _with_blank(image: Image, data: Array, outside: NDArray[np.bool_], blank: int, text: str) -> Array:
+    """Return integer pixels whose nulls are `blank`, and write BLANK; pixels inside must not hold it already."""
+    null = null_pixels(image)
+    if blank and (data[~outside & ~null] == blank).any():
+        raise UserError(f"{text}: [opt null={blank}] is the value of pixels inside the filter; choose another")
+    if blank:
+        image.header["BLANK"] = (blank, "value of null pixels")
+        data = np.where(null, np.array(blank, data.dtype), data)
+    return data
 
 
 def _pixel_mask(
@@ -162,25 +182,26 @@ class Window:
 
 
 def _box(
-    filters: tuple[Filter, ...],
+    vfile: VirtualFile,
     table: Table,
     inside: NDArray[np.bool_],
     names: dict[str, int],
     axes: list[PhysicalAxis],
     ws: DataSource,
 ) -> list[Window]:
-    """Return the window on each axis (1, 2, ...): the bounding boxes of the filters, else of the pixels kept."""
-    windows = []
+    """Return the window on each axis (1, 2, ...): the bounding boxes of what the filters include.
+
+    Without such a box it is that of the pixels kept; `exclude` and masks leave the size alone.
+    """
     ndim = inside.ndim
     limits = {i: [0, inside.shape[ndim - i]] for i in range(1, ndim + 1)}
-    known = False
-    for term in (t for f in filters for t in _terms(f.expression)):
-        for name, lo, hi in _term_limits(term, table, ws):
-            i, known = names[name], True
-            logical = [lo, hi] if name.startswith("#") else sorted(axes[i - 1].to_logical([lo, hi]).tolist())
-            low = max(0, math.ceil(logical[0] - 1 - SLACK)) if math.isfinite(logical[0]) else 0
-            high = math.floor(logical[1] - 1 + SLACK) + 1 if math.isfinite(logical[1]) else inside.shape[ndim - i]
-            limits[i] = [max(limits[i][0], low), min(limits[i][1], high)]
+    including = [f.expression for f in vfile.filters if not f.exclude]
+    known = not including
+    for term in (t for e in including for t in _terms(e)):
+        for i, first, last in _term_windows(term, table, inside.shape, (names, axes), ws, vfile.text):
+            known = True
+            limits[i] = [max(limits[i][0], first), min(limits[i][1], last)]
+    windows = []
     for i in range(1, ndim + 1):
         start, stop = limits[i]
         if not known or start >= stop:
@@ -191,23 +212,50 @@ def _box(
     return windows
 
 
-def _terms(expression: FilterExpression) -> list[RangeTerm | RegionTerm]:
+def _terms(expression: FilterExpression) -> list[RangeTerm | CompareTerm | RegionTerm]:
     if isinstance(expression, All):
         return [t for p in expression.parts for t in _terms(p)]
-    return [expression] if isinstance(expression, RangeTerm | RegionTerm) else []
+    return [expression] if isinstance(expression, RangeTerm | CompareTerm | RegionTerm) else []
 
 
-def _term_limits(term: RangeTerm | RegionTerm, table: Table, ws: DataSource) -> list[tuple[str, float, float]]:
-    if isinstance(term, RangeTerm):
-        los = [float(i.lo) if i.lo else -math.inf for i in term.items]
-        his = [float(i.hi) if i.hi else math.inf for i in term.items]
-        return [(term.name.lower(), min(los), max(his))]
+def _term_windows(
+    term: RangeTerm | CompareTerm | RegionTerm,
+    table: Table,
+    shape: tuple[int, ...],
+    system: tuple[dict[str, int], list[PhysicalAxis]],
+    ws: DataSource,
+    text: str,
+) -> list[tuple[int, int, int]]:
+    """Return (axis, first pixel, end) of the box around a term, 0-based, end excluded; nothing for a mask.
+
+    A range is asked which pixel centres it keeps, so that the window ends where its filter does.
+    """
+    names, axes = system
+    ndim = len(shape)
+    if not isinstance(term, RegionTerm):
+        i = names.get(term.name.lower())
+        if i is None:
+            return []
+        logical = np.arange(1, shape[ndim - i] + 1)
+        at = logical if term.name.startswith("#") else axes[i - 1].from_logical(logical)
+        kept = bind((Filter(term),), table, Subspace(), ws, text).predicate
+        hit = np.flatnonzero(kept.mask(Rows({term.name.lower(): at}, 0, len(at))))
+        return [(i, int(hit[0]), int(hit[-1]) + 1)] if len(hit) else []
     vector = table.vector(term.names[0])
     pair = [c.lower() for c in (vector.components if vector is not None else term.names)]
     from ciaopy.datamodel.wcs import columns_wcs
 
-    bounds = resolve_region(term.text, columns_wcs(table, (pair[0], pair[1])), ws).bounds
-    return [(pair[0], bounds.xlo, bounds.xhi), (pair[1], bounds.ylo, bounds.yhi)]
+    bounds = window_bounds(resolve_region(term.text, columns_wcs(table, (pair[0], pair[1])), ws))
+    if bounds == EVERYWHERE:
+        return [(names[n], 0, shape[ndim - names[n]]) for n in pair]
+    found = []
+    for name, lo, hi in ((pair[0], bounds.xlo, bounds.xhi), (pair[1], bounds.ylo, bounds.yhi)):
+        i = names[name]
+        ends = sorted([lo, hi] if name.startswith("#") else axes[i - 1].to_logical([lo, hi]).tolist())
+        first = max(0, math.ceil(ends[0] - 1 - SLACK)) if math.isfinite(ends[0]) else 0
+        last = math.floor(ends[1] - 1 + SLACK) + 1 if math.isfinite(ends[1]) else shape[ndim - i]
+        found.append((i, first, last))
+    return found
 
 
 def crop(image: Image, windows: list[Window]) -> Image:
@@ -217,7 +265,8 @@ def crop(image: Image, windows: list[Window]) -> Image:
     header = image.header.copy()
     for i, window in enumerate(windows, 1):
         change_axis(header, i, window.start, 1.0)
-    return Image(image.name, np.ascontiguousarray(image.data[cut]), header, image.companions)
+    outside = None if image.outside is None else np.ascontiguousarray(image.outside[cut])
+    return Image(image.name, np.ascontiguousarray(image.data[cut]), header, image.companions, outside)
 
 
 def change_axis(header: Header, i: int, first: float, factor: float) -> None:
@@ -251,12 +300,25 @@ def _rebinned(image: Image, vfile: VirtualFile) -> Image:
     for axis in vfile.binning.axes:
         for i in _axis_numbers(axis, image.header, names, vfile.text):
             plan[i] = axis
-    data, header = image.data, image.header
-    for i, axis in plan.items():
-        data = _rebin_axis(data, header, i, axis, vfile.text)
+    outside, old, blank = outside_subspace(image), image.header.copy(), image.header.get("BLANK")
+    null = null_pixels(image) & ~outside if image.data.dtype.kind != "f" else np.zeros(0, dtype=bool)
+    data = np.where(outside, np.zeros((), image.data.dtype), image.data) if outside.any() else image.data
+
+    def summed(pixels: Array, header: Header) -> Array:
+        for i, axis in plan.items():
+            pixels = _rebin_axis(pixels, header, i, axis, vfile.text)
+        return pixels
+
+    data = summed(data, image.header)
     wanted = vfile.binning.type
     kept = as_type(data, wanted) if wanted else _kept_type(data, image.data.dtype)
-    return Image(image.name, kept, header, image.companions)
+    if null.any():  # a sum with an unknown in it is unknown
+        unknown = summed(null.astype(np.int64), old.copy()) > 0
+        kept = np.where(unknown, np.array(np.nan if kept.dtype.kind == "f" else blank, kept.dtype), kept)
+    result = Image(image.name, kept, image.header, image.companions)
+    if outside.any():
+        return _emptied(result, summed((~outside).astype(np.int64), old.copy()) == 0, vfile)
+    return result
 
 
 def _axis_numbers(axis: Axis, header: Header, names: dict[str, int], text: str) -> list[int]:
@@ -264,7 +326,7 @@ def _axis_numbers(axis: Axis, header: Header, names: dict[str, int], text: str) 
         raise VirtualFileError("an image is binned by numbers only; dmregrid matches grids", text, axis.position)
     lower = [n.lower() for n in axis.names]
     if len(lower) == 1 and lower[0] not in names:
-        vector = next((v for _, v in _vectors(header) if v.name.lower() == lower[0]), None)
+        vector = next((v for _, v in axis_vectors(header) if v.name.lower() == lower[0]), None)
         if vector is None and lower[0] == "sky" and {"x", "y"} <= set(names):
             vector = Vector("sky", ("x", "y"))
         if vector is None:
@@ -313,11 +375,17 @@ def _edited_subspace(image: Image, vfile: VirtualFile, ws: DataSource) -> Subspa
         return None
     assert image.data is not None
     table, subspace = _grid_table(image), Subspace.from_header(image.header, image.companions)
-    regions = tuple(f for f in vfile.filters if isinstance(f.expression, RegionTerm))
-    subspace = bind(regions, table, subspace, ws, vfile.text).subspace
+    left = image.outside is not None and bool(image.outside.any())
+    told = tuple(f for f in vfile.filters if isinstance(f.expression, RegionTerm) or (left and _is_range(f)))
+    subspace = bind(told, table, subspace, ws, vfile.text).subspace
     for edit in vfile.subspace:
         for name in edit.delete:
             subspace.remove(name)
         if edit.expression is not None:
             subspace = bind((Filter(edit.expression),), table, subspace, ws, vfile.text).subspace
     return subspace
+
+
+def _is_range(one: Filter) -> bool:
+    """Return whether a filter is of ranges of physical axes, which the subspace can say."""
+    return isinstance(one.expression, RangeTerm) and not one.expression.name.startswith("#")

@@ -151,7 +151,7 @@ def test_a_grid_can_be_matched(events: Path, tmp_path: Path) -> None:
     ("text", "error", "message"),
     [
         ("[bin x=::0.0001,y=::0.0001]", UserError, r"pixels \(.* GB.*larger bin size"),
-        ("[bin x=4000:4200:1,y=4000:4200:1][opt mem=0.1]", UserError, "opt mem=MB"),
+        ("[bin x=4000:4200:1e-5,y=4000:4200:1e-5][opt mem=0.1]", UserError, "opt mem=MB"),
         ("[bin nosuch]", VirtualFileError, "no column nosuch; it has"),
         ("[bin name]", VirtualFileError, "not a column of numbers"),
         ("[bin x;name]", VirtualFileError, "weight name"),
@@ -164,6 +164,10 @@ def test_a_grid_can_be_matched(events: Path, tmp_path: Path) -> None:
 def test_bad_binnings_are_clear_errors(events: Path, text: str, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         read(f"{events}{text}")
+
+
+def test_memory_asked_for_never_lowers_the_limit(events: Path) -> None:
+    assert np.array_equal(image(f"{events}[bin sky=8][opt mem=0.001]").data, image(f"{events}[bin sky=8]").data)  # type: ignore[arg-type]
 
 
 def test_the_subspace_of_an_image_lists_every_column(events: Path) -> None:
