@@ -18,7 +18,7 @@ from ciaopy.batch.settings import remember
 from ciaopy.batch.survey import Survey
 from ciaopy.errors import UserError
 
-__all__ = ["NUM_CORES", "Archive", "Common", "NoDependencyProcessError", "run_stage"]
+__all__ = ["NUM_CORES", "Archive", "Common", "NoDependencyProcessError", "run_stage", "warned", "whole_keys"]
 
 #: Default of num_cores: 90% of the cores that this process may use.
 NUM_CORES = default_cores()
@@ -53,7 +53,7 @@ class Archive:
         archive_name: str | os.PathLike[str],
         observations: Iterable[Any] | str | int | os.PathLike[str] = (),
         *,
-        mission: str = "chandra",
+        mission: str = "",
         clobber: bool = False,
     ) -> None:
         self.survey = Survey.create(Path(archive_name), mission, clobber)
@@ -73,8 +73,15 @@ class Archive:
 
     @property
     def mission(self) -> str:
-        """Name of the mission."""
-        return self.survey.settings().mission.name
+        """Name of the mission of its observations; of several, joined by +."""
+        return "+".join(self._missions())
+
+    def _missions(self) -> list[str]:
+        """Return the names of the missions of which there are observations; of an empty survey the first."""
+        mission = self.survey.settings().mission
+        found = {mission.of(o).name for o in self.obs_ids}
+        known = [m.name for m in mission.members] or [mission.name]
+        return [n for n in known if n in found] or known[:1]
 
     def add(self, observations: Iterable[Any] | str | int | os.PathLike[str]) -> list[str]:
         """Add observations; returns the ObsIDs that are new."""
@@ -95,7 +102,12 @@ class Archive:
 
         with self.survey.ledger() as ledger:
             found = {r["obs_id"]: json.loads(r["summary"] or "{}") for r in ledger.observations()}
-        return {self.mission: {k: v for k, v in found.items() if v}}
+        mission = self.survey.settings().mission
+        told: dict[str, dict[str, Any]] = {name: {} for name in self._missions()}
+        for obs_id, summary in found.items():
+            if summary:
+                told.setdefault(mission.of(obs_id).name, {})[obs_id] = whole_keys(summary)
+        return told
 
     def _latest(self) -> dict[tuple[str, str], dict[str, Any]]:
         """Return (stage, ident) -> the job that ended last."""
@@ -109,42 +121,56 @@ class Archive:
     @property
     def process_success(self) -> dict[str, dict[str, dict[str, bool]]]:
         """{mission: {function: {ident: True where it worked, False where it failed}}}."""
-        found: dict[str, dict[str, bool]] = {}
+        mission = self.survey.settings().mission
+        found: dict[str, dict[str, dict[str, bool]]] = {name: {} for name in self._missions()}
         for (stage, ident), row in self._latest().items():
             if row["state"] != "skipped":
-                found.setdefault(stage, {})[ident] = row["state"] == "done"
-        return {self.mission: found}
+                own = found.setdefault(mission.of(row["obs_id"]).name, {})
+                own.setdefault(stage, {})[ident] = row["state"] == "done"
+        return found
 
     @property
     def process_extra_info(self) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
         """{mission: {function: {ident: {key: value}}}}: where the products are, absolute paths."""
-        found: dict[str, dict[str, dict[str, Any]]] = {}
+        mission = self.survey.settings().mission
+        found: dict[str, dict[str, dict[str, dict[str, Any]]]] = {name: {} for name in self._missions()}
         for (stage, ident), row in self._latest().items():
             if row["state"] == "done":
-                found.setdefault(stage, {})[ident] = absolute(self.folder, row["extra"])
-        return {self.mission: found}
+                own = found.setdefault(mission.of(row["obs_id"]).name, {})
+                own.setdefault(stage, {})[ident] = absolute(self.folder, row["extra"])
+        return found
 
     def get_failed_processes(self, name: str) -> dict[str, list[str]]:
         """Return {mission: idents whose last try of a function failed}."""
+        return {m: [i for i, row in rows.items() if row["state"] == "failed"] for m, rows in self._rows(name).items()}
+
+    def _rows(self, name: str) -> dict[str, dict[str, dict[str, Any]]]:
+        """Return {mission: {ident: the job of a stage that ended last}}; the mission of the stage is there always."""
         self._known(name)
-        bad = [i for (s, i), row in sorted(self._latest().items()) if s == name and row["state"] == "failed"]
-        return {self.mission: bad}
+        mission = self.survey.settings().mission
+        found: dict[str, dict[str, dict[str, Any]]] = {}
+        if name in mission.stage_names:
+            found[mission.of_stage(name).name] = {}
+        for (stage, ident), row in sorted(self._latest().items()):
+            if stage == name:
+                found.setdefault(mission.of(row["obs_id"]).name, {})[ident] = row
+        return found or {self.mission: {}}
 
     def get_failed_logs(self, name: str) -> dict[str, dict[str, str]]:
         """Return {mission: {ident: log}} of the idents whose last try failed."""
-        failed = self.get_failed_processes(name)[self.mission]
-        logs = self.get_process_logs(name)[self.mission]
-        return {self.mission: {i: logs[i] for i in failed}}
+        logs = self.get_process_logs(name)
+        return {m: {i: logs[m].get(i, "") for i in failed} for m, failed in self.get_failed_processes(name).items()}
 
     def get_process_logs(self, name: str, ident: str | None = None) -> dict[str, dict[str, str]]:
         """Return {mission: {ident: log}} of a function."""
-        self._known(name)
-        found = {}
-        for (stage, own), row in self._latest().items():
-            if stage == name and ident in (None, own) and row["log"]:
-                path = self.folder / row["log"]
-                found[own] = path.read_text(errors="replace") if path.is_file() else ""
-        return {self.mission: found}
+        found: dict[str, dict[str, str]] = {}
+        for mission, rows in self._rows(name).items():
+            found[mission] = {}
+            for own, row in rows.items():
+                if ident in (None, own) and row["log"]:
+                    path = self.folder / row["log"]
+                    found[mission][own] = path.read_text(errors="replace") if path.is_file() else ""
+        return found
 
     def _known(self, name: str) -> Stage:
         stages = {s.name: s for s in self.survey.settings().stages}
@@ -154,12 +180,12 @@ class Archive:
 
     def get_obs_to_process(self) -> list[tuple[str, str, str]]:
         """Return (ObsID, instrument, Ennn) of every ident that can be worked on."""
-        prepare = self.survey.settings().mission.prepare
-        found = []
-        for (stage, _), row in self._latest().items():
-            if stage == prepare and row["state"] == "done":
-                for one in row["extra"]["values"]["idents"]:
-                    found.append((one["obs_id"], one["fields"]["instrument"], one["fields"]["exposure"]))
+        found = set()
+        for row in self._latest().values():
+            if row["state"] == "done":
+                for one in row["extra"]["values"].get("idents", ()):
+                    if not one.get("skip"):
+                        found.add((one["obs_id"], one["fields"]["instrument"], one["fields"]["exposure"]))
         return sorted(found, key=lambda f: (int(f[0]) if f[0].isdigit() else 0, f))
 
     def status(self) -> dict[str, dict[str, int]]:
@@ -197,10 +223,19 @@ class Archive:
         shared = Common(**common)
         names = None if stages is None else tuple(stages)
         wanted = frozenset(names or ()) if force else frozenset()
-        return _warned(
+        return warned(
             self,
             launch(self.survey, shared.wishes(names, {}, frozenset(CAUSES) if retry_failed else frozenset(), wanted)),
         )
+
+
+def whole_keys(value: Any) -> Any:
+    """Return JSON values with keys that are whole numbers as numbers again, as they were before they were stored."""
+    if isinstance(value, dict):
+        return {
+            int(k) if isinstance(k, str) and k.isdigit() and len(k) < 4 else k: whole_keys(v) for k, v in value.items()
+        }
+    return value
 
 
 @dataclass(frozen=True)
@@ -297,9 +332,10 @@ def run_stage(archive: object, name: str, values: Mapping[str, Any], force: bool
         raise TypeError(f"force should be True or False, not {force!r}")
     shared = Common(**common)
     settings = archive.survey.settings()
-    stage = next((s for s in settings.mission.stages if s.name == name), None)
+    mission = settings.mission.of_stage(name)
+    stage = next((s for s in mission.stages if s.name == name), None)
     if stage is None:
-        raise UserError(f"{archive.folder}: a survey of {settings.mission.name} has no stage {name}")
+        raise UserError(f"{archive.folder}: a survey of {mission.name} has no stage {name}")
     parameters = {k: stage.parameter(k).check(f"{name}.{k}", v) for k, v in values.items()}
     stage.check(parameters)
     counts = archive.status()
@@ -316,7 +352,7 @@ def run_stage(archive: object, name: str, values: Mapping[str, Any], force: bool
             f"{name} needs {', '.join(stage.needs)} with the present parameters, inputs and calibration, which is not"
             f" done; call {stage.needs[0]}(archive) again"
         )
-    return _warned(archive, run, name)
+    return warned(archive, run, name)
 
 
 def _all(archive: Archive, name: str) -> int:
@@ -324,7 +360,7 @@ def _all(archive: Archive, name: str) -> int:
     return max(len(archive.get_obs_to_process()), 1)
 
 
-def _warned(archive: Archive, run: Run, name: str = "") -> Run:
+def warned(archive: Archive, run: Run, name: str = "") -> Run:
     """Warn once of what failed, and of what was left out."""
     if run.failed or run.blocked:
         where = f"Archive.get_failed_logs({name!r})" if name else f"ciaopy batch status --failed {archive.folder}"
@@ -337,7 +373,8 @@ def _warned(archive: Archive, run: Run, name: str = "") -> Run:
         left = sorted(
             {
                 b
-                for i in archive.process_extra_info[archive.mission].get(name, {}).values()
+                for found in archive.process_extra_info.values()
+                for i in found.get(name, {}).values()
                 for b in i.get("skipped_bands", ())
             }
         )

@@ -19,7 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from ciaopy.batch.supervise import Program, load_function
-from ciaopy.errors import CalibrationError, DataError, NoDataError, NotAvailableError, UserError
+from ciaopy.errors import (
+    CalibrationError,
+    DataError,
+    ExternalToolError,
+    NoDataError,
+    NotAvailableError,
+    SASNotFoundError,
+    SASVersionError,
+    UserError,
+)
 
 __all__ = ["CAUSES", "FULL", "Job", "Made", "SkipJobError", "build", "work"]
 
@@ -212,6 +221,8 @@ def classify(error: BaseException) -> tuple[str, str, str]:
         return "failed", "disk", message
     kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (
         (CalibrationError, "calibration"),
+        ((SASNotFoundError, SASVersionError), "user"),
+        (ExternalToolError, "command"),
         (FileNotFoundError, "missing"),
         (DataError, "data"),
         ((ConnectionError, TimeoutError), "io"),

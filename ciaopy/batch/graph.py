@@ -6,12 +6,12 @@ A plan is made from the ledger's rows, the settings and the request alone; nothi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ciaopy.batch.mission import Facts, Mission, Stage
-from ciaopy.batch.records import changed_product, config_of
+from ciaopy.batch.records import absolute, changed_product, config_of
 
 __all__ = ["Node", "Plan", "Request"]
 
@@ -33,6 +33,8 @@ class Request:
         Stage -> parameters.
     calibration : str
         In use.
+    calibrations : dict
+        Of each mission, where a survey has several.
     force : frozenset of str
         Stages to run although they are done.
     retry : frozenset of str
@@ -55,6 +57,7 @@ class Request:
     timeout: float | None = None
     memory: int | None = None
     release: str = ""
+    calibrations: Mapping[str, str] = field(default_factory=dict)
 
     def limits(self, stage: Stage) -> dict[str, Any]:
         """Return {timeout, memory} of the jobs of a stage."""
@@ -94,6 +97,8 @@ class Node:
         Earliest next try (time.monotonic).
     memory_factor : int
         1, or 2 once it was killed for its memory.
+    given : bool
+        Its result came with the observation; the ledger is told all the same.
     """
 
     stage: Stage
@@ -111,6 +116,7 @@ class Node:
     not_before: float = 0.0
     memory_factor: int = 1
     message: str = ""
+    given: bool = False
 
     @property
     def settled(self) -> bool:
@@ -162,10 +168,21 @@ class Plan:
             self.rows.setdefault((row["ident"], row["stage"]), {})[row["config"]] = row
         self.nodes: dict[tuple[str, str], Node] = {}
         self.size = 0
-        self._stages = {s.name: s for s in request.stages}
+        self._stages = self._own_stages()
+        self.calibration = request.calibrations.get(mission.name, request.calibration)
         self._start()
 
     # ------------------------------------------------------------ building
+    def _own_stages(self) -> dict[str, Stage]:
+        """Return the stages of this mission, and the commands that need nothing of another."""
+        found: dict[str, Stage] = {}
+        for stage in self.request.stages:
+            if stage.argv and not stage.needs:
+                stage = replace(stage, needs=(self.mission.prepare,))
+            if stage.name in self.mission.stage_names or (stage.argv and all(n in found for n in stage.needs)):
+                found[stage.name] = stage
+        return found
+
     def _start(self) -> None:
         """Make the jobs of the whole observation; those of its idents where they are known."""
         whole = Facts(self.obs_id, self.obs_id)
@@ -190,7 +207,7 @@ class Plan:
             facts = Facts.from_json(values)
             if not self.request.concerns(self.obs_id, facts.name):
                 continue
-            for stage in self.request.stages:
+            for stage in self._stages.values():
                 if not stage.per_observation:
                     self._ident_node(stage, facts)
 
@@ -212,18 +229,22 @@ class Plan:
     def _node(self, stage: Stage, facts: Facts, needs: list[Node], inputs: Callable[[], Any]) -> Node:
         """Make one job and decide what becomes of it."""
         node = Node(stage, facts.name, facts, needs=needs)
-        node.parameters = dict(self.request.parameters.get(stage.name, stage.defaults))
-        if stage.argv:
-            node.parameters = {"argv": list(stage.argv), "products": list(stage.products)}
+        node.parameters = self.parameters_of(stage, facts.name)
         found = inputs()
         if isinstance(found, dict):
             node.inputs = found | {f"job:{n.stage.name}": {"config": n.config} for n in needs}
         own = found if not isinstance(found, dict) or self._first(stage) else [n.config for n in needs]
-        calibration = self.request.calibration if self._first(stage) and not stage.argv else ""
+        calibration = self.calibration if self._first(stage) and not stage.argv else ""
         node.config = config_of(stage.name, stage.version, node.parameters, own, calibration)
         self._add(node)
         self._decide(node)
         return node
+
+    def parameters_of(self, stage: Stage, ident: str) -> dict[str, Any]:
+        """Return the parameters of a job."""
+        if stage.argv:
+            return {"argv": list(stage.argv), "products": list(stage.products)}
+        return dict(self.request.parameters.get(stage.name, stage.defaults))
 
     def _add(self, node: Node) -> None:
         self.nodes[node.ident, node.stage.name] = node
@@ -298,6 +319,14 @@ class Plan:
         return "input"
 
     # ------------------------------------------------------------ running
+    def absolute(self, extra: Mapping[str, Any]) -> dict[str, Any]:
+        """Return extra information with absolute paths."""
+        return absolute(self.survey, dict(extra))
+
+    def upstream(self, node: Node) -> dict[str, Any]:
+        """Return stage -> extra information of what a job needs."""
+        return {n.stage.name: self.absolute(n.extra) for n in (*node.all_needs(), *node.after)}
+
     @property
     def finished(self) -> bool:
         """Return True where no job of the observation can run any more."""

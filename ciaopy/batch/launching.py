@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ciaopy.batch.attempt import CAUSES
 from ciaopy.batch.engines import make_engine
 from ciaopy.batch.graph import Plan, Request
-from ciaopy.batch.mission import default_cores
+from ciaopy.batch.mission import StageOffError, default_cores
 from ciaopy.batch.progress import Progress, make_progress
 from ciaopy.batch.run import Options, Run, Supervisor
 from ciaopy.batch.settings import Settings, remember
 from ciaopy.batch.survey import Survey
-from ciaopy.errors import UsageError
+from ciaopy.errors import CiaopyError, UsageError
 
 __all__ = ["Wishes", "due_jobs", "launch", "set_parameters"]
 
@@ -41,6 +42,8 @@ class Wishes:
     keep_failed : bool
     progress : Progress or None
         None: what suits the terminal.
+    drop_missing : bool
+        Leave out stages that this machine cannot do, as without `stages`, as long as others can be done.
     """
 
     stages: tuple[str, ...] | None = None
@@ -58,6 +61,7 @@ class Wishes:
     workers: int | None = None
     keep_failed: bool = False
     progress: Progress | None = None
+    drop_missing: bool = False
 
 
 def make_request(settings: Settings, wishes: Wishes) -> Request:
@@ -84,6 +88,7 @@ def make_request(settings: Settings, wishes: Wishes) -> Request:
         wanted=frozenset(names if wishes.stages is None else wishes.stages),
         parameters={**settings.parameters, **wishes.parameters},
         calibration=settings.mission.calibration(),
+        calibrations={m.name: m.calibration() for m in settings.mission.members},
         force=wishes.force,
         retry=wishes.retry,
         only=wishes.only,
@@ -93,8 +98,55 @@ def make_request(settings: Settings, wishes: Wishes) -> Request:
     )
 
 
-def launch(survey: Survey, wishes: Wishes) -> Run:
+def _settled(survey: Survey, settings: Settings, request: Request, lenient: bool) -> Request:
+    """Let each mission decide what only this machine does: who does the work of its stages.
+
+    Raises
+    ------
+    CiaopyError
+        A stage that was asked for by name cannot run here, or nothing at all can.
+    """
+    with survey.ledger() as ledger:
+        rows = ledger.observations()
+    parameters, wanted = dict(request.parameters), set(request.wanted)
+    refused: dict[str, CiaopyError] = {}
+    here = {settings.mission.of(r["obs_id"]).name for r in rows}
+    for stage in request.stages:
+        mission = settings.mission.of_stage(stage.name)
+        if (
+            mission.settle is None
+            or stage.name not in wanted
+            or mission.name not in here
+            or stage.name == mission.prepare
+        ):
+            continue
+        try:
+            parameters[stage.name] = mission.settle(stage.name, parameters.get(stage.name, stage.defaults))
+        except StageOffError as off:
+            warnings.warn(str(off), UserWarning, stacklevel=4)
+            wanted.discard(stage.name)
+        except CiaopyError as error:
+            if not lenient:
+                raise
+            refused.setdefault(mission.name, error)
+            wanted.discard(stage.name)
+    for name, reason in refused.items():
+        folders = [survey.raw_folder(r["folder"]) for r in rows if settings.mission.of(r["obs_id"]).name == name]
+        member = next((m for m in settings.mission.members if m.name == name), settings.mission)
+        if len(here) == 1 and not any(member.stands_alone(f) for f in folders if f.is_dir()):
+            raise reason
+    return replace(request, parameters=parameters, wanted=frozenset(wanted))
+
+
+def launch(survey: Survey, wishes: Wishes, settled: bool = False) -> Run:
     """Run what is due.
+
+    Parameters
+    ----------
+    survey : Survey
+    wishes : Wishes
+    settled : bool
+        The parameters say already what this machine decides.
 
     Raises
     ------
@@ -105,36 +157,24 @@ def launch(survey: Survey, wishes: Wishes) -> Run:
     """
     settings = survey.settings()
     request = make_request(settings, wishes)
+    if not settled:
+        request = _settled(survey, settings, request, wishes.stages is None or wishes.drop_missing)
     if survey.supervisor() is not None:
         with survey.lock():  # raises, and names who it is
             pass
-    options = run_options(settings, wishes)
-    slots = max(options.num_cores // (options.threads or 1), 1)
+    run = settings.run
+    cores = wishes.num_cores or run.get("num_cores") or default_cores()
+    retries = run.get("retries", 2) if wishes.retries is None else wishes.retries
+    min_free = run.get("min_free", Options.min_free) if wishes.min_free is None else wishes.min_free
+    options = Options(cores, wishes.threads or run.get("threads"), retries, min_free, wishes.keep_failed)
+    slots = max(cores // (options.threads or 1), 1)
     engine = make_engine(wishes.engine, slots, settings.mission.modules, wishes.workers)
     progress = wishes.progress if wishes.progress is not None else make_progress(False)
     return Supervisor(survey, settings, request, options, engine, progress).run()
 
 
-def run_options(settings: Settings, wishes: Wishes) -> Options:
-    """Return how a run goes about its work: wishes, else survey.toml, else the defaults."""
-    run = settings.run
-    cores = wishes.num_cores or run.get("num_cores") or default_cores()
-    retries = run.get("retries", 2) if wishes.retries is None else wishes.retries
-    min_free = run.get("min_free", Options.min_free) if wishes.min_free is None else wishes.min_free
-    return Options(cores, wishes.threads or run.get("threads"), retries, min_free, wishes.keep_failed)
-
-
-class DueJob(NamedTuple):
-    """A job that would run, and why."""
-
-    ident: str
-    stage: str
-    reason: str
-    obs_id: str
-
-
-def due_jobs(survey: Survey, wishes: Wishes) -> list[DueJob]:
-    """Return the jobs that would run; those of observations not yet prepared are unknown."""
+def due_jobs(survey: Survey, wishes: Wishes) -> list[tuple[str, str, str]]:
+    """Return (ident, stage, reason) of the jobs that would run; those of observations not yet prepared are unknown."""
     settings = survey.settings()
     request = make_request(settings, wishes)
     found = []
@@ -142,10 +182,9 @@ def due_jobs(survey: Survey, wishes: Wishes) -> list[DueJob]:
         for row in ledger.observations():
             if not request.concerns(row["obs_id"]):
                 continue
-            plan = Plan(survey.folder, settings.mission, request, row, ledger.jobs("obs_id = ?", (row["obs_id"],)))
-            found += [
-                DueJob(n.ident, n.stage.name, n.reason, row["obs_id"]) for n in plan.nodes.values() if n.state == "due"
-            ]
+            jobs = ledger.jobs("obs_id = ?", (row["obs_id"],))
+            plan: Plan = settings.mission.plan(survey.folder, request, row, jobs)
+            found += [(n.ident, n.stage.name, n.reason) for n in plan.nodes.values() if n.state == "due"]
     return found
 
 

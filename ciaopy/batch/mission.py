@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ciaopy.errors import UsageError
+from ciaopy.errors import CiaopyError, NotAvailableError, UsageError, UserError
 
 __all__ = [
-    "MISSIONS", "Facts", "Mission", "Parameter", "Stage", "default_cores", "load_mission", "memory_limit", "no_check",
+    "MISSIONS", "Facts", "Mission", "Parameter", "Stage", "StageOffError", "default_cores", "load_mission",
+    "memory_limit", "no_check",
 ]  # fmt: skip
 
 #: Name of a mission -> `module:object`.
-MISSIONS = {"chandra": "ciaopy.batch.chandra:CHANDRA"}
+MISSIONS = {"chandra": "ciaopy.batch.chandra:CHANDRA", "xmm_pointed": "ciaopy.batch.xmm.mission:XMM"}
+#: Missions whose observations a survey takes without being told.
+_DEFAULT = ("chandra", "xmm_pointed")
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,12 @@ class Facts:
         Stage -> why it does not apply to this ident.
     size : int
         Bytes of its largest input: the largest observations go first, and memory is predicted from it.
+    stages : list of str, optional
+        Stages that it has; None: all that are not of a whole observation.
+    group : str
+        Ident of the group of idents whose results are joined; empty for none.
+    given : dict
+        Stage -> extra information of a result that came with the observation.
     """
 
     name: str
@@ -69,11 +79,18 @@ class Facts:
     inputs: dict[str, Any] = field(default_factory=dict)
     skip: dict[str, str] = field(default_factory=dict)
     size: int = 0
+    stages: list[str] | None = None
+    group: str = ""
+    given: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Facts:
         """Make it from the dictionary of a record."""
         return cls(**values)
+
+
+class StageOffError(Exception):
+    """Raised where a stage is settled: there is no such thing on this machine, and nothing is to be run; says why."""
 
 
 def no_check(values: Mapping[str, Any]) -> None:
@@ -170,6 +187,19 @@ class Mission:
         f() -> name and version of the calibration that jobs will use.
     modules : tuple of str
         What the work imports; loaded once where jobs run.
+    obs_ids : str
+        Pattern of its ObsIDs, by which a survey of several missions tells them apart; empty: those of no other.
+    refuse_download : callable or None
+        f(obs_id) raises: why an observation cannot be given by its number.
+    plans : str
+        `module:class` of the plans of its observations.
+    settle : callable or None
+        f(stage, parameters) -> parameters, called once for a run: what only this machine decides (programs that are
+        installed). Raises a CiaopyError where the stage cannot run here, `StageOffError` where it is left out.
+    stands_alone : callable
+        f(folder) -> whether something can be done with an observation although stages that `settle` refuses cannot run.
+    members : tuple of Mission
+        Of several missions joined.
     """
 
     name: str
@@ -180,6 +210,29 @@ class Mission:
     calibration: Callable[[], str]
     download: str = ""
     modules: tuple[str, ...] = ()
+    obs_ids: str = ""
+    refuse_download: Callable[[str], None] | None = None
+    plans: str = "ciaopy.batch.graph:Plan"
+    settle: Callable[[str, Mapping[str, Any]], dict[str, Any]] | None = None
+    stands_alone: Callable[[Path], bool] = lambda folder: True
+    members: tuple[Mission, ...] = ()
+
+    def of(self, obs_id: str) -> Mission:
+        """Return the mission of an observation: itself, or the one of its members whose ObsIDs look so."""
+        named = (m for m in self.members if m.obs_ids and re.fullmatch(m.obs_ids, obs_id))
+        return next(named, next((m for m in self.members if not m.obs_ids), self))
+
+    def of_stage(self, name: str) -> Mission:
+        """Return the mission that has a stage: itself, or one of its members."""
+        return next((m for m in self.members if name in m.stage_names), self)
+
+    def plan(
+        self, survey: Path, request: Any, observation: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]
+    ) -> Any:
+        """Return the plan of an observation (see `ciaopy.batch.graph.Plan`), as its mission makes it."""
+        own = self.of(str(observation["obs_id"]))
+        module, _, name = own.plans.partition(":")
+        return getattr(importlib.import_module(module), name)(survey, own, request, observation, rows)
 
     @property
     def stage_names(self) -> tuple[str, ...]:
@@ -187,14 +240,50 @@ class Mission:
         return tuple(s.name for s in self.stages)
 
 
-def load_mission(name: str) -> Mission:
-    """Return a mission by its name.
+def _join(members: tuple[Mission, ...]) -> Mission:
+    """Return several missions as one: the stages of all; each observation belongs to one of them."""
+
+    def observation_of(folder: Path) -> str:
+        found: list[CiaopyError] = []
+        for member in members:
+            try:
+                return member.observation_of(folder)
+            except NotAvailableError:
+                raise
+            except CiaopyError as error:
+                found.append(error)
+        told = "; ".join(str(e).removeprefix(f"{folder}: ") for e in found)
+        raise UserError(f"{folder}: {told}")
+
+    def refuse_download(obs_id: str) -> None:
+        for member in members:
+            if member.obs_ids and re.fullmatch(member.obs_ids, obs_id) and member.refuse_download:
+                member.refuse_download(obs_id)
+
+    return Mission(
+        name="+".join(m.name for m in members),
+        stages=tuple(s for m in members for s in m.stages),
+        prepare=members[0].prepare,
+        observation_of=observation_of,
+        listing=members[0].listing,
+        calibration=lambda: "; ".join(m.calibration() for m in members),
+        download=next((m.download for m in members if m.download), ""),
+        modules=tuple(dict.fromkeys(name for m in members for name in m.modules)),
+        refuse_download=refuse_download,
+        members=members,
+    )
+
+
+def load_mission(name: str = "") -> Mission:
+    """Return a mission by its name; without a name all that a survey takes by itself, joined.
 
     Raises
     ------
     UsageError
         There is none.
     """
+    if not name:
+        return _join(tuple(load_mission(one) for one in _DEFAULT))
     if name not in MISSIONS:
         raise UsageError(f"mission {name!r}: there is {', '.join(MISSIONS)}")
     module, _, found = MISSIONS[name].partition(":")

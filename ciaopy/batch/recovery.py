@@ -7,6 +7,7 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from ciaopy.batch.ledger import Ledger
@@ -71,7 +72,11 @@ def adopt(survey: Survey, ledger: Ledger, settings: Settings) -> None:
         )
         if job is None:
             continue
-        named = row | {"mission": settings.mission.name, "obs_id": job["obs_id"], "attempt": row["number"]}
+        named = row | {
+            "mission": settings.mission.of(job["obs_id"]).name,
+            "obs_id": job["obs_id"],
+            "attempt": row["number"],
+        }
         record = read_record(record_path(survey.folder, named))
         if record is not None and record["state"] != "cancelled":
             ledger.take(record)
@@ -97,7 +102,8 @@ def collect(survey: Survey, settings: Settings) -> tuple[int, int]:
         before = len(ledger.observations())
         listed = survey.folder / "observations.lis"
         known = {r["folder"]: r for r in ledger.observations()}
-        for record in read_records(survey.folder, settings.mission.name):
+        missions = settings.mission.members or (settings.mission,)
+        for record in chain.from_iterable(read_records(survey.folder, m.name) for m in missions):
             source = record.get("source") or {}
             ledger.add_observation(
                 record["obs_id"], source.get("folder", f"raw/{record['obs_id']}"), source.get("source", "")
@@ -107,8 +113,8 @@ def collect(survey: Survey, settings: Settings) -> tuple[int, int]:
             if there:
                 continue
             ledger.take(record)
-            if record["stage"] == settings.mission.prepare and record["state"] in ("done", "skipped"):
-                ledger.set_summary(record["obs_id"], record["extra"]["values"].get("summary", {}))
+            if "summary" in record["extra"]["values"] and record["state"] in ("done", "skipped"):
+                ledger.set_summary(record["obs_id"], record["extra"]["values"]["summary"])
             new += 1
         if listed.is_file():
             _observations_again(survey, settings, ledger, listed.read_text().split("\n"), set(known))

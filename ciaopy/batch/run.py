@@ -17,10 +17,9 @@ from typing import Any
 
 from ciaopy.batch.engines import Engine, EngineLostError, Task
 from ciaopy.batch.graph import Node, Plan, Request
-from ciaopy.batch.ledger import Ledger
 from ciaopy.batch.mission import memory_limit
 from ciaopy.batch.progress import Progress
-from ciaopy.batch.records import absolute, changed_product, read_record, record_path, versions
+from ciaopy.batch.records import changed_product, read_record, record_path, versions
 from ciaopy.batch.recovery import adopt, sweep
 from ciaopy.batch.settings import Settings
 from ciaopy.batch.survey import Survey
@@ -140,17 +139,11 @@ class Supervisor:
         SurveyBusyError
             Another supervisor works on the survey.
         """
-        with self.survey.lock(), self.survey.ledger(write=True) as ledger:
+        with self.survey.lock(), self.survey.ledger(write=True) as self.ledger, self._listening():
             self.survey.cancel_file.unlink(missing_ok=True)
-            sweep(self.survey.folder)
-            adopt(self.survey, ledger, self.settings)
-            return self.run_with(ledger)
-
-    def run_with(self, ledger: Ledger) -> Run:
-        """Do everything that is due for the observations of a ledger that nobody else writes."""
-        self.ledger = ledger
-        with self._listening():
             try:
+                sweep(self.survey.folder)
+                adopt(self.survey, self.ledger, self.settings)
                 self._line_up()
                 self._loop()
             except EngineLostError as error:
@@ -172,7 +165,7 @@ class Supervisor:
         sizes = {}
         for obs_id, row in self.rows.items():
             folder = self.survey.raw_folder(row["folder"])
-            files = self.settings.mission.listing(folder) if folder.is_dir() else []
+            files = self.settings.mission.of(obs_id).listing(folder) if folder.is_dir() else []
             sizes[obs_id] = max((size for _, size, _ in files), default=0)
         self.queue.extend(sorted(self.rows, key=lambda o: (-sizes[o], o)))
         per_observation = len([s for s in self.request.stages if s.name in self.request.wanted])
@@ -252,21 +245,15 @@ class Supervisor:
             self._open(self.queue.popleft())
 
     def _open(self, obs_id: str) -> None:
-        plan = Plan(
-            self.survey.folder,
-            self.settings.mission,
-            self.request,
-            self.rows[obs_id],
-            self.ledger.jobs("obs_id = ?", (obs_id,)),
-        )
-        self.active[obs_id] = plan
+        jobs = self.ledger.jobs("obs_id = ?", (obs_id,))
+        self.active[obs_id] = self.settings.mission.plan(self.survey.folder, self.request, self.rows[obs_id], jobs)
 
     def _close(self, plan: Plan) -> None:
         """Count and forget an observation; what was given up is entered into the ledger."""
         for node in plan.nodes.values():
             if node.stage.name in self.request.wanted:
                 self.states[node.state] += 1
-            if node.state in ("blocked", "skipped") and node.stage.name in self.request.wanted:
+            if node.given or (node.state in ("blocked", "skipped") and node.stage.name in self.request.wanted):
                 self._enter(plan, node)
         if plan.prepared.state == "unmet" and plan.prepared.stage.name not in self.request.wanted:
             self.states["unmet"] += 1
@@ -281,8 +268,10 @@ class Supervisor:
         if self.ledger.last_number(node.ident, node.stage.name, node.config):
             self.ledger.set_state({"ident": node.ident, "stage": node.stage.name, "config": node.config}, node.state)
             return
-        cause = "data" if node.state == "skipped" else "blocked"
+        cause = "" if node.given else "data" if node.state == "skipped" else "blocked"
         now = {"state": node.state, "cause": cause, "message": node.message, "ended": time.time()}
+        if node.given:
+            now |= {"extra": node.extra, "versions": self._versions | node.extra.get("values", {})}
         self.ledger.put_job(self._row(plan, node) | now)
 
     # ------------------------------------------------------------ one job
@@ -337,7 +326,7 @@ class Supervisor:
         """Hand a job to the engine; one whose record is there already is taken over instead."""
         row = self._row(plan, node)
         number = self.ledger.last_number(node.ident, node.stage.name, node.config) + 1
-        mission = self.settings.mission.name
+        mission = plan.mission.name
         found = read_record(record_path(self.survey.folder, row | {"mission": mission, "attempt": number}))
         if found is not None and found["state"] == "done" and node.stage.name not in self.request.force:
             if not changed_product(self.survey.folder, found["products"]):
@@ -373,8 +362,8 @@ class Supervisor:
         """Return all that an attempt needs."""
         limits = self.request.limits(node.stage)
         memory = limits["memory"]
-        upstream = {n.stage.name: absolute(self.survey.folder, n.extra) for n in (*node.all_needs(), *node.after)}
-        mission = self.settings.mission.name
+        upstream = plan.upstream(node)
+        mission = plan.mission.name
         task: Task = {
             "mission": mission,
             "survey": str(self.survey.folder),
@@ -399,7 +388,7 @@ class Supervisor:
         }
         if node.stage.argv:
             task["placeholders"] = self._placeholders(plan, node, upstream)
-        if node.stage.name in (self.settings.mission.download,):
+        if node.stage.name in (plan.mission.download,):
             task["fields"] = {"download": self.settings.download}
         task["fields"] = task["fields"] | {"digest": self.settings.run.get("digest", "ends")}
         return task
@@ -433,10 +422,10 @@ class Supervisor:
         if node.state in ("done", "skipped"):
             node.extra = record["extra"]
             self.done += node.state == "done"
-            if node.stage.name == self.settings.mission.prepare:
-                self.ledger.set_summary(plan.obs_id, record["extra"]["values"].get("summary", {}))
-                if node.state == "done":
-                    plan.expand(record["extra"])
+            if "summary" in record["extra"]["values"]:
+                self.ledger.set_summary(plan.obs_id, record["extra"]["values"]["summary"])
+            if node.stage.name == plan.mission.prepare and node.state == "done":
+                plan.expand(record["extra"])
         self.seen += 1
         self.progress.finished(plan, node, record, self.seen, self._total())
         for given_up in plan.follow():

@@ -85,7 +85,9 @@ def template(mission: Mission) -> str:
     """Return a survey.toml with everything at its default, as comments."""
     lines = [
         "# Settings of a ciaopy survey; `ciaopy batch run --set STAGE.PARAMETER=VALUE` writes here too.",
-        f'mission = "{mission.name}"',
+        f"# observations of {' and '.join(m.name for m in mission.members)} are told apart by themselves"
+        if mission.members
+        else f'mission = "{mission.name}"',
         "",
         "[run]",
         "# num_cores = 4          # cores in all; default: 90% of those this process may use",
@@ -145,7 +147,7 @@ def read_settings(path: Path) -> Settings:
         raise UsageError(f"{path}: {error}") from error
     reader = _Reader(path, text)
     reader.known(found, ("mission", "run", "stage", "command", "download", "caldb"), "")
-    mission = load_mission(str(found.get("mission", "chandra")))
+    mission = load_mission(str(found.get("mission", "")))
     for name, keys in (("run", _RUN), ("download", _DOWNLOAD), ("caldb", _CALDB)):
         reader.known(reader.table(found, name), keys, name)
     commands = tuple(reader.command(c, mission) for c in reader.tables(found, "command"))
@@ -248,7 +250,7 @@ class _Reader:
         limits = self.run({k: table[k] for k in ("timeout", "memory", "retries") if k in table})
         return Stage(
             name,
-            needs=tuple(lists["needs"]) or (mission.prepare,),
+            needs=tuple(lists["needs"]) or (() if mission.members else (mission.prepare,)),
             argv=tuple(lists["argv"]),
             products=tuple(lists["products"]),
             timeout=limits.get("timeout"),

@@ -41,7 +41,7 @@ class Survey:
     folder: Path
 
     @classmethod
-    def create(cls, folder: Path, mission: str = "chandra", clobber: bool = False) -> Survey:
+    def create(cls, folder: Path, mission: str = "", clobber: bool = False) -> Survey:
         """Make a survey, or return the one that is there.
 
         Raises
@@ -163,6 +163,8 @@ class Survey:
         if folder.is_dir():
             return mission.observation_of(folder), self.stored(folder), "folder"
         if re.fullmatch(r"\d+", name):
+            if mission.refuse_download is not None:
+                mission.refuse_download(name)
             if not mission.download:
                 raise UserError(f"{name}: no such folder; observations of {mission.name} are not downloaded")
             if not 1 <= int(name) <= 999999:

@@ -39,8 +39,6 @@ FloatArray = NDArray[np.float64]
 NODES = 65
 # Energies evaluated at a time: bounds the memory.
 BATCH = 32
-# Rows of the chip filled at a time: bounds the memory (a plate of the HRC-S has 67 million pixels).
-ROWS = 1024
 
 
 @dataclass(frozen=True)
@@ -161,7 +159,7 @@ def instrument_map(
     plane: FocalPlane,
     attitude: Attitude,
     grid: PixelGrid,
-    factor: NDArray[np.floating] | None = None,
+    factor: FloatArray | None = None,
 ) -> InstrumentMap:
     """Make the instrument map of one chip.
 
@@ -175,7 +173,7 @@ def instrument_map(
         Mean pointing: its dy, dz, dtheta place the chip behind the mirror.
     grid : PixelGrid
         Chip pixels.
-    factor : float array, shape of the grid, optional
+    factor : float64 array, shape of the grid, optional
         What windows and bad pixels leave (`mask_factor`, `bad_pixel_factor`).
 
     Returns
@@ -192,12 +190,9 @@ def instrument_map(
     to_x, to_y = _interpolation(grid.x), _interpolation(grid.y)
     total = np.zeros(grid.shape, np.float32)
     for block, field in zip(planes, smooth, strict=True):
-        across = field.astype(np.float32) @ to_x.T
-        for start in range(0, grid.shape[0], ROWS):
-            rows = slice(start, min(start + ROWS, grid.shape[0]))
-            total[rows] += (to_y[rows] @ across) * _sampled(block, response, grid, rows)
+        total += (to_y @ field.astype(np.float32) @ to_x.T) * _sampled(block, response, grid)
     if factor is not None:
-        total *= factor
+        total *= factor.astype(np.float32)
     return InstrumentMap(response.chip, grid, total)
 
 
@@ -234,16 +229,14 @@ def _uniformity_planes(response: ChipResponse, spectrum: Spectrum) -> tuple[list
     return [chip.factor[i] for i in used], weights[used]
 
 
-def _sampled(
-    block: FloatArray | None, response: ChipResponse, grid: PixelGrid, rows: slice
-) -> NDArray[np.float32] | float:
-    """Return an image of QEU on rows of the grid: the value of the block that holds each pixel's centre."""
+def _sampled(block: FloatArray | None, response: ChipResponse, grid: PixelGrid) -> NDArray[np.float32] | float:
+    """Return an image of QEU on the grid: the value of the block that holds each pixel's centre."""
     if block is None or response.uniformity is None:
         return 1.0
     chip = response.uniformity.chips[response.chip]
     ny, nx = block.shape
     ix = np.clip(((grid.x.centres() - 0.5) * nx / chip.size_x).astype(np.int64), 0, nx - 1)
-    iy = np.clip(((grid.y.centres()[rows] - 0.5) * ny / chip.size_y).astype(np.int64), 0, ny - 1)
+    iy = np.clip(((grid.y.centres() - 0.5) * ny / chip.size_y).astype(np.int64), 0, ny - 1)
     return np.asarray(block[np.ix_(iy, ix)], np.float32)
 
 

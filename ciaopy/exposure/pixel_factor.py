@@ -71,40 +71,30 @@ def mask_windows(table: Table, where: str = "mask file") -> list[MaskWindow]:
     ]
 
 
-def mask_factor(windows: Iterable[MaskWindow], grid: PixelGrid) -> NDArray[np.float32]:
+def mask_factor(windows: Iterable[MaskWindow], grid: PixelGrid) -> FloatArray:
     """Return the share of events that windows let through: 1 / SAMP_CYC inside, 0 outside every window.
 
     A pixel in several windows belongs to the first one. Pixels of the grid that a window covers in part count in part.
 
     Returns
     -------
-    float32 array, shape of the grid
+    float64 array, shape of the grid
     """
-    total, taken = np.zeros(grid.shape, np.float32), np.zeros(grid.shape, np.float32)
+    total, free = np.zeros(grid.shape), np.ones(grid.shape)
     for window in windows:
-        if not window.inside:
-            continue
-        part, cells = _part(np.array(window.inside), grid)
-        share = np.zeros(cells.shape, np.float32)
+        share = np.zeros(grid.shape)
         for box in window.inside:
-            np.maximum(share, _cover(box, cells), out=share)
+            share = np.maximum(share, _cover(box, grid))
         for box in window.outside:
-            share *= 1.0 - _cover(box, cells)
-        np.minimum(share, 1.0 - taken[part], out=share)
-        taken[part] += share
+            share *= 1.0 - _cover(box, grid)
+        share = np.minimum(share, free)
+        free -= share
         if window.sample > 0:
-            total[part] += share / np.float32(window.sample)
+            total += share / window.sample
     return total
 
 
-def _part(boxes: FloatArray, grid: PixelGrid) -> tuple[tuple[slice, slice], PixelGrid]:
-    """Return the part of the grid that rectangles touch, as slices (y, x) and as a grid."""
-    x, y = (_span(axis, boxes[:, k], boxes[:, k + 1]) for k, axis in ((0, grid.x), (2, grid.y)))
-    (x0, x1), (y0, y1) = ((min(low), max(min(low), *high)) for low, high in (x, y))
-    return (slice(y0, y1), slice(x0, x1)), PixelGrid(grid.x.slice(x0, x1), grid.y.slice(y0, y1))
-
-
-def bad_pixel_factor(boxes: FloatArray, grid: PixelGrid) -> NDArray[np.float32]:
+def bad_pixel_factor(boxes: FloatArray, grid: PixelGrid) -> FloatArray:
     """Return the share of every pixel of the grid that rectangles of bad pixels leave.
 
     Parameters
@@ -113,7 +103,7 @@ def bad_pixel_factor(boxes: FloatArray, grid: PixelGrid) -> NDArray[np.float32]:
         x_lo, x_hi, y_lo, y_hi, inclusive chip pixels.
     grid : PixelGrid
     """
-    factor = np.ones(grid.shape, np.float32)
+    factor = np.ones(grid.shape)
     if not len(boxes):
         return factor
     spans = [_span(axis, boxes[:, k], boxes[:, k + 1]) for k, axis in ((0, grid.x), (2, grid.y))]
@@ -131,10 +121,9 @@ def _span(axis: Axis, low: FloatArray, high: FloatArray) -> tuple[list[int], lis
     return tuple(np.clip(v, 0, axis.count).astype(np.int64).tolist() for v in (first, last))
 
 
-def _cover(box: Box, grid: PixelGrid) -> NDArray[np.float32]:
+def _cover(box: Box, grid: PixelGrid) -> FloatArray:
     """Return the share of every pixel that lies in a rectangle."""
-    along, across = _cover_axis(grid.y, box[2], box[3]), _cover_axis(grid.x, box[0], box[1])
-    return np.outer(along.astype(np.float32), across.astype(np.float32))
+    return np.outer(_cover_axis(grid.y, box[2], box[3]), _cover_axis(grid.x, box[0], box[1]))
 
 
 def _cover_axis(axis: Axis, low: float, high: float) -> FloatArray:

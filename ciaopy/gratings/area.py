@@ -40,7 +40,7 @@ class ChipLight:
     efficiency : GratingEfficiency
     sorting : OrderSorting or None
         For FRACRESP; None takes 1.
-    grid, good : PixelGrid and float array, shape of the grid, or None
+    grid, good : PixelGrid and float64 array, shape of the grid, or None
         Share of every cell of the chip that windows and bad pixels leave.
     """
 
@@ -48,7 +48,7 @@ class ChipLight:
     efficiency: GratingEfficiency
     sorting: OrderSorting | None = None
     grid: PixelGrid | None = None
-    good: NDArray[np.floating] | None = None
+    good: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +137,7 @@ def _exposed(
     image, grid = np.zeros((0, 0)), np.array([0.5, 1.0, 0.5, 1.0])
     if light.good is not None and light.grid is not None:
         g = light.grid
-        image, grid = np.asarray(light.good, np.float64), np.array([g.x.low, g.x.step, g.y.low, g.y.step])
+        image, grid = light.good, np.array([g.x.low, g.x.step, g.y.low, g.y.step])
     records = histogram.attitudes(spectrum.frame).records(spectrum.frame.ra_nom, spectrum.frame.dec_nom)
     part = np.zeros(near[-1] + 1 - near[0])
     kernels.exposed_share(

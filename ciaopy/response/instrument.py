@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ciaopy.caldb import Ardlib, ArdlibSpec
 from ciaopy.datamodel.syntax import file_of
@@ -114,7 +113,7 @@ def _number(header: Mapping[str, Any], key: str, default: float) -> float:
 
 def pixel_factor(
     detector: ArdlibSpec, maskfile: str, header: Mapping[str, Any], grid: PixelGrid, ardlib: Ardlib, ws: Workspace
-) -> NDArray[np.float32] | None:
+) -> FloatArray | None:
     """Return what windows and bad pixels leave of every pixel, None where nothing is taken off.
 
     Parameters
@@ -144,9 +143,7 @@ def pixel_factor(
     boxes = _bad_boxes(detector, chip, header, ardlib, ws)
     if len(boxes):
         bad = bad_pixel_factor(boxes, grid)
-        if factor is not None:
-            bad *= factor
-        factor = bad
+        factor = bad if factor is None else factor * bad
     return factor
 
 

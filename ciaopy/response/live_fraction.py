@@ -9,37 +9,22 @@ import numpy as np
 from ciaopy.errors import DataError, NoDataError
 from ciaopy.exposure import LiveFraction
 from ciaopy.fits import Table
-from ciaopy.response.obsfile import check_same_obsid
 from ciaopy.stack import build
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel import Gti, Workspace
+    from ciaopy.datamodel import Workspace
     from ciaopy.fits import Header
 
 __all__ = ["live_fraction"]
 
 
-def live_fraction(dtffile: str, header: Header, where: str, ws: Workspace, gti: Gti | None = None) -> LiveFraction:
+def live_fraction(dtffile: str, header: Header, where: str, ws: Workspace) -> LiveFraction:
     """Return the live-time fraction of the dead-time files, or DTCOR of the header.
-
-    Parameters
-    ----------
-    dtffile : str
-        Stack of dtf1 files; blank or NONE for DTCOR.
-    header : Header
-        Of the events.
-    where : str
-        Their file, for messages.
-    ws : Workspace
-    gti : Gti, optional
-        Good times, in which a dead-time record must lie.
 
     Raises
     ------
     DataError
-        A table without TIME and DTF, one of another observation, or a DTCOR that is no fraction.
-    NoDataError
-        No dead-time record, or none in the good times.
+        A table without TIME and DTF, or a DTCOR that is no fraction.
     """
     if dtffile.strip().lower() not in ("", "none"):
         times, factors = [], []
@@ -47,7 +32,6 @@ def live_fraction(dtffile: str, header: Header, where: str, ws: Workspace, gti: 
             table = ws.read(name)
             if not isinstance(table, Table) or "TIME" not in table or "DTF" not in table:
                 raise DataError(f"{name}: no columns TIME and DTF; give the dtf1 file or leave dtffile empty")
-            check_same_obsid(name, table.header, where, header)
             time, factor = (np.asarray(table[c], np.float64) for c in ("TIME", "DTF"))
             good = np.isfinite(time) & np.isfinite(factor)
             # TIME is the start of a row's interval.
@@ -57,11 +41,6 @@ def live_fraction(dtffile: str, header: Header, where: str, ws: Workspace, gti: 
         when, what = np.concatenate(times), np.concatenate(factors)
         if not when.size:
             raise NoDataError(f"{dtffile}: no dead-time factor in it")
-        if gti is not None and not gti.filter(when).any():
-            raise NoDataError(
-                f"{dtffile}: none of its {when.size} records lies in the good times of {where}; "
-                "give the dtf1 file of this observation, or dtffile=NONE"
-            )
         order = np.argsort(when, kind="stable")
         return LiveFraction(when[order], what[order])
     value = header.get("DTCOR")

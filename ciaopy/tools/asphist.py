@@ -29,7 +29,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     geometry, _ = chosen_geometry(par["geompar"], header)
     frame = SkyFrame.from_header(header, geometry, events[0])
     solution = AspectSolution.read(par["infile"], ws)
-    live = live_fraction(par["dtffile"], header, events[0], ws, gti)
+    live = live_fraction(par["dtffile"], header, events[0], ws)
     resolution = (float(par["res_xy"] or 0.0), float(par["res_roll"] or 0.0))
     histogram = aspect_histogram(solution, gti, frame, live, resolution, float(par["max_bin"] or 0.0))
     covered = float(gti.overlap(solution.time, solution.until).sum())

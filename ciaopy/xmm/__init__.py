@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ciaopy.xmm.conditions import requires_zero_flag, selected_ccds
     from ciaopy.xmm.eventlist import EventList, ccd_of, open_event_list, read_gti, split_table_name
     from ciaopy.xmm.expressions import ExpressionError, Selection, parse_selection
-    from ciaopy.xmm.flags import CORNERS_AND_FOV, FIELD_OF_VIEW, OUT_OF_FOV, is_mos
+    from ciaopy.xmm.flags import CORNERS_AND_FOV, DEFAULT_MACROS, FIELD_OF_VIEW, OUT_OF_FOV, is_mos
     from ciaopy.xmm.geometry import Affine
     from ciaopy.xmm.images import Axis, Grid, make_axis
     from ciaopy.xmm.inventory import Inventory, ListInfo, take_inventory
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CORNERS_AND_FOV",
+    "DEFAULT_MACROS",
     "FIELD_OF_VIEW",
     "OUT_OF_FOV",
     "Affine",
@@ -67,7 +68,7 @@ if not TYPE_CHECKING:
             "conditions": "requires_zero_flag selected_ccds",
             "eventlist": "EventList ccd_of open_event_list read_gti split_table_name",
             "expressions": "ExpressionError Selection parse_selection",
-            "flags": "CORNERS_AND_FOV FIELD_OF_VIEW OUT_OF_FOV is_mos",
+            "flags": "CORNERS_AND_FOV DEFAULT_MACROS FIELD_OF_VIEW OUT_OF_FOV is_mos",
             "geometry": "Affine",
             "images": "Axis Grid make_axis",
             "inventory": "Inventory ListInfo take_inventory",

@@ -23,14 +23,12 @@ class LocalEngine:
         Most tasks at once.
     modules : sequence of str
         What the work imports: loaded once, before the first task that is no command of the user's.
-    name : str
-        As it stands in the records.
     """
 
+    name = "local"
     local = True
 
-    def __init__(self, slots: int, modules: Sequence[str] = (), name: str = "local") -> None:
-        self.name = name
+    def __init__(self, slots: int, modules: Sequence[str] = ()) -> None:
         self._slots = slots
         self._light = Server()
         self._full = Server(modules) if modules else self._light

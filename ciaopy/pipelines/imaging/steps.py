@@ -34,7 +34,7 @@ def recipe(job: FluxJob) -> Recipe:
         from ciaopy.pipelines.imaging.background import background_steps
 
         steps += background_steps(job, job.background)
-    steps += _response_maps(job)
+    steps += [*_instrument_maps(job), *_exposure_maps(job)]
     for band in job.bands:
         steps += _finish(job, band)
     steps.append(_record(job, [job.names.fov]))
@@ -166,21 +166,11 @@ def hrc_i_pixels(binsize: float) -> int:
     return HRC_I_PIXELS // step
 
 
-def _response_maps(job: FluxJob) -> list[Step]:
-    """Return the steps of instrument and exposure maps.
-
-    The maps of an HRC plate are so large that each one is used up before the next is made.
-    """
-    if job.events.instrument != "HRC":
-        return [*_instrument_maps(job, job.chips), *_exposure_maps(job, job.chips)]
-    return [s for c in job.chips for s in (*_instrument_maps(job, (c,)), *_exposure_maps(job, (c,)))]
-
-
-def _instrument_maps(job: FluxJob, chips: Sequence[int]) -> list[Step]:
+def _instrument_maps(job: FluxJob) -> list[Step]:
     text = "Creating " + tasks(job, len(job.chips) * len(job.bands), "instrument map")
     mirror, dead = ("HRMA;area=1", "NONE") if job.options.units == "time" else ("HRMA", "CALDB")
     steps = []
-    for chip in chips:
+    for chip in job.chips:
         for band in job.bands:
             made = job.names.instrument(chip, band.label)
             parameters = {
@@ -212,10 +202,10 @@ def _unit(path: Path, unit: str) -> Step:
     )
 
 
-def _exposure_maps(job: FluxJob, chips: Sequence[int]) -> list[Step]:
+def _exposure_maps(job: FluxJob) -> list[Step]:
     text = "Creating " + tasks(job, len(job.chips) * len(job.bands), "exposure map")
     steps = []
-    for chip in chips:
+    for chip in job.chips:
         for band in job.bands:
             source, made = job.names.instrument(chip, band.label), job.names.chip_exposure(chip, band.label)
             histogram = job.names.aspect(chip)
