@@ -91,6 +91,8 @@ def evaluate(operation: str, images: Sequence[Image]) -> NDArray[Any]:
     if len(assignments) != 1 or assignments[0].name.lower() != "imgout":
         raise UserError(f"operation={operation!r}: expected add, sub, mul, div, tst or imgout=expression")
     assignment = assignments[0]
+    if assignment.bits:
+        raise UserError(f"operation={operation!r}: bits can be set in columns, with dmtcalc, not in images")
     operands = {name: _operand(name, images, operation) for name in assignment.expression.names}
     shape = pixels(images[0]).shape
     result = assignment.expression.evaluate(operands)

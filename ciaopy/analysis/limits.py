@@ -15,16 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.datamodel import Gti
-from ciaopy.datamodel.syntax import Expression, parse_expression
+from ciaopy.datamodel import Gti, operand
+from ciaopy.datamodel.syntax import Expression, bit_conditions, parse_expression, smoothed
 from ciaopy.errors import DataError, UserError
 from ciaopy.fits import Table
 
 __all__ = ["Limit", "bin_edges", "good_times", "limit_status", "parse_limit", "smoothed"]
 
 _WIDTH = re.compile(r"\b([A-Za-z_]\w*):(\d+)")
-_BIT = re.compile(r"\b([A-Za-z_]\w*)\s*(==|!=)\s*([Xx]\d+[TtFf](?:\s*,\s*[Xx]\d+[TtFf])*)\b")
-_BIT_NAME = re.compile(r"(\w+)__bit(\d+)")
 
 
 @dataclass(frozen=True)
@@ -59,27 +57,7 @@ def parse_limit(text: str) -> Limit:
             raise UserError(f"limit {text!r}: {name}:{width} smooths over no sample")
         widths[name.lower()] = int(width)
     plain = _WIDTH.sub(r"\1", text)
-    plain = _BIT.sub(_bit_conditions, plain)
-    return Limit(text.strip(), parse_expression(plain), widths)
-
-
-def _bit_conditions(match: re.Match[str]) -> str:
-    """Return `NAME==X1F,X2T` as conditions on single bits; with `!=`, one of them at least does not hold."""
-    name, operator, listed = match.groups()
-    bits = [item.strip() for item in listed.split(",")]
-    joined = " && " if operator == "==" else " || "
-    return "(" + joined.join(f"({name}__bit{b[1:-1]} {operator} {int(b[-1] in 'Tt')})" for b in bits) + ")"
-
-
-def smoothed(values: NDArray[Any], width: int) -> NDArray[Any]:
-    """Return the running mean over `width` samples, fewer at the ends; text, bits and a width of 1 are left alone."""
-    if width <= 1 or values.dtype.kind not in "iuf" or values.ndim != 1:
-        return values
-    total = np.concatenate([[0.0], np.cumsum(values.astype(np.float64))])
-    index = np.arange(len(values))
-    first = np.maximum(index - (width - 1) // 2, 0)
-    last = np.minimum(index + width // 2 + 1, len(values))
-    return np.asarray((total[last] - total[first]) / (last - first))
+    return Limit(text.strip(), parse_expression(bit_conditions(plain)), widths)
 
 
 def limit_status(table: Table, limits: Sequence[Limit], smooth: bool = True) -> NDArray[np.bool_]:
@@ -108,26 +86,12 @@ def limit_status(table: Table, limits: Sequence[Limit], smooth: bool = True) -> 
 
 
 def _value(table: Table, name: str, limit: Limit, smooth: bool) -> Any:
-    if match := _BIT_NAME.fullmatch(name):
-        return _bit(table, match[1], int(match[2]))
-    if name in table:
-        return smoothed(table[name], limit.widths.get(name, 1) if smooth else 1)
-    if name in ("t", "f"):
+    if name in ("t", "f") and name not in table:
         return name == "t"
-    value = table.header.get(name)
-    if value is None:
-        raise UserError(
-            f"limit {limit.text!r}: no column {name} in block {table.name}; it has {', '.join(table.names)}"
-        )
-    return value
-
-
-def _bit(table: Table, name: str, number: int) -> NDArray[Any]:
-    """Return bit `number` of a bit column, counted from 0 at the least significant bit."""
-    data = table[name]
-    if data.dtype.kind != "u" or data.ndim != 1 or number >= 8 * data.dtype.itemsize:
-        raise UserError(f"column {name} of block {table.name} has no bit {number}")
-    return np.asarray((data >> np.array(number, dtype=data.dtype)) & np.array(1, dtype=data.dtype))
+    value = operand(table, name)
+    if value is not None:
+        return smoothed(value, limit.widths.get(name, 1)) if smooth and name in table else value
+    raise UserError(f"limit {limit.text!r}: no column {name} in block {table.name}; it has {', '.join(table.names)}")
 
 
 def bin_edges(table: Table) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ciaopy.datamodel.livetime import PER_CHIP, chip_times, update_livetime, write_date
     from ciaopy.datamodel.merge import MergeReport, merge_headers, merge_tables, read_rules
     from ciaopy.datamodel.opened import BlockInfo, OpenFile
+    from ciaopy.datamodel.operands import operand, vector_values
     from ciaopy.datamodel.output import empty_primary, finish, note_tool, renamed, with_companions
     from ciaopy.datamodel.reading import read_block
     from ciaopy.datamodel.selection import Selection, open_selection, require_table
@@ -70,6 +71,7 @@ __all__ = [
     "named",
     "note_tool",
     "open_selection",
+    "operand",
     "outwards",
     "parse",
     "physical_axis",
@@ -85,6 +87,7 @@ __all__ = [
     "update_livetime",
     "value_text",
     "vector_columns",
+    "vector_values",
     "with_companions",
     "write_date",
 ]
@@ -102,6 +105,7 @@ if not TYPE_CHECKING:
             "livetime": "PER_CHIP chip_times update_livetime write_date",
             "merge": "MergeReport merge_headers merge_tables read_rules",
             "opened": "BlockInfo OpenFile",
+            "operands": "operand vector_values",
             "output": "empty_primary finish note_tool renamed with_companions",
             "reading": "read_block",
             "selection": "Selection open_selection require_table",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ciaopy.datamodel.syntax import Assignment, parse_assignments
+from ciaopy.datamodel import operand, vector_columns
+from ciaopy.datamodel.syntax import Assignment, parse_assignments, with_bit
 from ciaopy.errors import DataError, UserError
 from ciaopy.fits import Array, Column, Table
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def run(par: ParameterSet, ws: Workspace) -> None:
-    """Add or replace columns; names are columns first, then header keys; `#row` is the 1-based row number.
+    """Add or replace columns; names are columns and vectors first, then header keys; `#row` is the 1-based row number.
 
     Raises
     ------
@@ -31,8 +32,20 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     table = ws.read(infile)
     if not isinstance(table, Table):
         raise UserError(f"{infile}: block {table.name} is an image; use dmimgcalc")
+    _explain_bits(assignments, ws)
     ws.write(outfile, with_columns(table, assignments), par, bool(par["clobber"]))
     ws.console.say(f"{outfile}: {table.nrows} rows; computed {', '.join(a.name for a in assignments)}", 1)
+
+
+def _explain_bits(assignments: list[Assignment], ws: Workspace) -> None:
+    """Say how bits are counted, because CIAO's threads count from the other end."""
+    numbers = [n for a in assignments for n, _ in a.bits]
+    if numbers:
+        listed = ", ".join(f"X{n} is the bit of value 2**{n}" for n in dict.fromkeys(numbers))
+        ws.console.warn(
+            f"bits count from the last one, 0: {listed}; threads of CIAO that count from the first write 31-n for a "
+            "column of 32 bits (X15F there is X16F here)"
+        )
 
 
 def _text(expression: str) -> str:
@@ -59,20 +72,56 @@ def with_columns(table: Table, assignments: list[Assignment]) -> Table:
         An expression asks for random numbers.
     """
     result = Table(table.name, dict(table.columns), table.header.copy(), list(table.vectors), list(table.companions))
-    keys = {c.keyword.lower(): c.value for c in table.header.cards if c.keyword not in ("COMMENT", "HISTORY", "")}
-    rows = {"#row": np.arange(1, table.nrows + 1, dtype=np.int64)}
     for one in assignments:
         if "#trand" in one.expression.names or "#rand" in one.expression.names:
             raise UserError("dmtcalc: random numbers in expressions are not supported: results must be repeatable")
-        columns: dict[str, Any] = {k: c.data for k, c in result.columns.items()}
-        value = one.expression.evaluate(ChainMap(columns, rows, keys))
-        old = result.columns.get(one.name.lower())
-        data = _as_column(value, table.nrows, one, old)
-        new = old.with_data(data) if old is not None else Column(one.name, data)
-        if old is not None and (one.dtype is not None or data.dtype != old.data.dtype):
-            new.form = ""
-        result.columns[one.name.lower()] = new
+        if one.bits:
+            _assign_bits(result, one)
+            continue
+        value = one.expression.evaluate(_values(result, one))
+        pair = vector_columns(result, one.name) if one.name.lower() not in result.columns else None
+        if pair is None:
+            _assign(result, one, value)
+            continue
+        if value.shape != (table.nrows, 2):
+            raise UserError(f"dmtcalc: {one.name}: a vector of two columns needs two values a row")
+        for k, name in enumerate(pair):
+            _assign(result, replace(one, name=name), value[:, k])
     return result
+
+
+def _values(table: Table, one: Assignment) -> dict[str, Any]:
+    """Return the values of the names of an expression."""
+    found = {name: operand(table, name) for name in one.expression.names}
+    missing = [name for name, value in found.items() if value is None]
+    if missing:
+        there = ", ".join([*table.names, *(v.name for v in table.vectors)])
+        raise UserError(f"expression {one.expression.text!r}: no {missing[0]}; there are {there}, and header keys")
+    return found
+
+
+def _assign(table: Table, one: Assignment, value: Array) -> None:
+    """Put a column into the table."""
+    old = table.columns.get(one.name.lower())
+    data = _as_column(value, table.nrows, one, old)
+    new = old.with_data(data) if old is not None else Column(one.name, data)
+    if old is not None and (one.dtype is not None or data.dtype != old.data.dtype):
+        new.form = ""
+    table.columns[one.name.lower()] = new
+
+
+def _assign_bits(table: Table, one: Assignment) -> None:
+    """Set and clear single bits of a column; all others stay."""
+    column = table.columns.get(one.name.lower())
+    if column is None:
+        raise UserError(f"dmtcalc: {one.name}: no such column; bits can be set in one that exists")
+    data = column.data
+    try:
+        for number, on in one.bits:
+            data = with_bit(data, column.form, number, on)
+    except UserError as problem:
+        raise UserError(f"dmtcalc: {column.name}: {problem}") from None
+    table.columns[one.name.lower()] = column.with_data(data)
 
 
 def _as_column(value: Array, nrows: int, one: Assignment, old: Column | None) -> Array:

@@ -68,3 +68,59 @@ def test_bad_expressions(events: Path, tmp_path: Path) -> None:
         with pytest.raises(error, match=message):
             run("dmtcalc", infile, tmp_path / "o.fits", f"expression={text}")
     assert not (tmp_path / "o.fits").exists()
+
+
+def _add_columns(path: Path, **extra: fits.Column) -> Path:
+    with fits.open(path) as f:
+        made = fits.BinTableHDU.from_columns(f[1].columns + fits.ColDefs(list(extra.values())), header=f[1].header)
+        f[1] = made
+        f.writeto(path.with_name("more.fits"))
+    return path.with_name("more.fits")
+
+
+def test_vectors_and_their_elements(events: Path, tmp_path: Path) -> None:
+    r = np.c_[np.arange(500.0), np.arange(500.0) + 3]
+    more = _add_columns(events, r=fits.Column("R", "2D", array=r))
+    text = "rmid=0.5*(R[0]+R[1]),q=sky[0], p = sky*2, sky=sky+0.5"
+    run("dmtcalc", more, tmp_path / "o.fits", f"expression={text}")
+    d = fits.getdata(tmp_path / "o.fits", 1)
+    assert np.array_equal(d["rmid"], r.mean(axis=1)) and np.array_equal(d["q"], C["x"])
+    assert np.array_equal(d["p"], np.c_[C["x"], C["y"]] * 2)
+    assert np.array_equal(d["x"], (C["x"] + 0.5).astype("f4")) and np.array_equal(d["y"], (C["y"] + 0.5).astype("f4"))
+    for text, message in (
+        ("sky=1", "two values a row"),
+        ("a=R[2]", "count from 0"),
+        ("a=R[-1]", "number of an element"),
+    ):
+        with pytest.raises(UserError, match=message):
+            run("dmtcalc", more, tmp_path / "p.fits", f"expression={text}")
+
+
+@pytest.mark.parametrize("count", [32, 16, 12, 7])
+def test_bits_are_set_and_asked_for(
+    events: Path, tmp_path: Path, count: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bit 0 is the last of the array, however many there are; all others keep their values."""
+    bits = np.random.default_rng(count).random((500, count)) < 0.5
+    more = _add_columns(events, s=fits.Column("flags", f"{count}X", array=bits))
+    _, said = run(
+        "dmtcalc", more, tmp_path / "o.fits", "expression=was=flags==X2T,X5F,flags=flags,flags=X2F,X5T,flags=X0T"
+    )
+    want = bits.copy()
+    want[:, count - 3], want[:, count - 6], want[:, count - 1] = False, True, True
+    d = fits.getdata(tmp_path / "o.fits", 1)
+    assert np.array_equal(d["flags"], want)
+    assert np.array_equal(d["was"], bits[:, count - 3] & ~bits[:, count - 6])
+    assert "X2 is the bit of value 2**2" in said
+    for text, message in (
+        (f"flags=X{count}F", f"0 to {count - 1}"),
+        ("nosuch=X1F", "no such column"),
+        ("x=X1T", "bits"),
+    ):
+        with pytest.raises(UserError, match=message):
+            run("dmtcalc", more, tmp_path / "p.fits", f"expression={text}")
+
+
+def test_bits_of_whole_numbers(events: Path, tmp_path: Path) -> None:
+    run("dmtcalc", events, tmp_path / "o.fits", "expression=pi=X3T,pi=X0F")
+    assert np.array_equal(fits.getdata(tmp_path / "o.fits", 1)["pi"], (C["pi"] | 8) & ~1)

@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING
 from ciaopy.faces import lazy_face
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel.syntax.expressions import (
-        Assignment,
-        Expression,
-        cast_values,
-        parse_assignments,
-        parse_expression,
-    )
+    from ciaopy.datamodel.syntax.assignments import Assignment, parse_assignments
+    from ciaopy.datamodel.syntax.bits import bit_conditions, bit_name, bit_of, parse_bits, with_bit
+    from ciaopy.datamodel.syntax.expressions import Expression, cast_values, parse_expression
     from ciaopy.datamodel.syntax.names import file_of, split_file
     from ciaopy.datamodel.syntax.parser import parse
+    from ciaopy.datamodel.syntax.running import smoothed
     from ciaopy.datamodel.syntax.virtualfile import (
         All,
         AnyOf,
@@ -46,21 +43,30 @@ __all__ = [
     "RangeTerm",
     "RegionTerm",
     "VirtualFile",
+    "bit_conditions",
+    "bit_name",
+    "bit_of",
     "cast_values",
     "file_of",
     "parse",
     "parse_assignments",
+    "parse_bits",
     "parse_expression",
+    "smoothed",
     "split_file",
+    "with_bit",
 ]
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_face(
         __name__,
         {
-            "expressions": "Assignment Expression cast_values parse_assignments parse_expression",
+            "assignments": "Assignment parse_assignments",
+            "bits": "bit_conditions bit_name bit_of parse_bits with_bit",
+            "expressions": "Expression cast_values parse_expression",
             "names": "file_of split_file",
             "parser": "parse",
+            "running": "smoothed",
             "virtualfile": "All AnyOf Axis ColumnItem CompareTerm FileTerm Filter FilterExpression Item "
             "RangeTerm RegionTerm VirtualFile",
         },

@@ -2,8 +2,10 @@
 
 Operators, from loose to tight: `c ? a : b` and `if c then a else b`; `||`; `&&`; `|`; `&`; `== !=`; `< <= > >=`;
 `<< >>`; `+ -`; `* / %`; unary `- + ! ~` and casts such as `(float)`; `^` and `**` (power, right to left). Names are
-columns, images or header keys, whatever the tool supplies, without regard to case; `name[k]` is the k-th element
-(from 1) of an array column. `#pi`, `#e`, `#nan` and `#inf` are constants, any other `#name` is supplied by the tool.
+columns, images or header keys, whatever the tool supplies, without regard to case; `name[k]` is an element of a vector
+or of an array column, counted from 0 (`name[i,j]` where cells have two axes, `i` along the fastest one); `name:n` is
+the running mean over n samples; `text ~= part` asks whether a text contains another. Numbers may be written `6d4`.
+`#pi`, `#e`, `#nan` and `#inf` are constants, any other `#name` is supplied by the tool.
 
 An expression becomes a list of instructions for a stack, so that neither long sums nor evaluation recurse.
 """
@@ -18,9 +20,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ciaopy.datamodel.syntax.running import smoothed
 from ciaopy.errors import UserError
 
-__all__ = ["CASTS", "Assignment", "Expression", "parse_assignments", "parse_expression"]
+__all__ = ["CASTS", "Expression", "cast_values", "parse_expression"]
 
 Value = Any  # an array, a numpy scalar, or a Python number (which takes the type of the array that it meets)
 
@@ -94,7 +97,7 @@ _TWO: dict[str, Callable[..., Value]] = {
 _LEVELS = {
     operator: level
     for level, group in enumerate(
-        (("||",), ("&&",), ("|",), ("&",), ("==", "!="), ("<", "<=", ">", ">="), ("<<", ">>"), ("+", "-"), "*/%")
+        (("||",), ("&&",), ("|",), ("&",), ("==", "!=", "~="), ("<", "<=", ">", ">="), ("<<", ">>"), ("+", "-"), "*/%")
     )
     for operator in group
 }
@@ -102,14 +105,17 @@ _UNARY_LEVEL = 9
 _MAX_DEPTH = 40
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>\#?[A-Za-z_]\w*)"
-    r"|(?P<string>'[^']*'|\"[^\"]*\")|(?P<sign>\|\||&&|==|!=|<=|>=|<<|>>|\*\*|[-+*/%^!~<>?:()\[\],|&]))",
+    r"\s*(?:(?P<number>0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?)|(?P<name>\#?[A-Za-z_]\w*)"
+    r"|(?P<string>'[^']*'|\"[^\"]*\")|(?P<sign>\|\||&&|==|!=|~=|<=|>=|<<|>>|\*\*|[-+*/%^!~<>?:()\[\],|&]))",
     re.ASCII,
 )
 
 
 class Instruction(NamedTuple):
-    """One step of the stack machine: `push`, `load`, `element`, `cast`, `unary`, `binary`, `choose` or a function."""
+    """One step of the stack machine.
+
+    `push`, `load`, `element`, `smooth`, `cast`, `unary`, `binary`, `choose`, or the name of a function.
+    """
 
     kind: str
     operand: Any = None
@@ -174,15 +180,6 @@ class Expression:
         return result
 
 
-@dataclass(frozen=True)
-class Assignment:
-    """One `name = expression`, with the data type of a `(type)name = ...`, or None."""
-
-    name: str
-    expression: Expression
-    dtype: type[np.generic] | None = None
-
-
 def _step(stack: list[Value], instruction: Instruction, known: Mapping[str, Any]) -> None:
     kind, operand = instruction
     match kind:
@@ -191,10 +188,9 @@ def _step(stack: list[Value], instruction: Instruction, known: Mapping[str, Any]
         case "load":
             stack.append(_widened(known[operand]))
         case "element":
-            array = np.asarray(stack.pop())
-            if array.ndim < 2 or not 1 <= operand <= array.shape[-1]:
-                raise IndexError(f"no element [{operand}] in a value of shape {array.shape[1:]}")
-            stack.append(array[..., operand - 1])
+            stack.append(_element(np.asarray(stack.pop()), operand))
+        case "smooth":
+            stack.append(smoothed(np.asarray(stack.pop()), operand))
         case "cast":
             stack.append(cast_values(np.asarray(stack.pop()), operand))
         case "unary":
@@ -208,6 +204,16 @@ def _step(stack: list[Value], instruction: Instruction, known: Mapping[str, Any]
         case _:
             arguments = [stack.pop() for _ in range(operand)][::-1]
             stack.append(_call(kind, [_number(a) for a in arguments]))
+
+
+def _element(array: NDArray[Any], index: tuple[int, ...]) -> NDArray[Any]:
+    """Return an element, counted from 0, of every cell; the first index is that of the fastest axis."""
+    sizes = array.shape[:0:-1]
+    if len(index) != len(sizes) or any(k >= n for k, n in zip(index, sizes, strict=True)):
+        shown = ",".join(str(n) for n in sizes) or "none"
+        wanted = ",".join(str(k) for k in index)
+        raise IndexError(f"no element [{wanted}]; elements count from 0, and a cell holds {shown}")
+    return np.asarray(array[(..., *index[::-1])])
 
 
 def _widened(value: Any) -> NDArray[Any]:
@@ -277,6 +283,9 @@ def _binary(operator: str, left: Value, right: Value) -> Value:
     if operator in ("==", "!=") and (_is_text(left) or _is_text(right)):
         same = np.asarray(_text_array(left) == _text_array(right))
         return same if operator == "==" else ~same
+    if operator == "~=":
+        texts, part = np.broadcast_arrays(_text_array(left), _text_array(right))
+        return np.char.find(texts, part) >= 0
     left, right = _number(left), _number(right)
     if isinstance(left, (int, float)) and isinstance(right, (int, float)):
         # two typed numbers: C's double or long, never Python's unlimited integers
@@ -305,7 +314,7 @@ def _text_array(value: Value) -> NDArray[Any]:
     if array.dtype.kind == "S":
         array = np.char.decode(array, "latin-1")
     if array.dtype.kind != "U":
-        raise TypeError("a comparison of text with a number")
+        raise TypeError("a comparison of text with what is no text")
     return np.char.rstrip(array)
 
 
@@ -327,6 +336,7 @@ class _Parser:
         self.tokens = self._tokens()
         self.index = 0
         self.depth = 0
+        self.choices = 0  # how many `?` wait for their `:` within the innermost brackets
         self.program: list[Instruction] = []
         self.names: dict[str, None] = {}
 
@@ -383,7 +393,9 @@ class _Parser:
             self._binary(0)
             if self._is("?"):
                 self.index += 1
+                self.choices += 1
                 self._expression()
+                self.choices -= 1
                 self._expect(":")
                 self._expression()
                 self.program.append(Instruction("choose"))
@@ -438,7 +450,9 @@ class _Parser:
         elif token.kind == "name" and token.text.lower() not in ("if", "then", "else"):
             self._name(token)
         elif token.text == "(":
+            choices, self.choices = self.choices, 0
             self._expression()
+            self.choices = choices
             self._expect(")")
         else:
             found = repr(token.text) if token.text else "the end"
@@ -446,7 +460,13 @@ class _Parser:
 
     def _literal(self, token: Token) -> int | float:
         text = token.text
-        value = int(text, 16) if text[:2] in ("0x", "0X") else int(text) if text.isdigit() else float(text)
+        value = (
+            int(text, 16)
+            if text[:2] in ("0x", "0X")
+            else int(text)
+            if text.isdigit()
+            else float(re.sub("[dD]", "e", text))
+        )
         if isinstance(value, int) and value >= 2**63:
             raise self._fail("a whole number of more than 63 bits", token.position)
         return value
@@ -461,12 +481,26 @@ class _Parser:
             self.names.setdefault(name)
             self.program.append(Instruction("load", name))
             if self._is("["):
-                self.index += 1
-                if self.here.kind != "number" or not self.here.text.isdigit():
-                    raise self._fail("expected the number of an element", self.here.position)
-                self.program.append(Instruction("element", int(self.here.text)))
-                self.index += 1
+                index: list[int] = []
+                while not index or self._is(","):
+                    self.index += 1
+                    index.append(self._whole("the number of an element, counted from 0"))
                 self._expect("]")
+                self.program.append(Instruction("element", tuple(index)))
+            if self._is(":") and not self.choices:
+                at = self.here.position
+                self.index += 1
+                width = self._whole("the number of samples to smooth over")
+                if width < 1:
+                    raise self._fail("smoothing over no sample", at)
+                self.program.append(Instruction("smooth", width))
+
+    def _whole(self, what: str) -> int:
+        """Return the whole number that stands here."""
+        if self.here.kind != "number" or not self.here.text.isdigit():
+            raise self._fail(f"expected {what}", self.here.position)
+        self.index += 1
+        return int(self.tokens[self.index - 1].text)
 
     def _function(self, name: str, token: Token) -> None:
         if name not in _ONE and name not in _TWO:
@@ -474,11 +508,13 @@ class _Parser:
             raise self._fail(f"unknown function {token.text}; there are {known}", token.position)
         self.index += 1
         count = 1
+        choices, self.choices = self.choices, 0
         self._expression()
         while self._is(","):
             self.index += 1
             self._expression()
             count += 1
+        self.choices = choices
         self._expect(")")
         fits = count == 1 if name in _ONE else count == 2 or (count > 2 and name in ("min", "max"))
         if not fits:
@@ -496,28 +532,3 @@ def parse_expression(text: str) -> Expression:
         The text is not an expression; the message draws a caret under the offending character.
     """
     return _Parser(text).parse()
-
-
-_ASSIGNMENT = re.compile(r"\s*(?:\(\s*(\w+)\s*\)\s*)?([A-Za-z_]\w*)\s*=(?!=)", re.ASCII)
-
-
-def parse_assignments(text: str) -> list[Assignment]:
-    """Parse `name=expression; (type)name=expression; ...`, separated by `;` or line ends.
-
-    Raises
-    ------
-    UserError
-        There is none, one is not an assignment, a type is unknown, or an expression cannot be parsed.
-    """
-    found = []
-    for part in filter(None, (p.strip() for p in re.split(r"[;\n]", text))):
-        match = _ASSIGNMENT.match(part)
-        if match is None:
-            raise UserError(f"expression {part!r}: expected name=expression")
-        cast = (match[1] or "").lower()
-        if cast and cast not in CASTS:
-            raise UserError(f"expression {part!r}: unknown type {cast}; the types are {', '.join(CASTS)}")
-        found.append(Assignment(match[2], parse_expression(part[match.end() :]), CASTS.get(cast)))
-    if not found:
-        raise UserError("expression: empty; expected name=expression")
-    return found

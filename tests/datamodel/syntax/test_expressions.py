@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ciaopy.datamodel.syntax.expressions import Expression, parse_assignments, parse_expression
+from ciaopy.datamodel.syntax import Expression, parse_assignments, parse_expression
 from ciaopy.errors import UserError
 
 A = np.array([1.0, -2.5, 0.0, 7.0, np.nan])
@@ -113,11 +113,62 @@ def test_types() -> None:
     assert parse_expression("mode=='TIMED'").evaluate({"MODE": np.array([b"TIMED ", b"CC"])}).tolist() == [True, False]
 
 
-def test_elements_of_array_columns() -> None:
-    phas = np.arange(18).reshape(2, 9)
-    assert parse_expression("phas[5]*2").evaluate({"phas": phas}).tolist() == [8, 26]
-    with pytest.raises(UserError, match="no element"):
-        parse_expression("phas[10]").evaluate({"phas": phas})
+def test_elements_count_from_0() -> None:
+    phas, image = np.arange(18).reshape(2, 9), np.arange(24).reshape(2, 3, 4)
+    assert parse_expression("phas[5]*2").evaluate({"phas": phas}).tolist() == [10, 28]
+    assert parse_expression("0.5*(phas[0]+phas[8])").evaluate({"phas": phas}).tolist() == [4, 13]
+    assert parse_expression("i[3, 1]").evaluate({"i": image}).tolist() == image[:, 1, 3].tolist()
+    for text in ("phas[9]", "phas[0,0]", "a[0]"):
+        with pytest.raises(UserError, match="no element"):
+            parse_expression(text).evaluate({"phas": phas, "a": A})
+
+
+@pytest.mark.parametrize(("text", "value"), [("6d2", 600.0), ("1.5D-1", 0.15), (".5d+1*2", 10.0), ("0xd1", 209)])
+def test_numbers_of_fortran(text: str, value: float) -> None:
+    assert parse_expression(text).evaluate({}) == value
+
+
+def test_a_text_contains_another() -> None:
+    names = np.array([b"LETG  ", b"HETG", b"NONE"])
+    assert parse_expression("grating ~= 'ETG'").evaluate({"grating": names}).tolist() == [True, True, False]
+    assert parse_expression("!('ACIS-S' ~= 'HRC')").evaluate({}).item() is True
+    assert parse_expression("~n==-2").evaluate({"n": N}).tolist() == (N == 1).tolist()
+    with pytest.raises(UserError, match="no text"):
+        parse_expression("n ~= 'x'").evaluate({"n": N})
+
+
+def test_running_means() -> None:
+    rate = np.array([1.0, 2, 3, np.nan, 5])
+    assert parse_expression("rate:3").evaluate({"rate": rate}).tolist() == [1.5, 2, 2.5, 4, 5]
+    assert parse_expression("rate:3>2 ? (rate:3) : 0").evaluate({"rate": rate}).tolist() == [0, 0, 2.5, 4, 5]
+    assert parse_expression("rate>2 ? (rate:3) : 0").evaluate({"rate": rate}).tolist() == [0, 0, 2.5, 0, 5]
+    assert parse_expression("n>1?n:2").evaluate({"n": N}).tolist() == np.where(N > 1, N, 2).tolist()
+    assert np.array_equal(parse_expression("rate:1").evaluate({"rate": rate}), rate, equal_nan=True)
+    for text in ("rate:0", "rate:x", "rate:1.5"):
+        with pytest.raises(UserError, match="smooth"):
+            parse_expression(text)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30), st.integers(1, 40))
+def test_a_running_mean_is_the_mean_of_its_neighbours(values: list[float], width: int) -> None:
+    found = parse_expression(f"v:{width}").evaluate({"v": np.array(values)})
+    before, after = (width - 1) // 2, width // 2
+    slow = [np.mean(values[max(i - before, 0) : i + after + 1]) for i in range(len(values))]
+    assert np.allclose(found, slow, atol=1e-6)
+
+
+def test_lists_of_assignments() -> None:
+    found = parse_assignments("a=max(x,y)+p[0]; (float)b='u,v'==t, c = status==X1F,X2T, status=X3F, X4T\nd=2,")
+    assert [(a.name, a.expression.text, a.bits) for a in found] == [
+        ("a", "max(x,y)+p[0]", ()),
+        ("b", "'u,v'==t", ()),
+        ("c", "((status__bit1 == 0) && (status__bit2 == 1))", ()),
+        ("status", "status", ((3, False), (4, True))),
+        ("d", "2", ()),
+    ]
+    for text, message in (("a=1,2", "name=expression"), ("(short)s=X1F", "no type"), (",;", "empty")):
+        with pytest.raises(UserError, match=message):
+            parse_assignments(text)
 
 
 def test_names_are_listed_once_in_order() -> None:
@@ -164,7 +215,8 @@ def test_bad_operands_are_user_errors() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["__import__('os').system('x')", "().__class__", "a.b", "lambda: 1", "[1 for x in y]", "open('f')", "`ls`"]
+    "text",
+    ["__import__('os').system('x')", "().__class__", "a.b", "lambda x: 1", "[1 for x in y]", "open('f')", "`ls`"],
 )
 def test_python_is_not_spoken(text: str) -> None:
     with pytest.raises(UserError, match=r"\^"):
