@@ -44,7 +44,8 @@ def _explain_bits(assignments: list[Assignment], ws: Workspace) -> None:
         listed = ", ".join(f"X{n} is the bit of value 2**{n}" for n in dict.fromkeys(numbers))
         ws.console.warn(
             f"bits count from the last one, 0: {listed}; threads of CIAO that count from the first write 31-n for a "
-            "column of 32 bits (X15F there is X16F here)"
+            "column of 32 bits (X15F there is X16F here)",
+            level=0,
         )
 
 

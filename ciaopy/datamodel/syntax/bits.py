@@ -86,7 +86,7 @@ def bit_of(data: NDArray[Any], form: str, number: int) -> NDArray[np.int64]:
     """
     element, shift = _place(data, form, number)
     words = data if element < 0 else data[:, element]
-    return ((words >> np.array(shift, words.dtype)) & np.array(1, words.dtype)).astype(np.int64)
+    return np.asarray((words >> np.array(shift, words.dtype)) & np.array(1, words.dtype), dtype=np.int64)
 
 
 def with_bit(data: NDArray[Any], form: str, number: int, on: bool) -> NDArray[Any]:

@@ -213,7 +213,8 @@ def _element(array: NDArray[Any], index: tuple[int, ...]) -> NDArray[Any]:
         shown = ",".join(str(n) for n in sizes) or "none"
         wanted = ",".join(str(k) for k in index)
         raise IndexError(f"no element [{wanted}]; elements count from 0, and a cell holds {shown}")
-    return np.asarray(array[(..., *index[::-1])])
+    place: tuple[Any, ...] = (..., *index[::-1])
+    return np.asarray(array[place])
 
 
 def _widened(value: Any) -> NDArray[Any]:

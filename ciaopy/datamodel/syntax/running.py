@@ -27,4 +27,5 @@ def smoothed(values: NDArray[Any], width: int) -> NDArray[Any]:
     last = np.minimum(index + width // 2 + 1, len(values))
     number = count[last] - count[first]
     mean = np.full(len(values), np.nan)
-    return np.divide(total[last] - total[first], number, out=mean, where=number > 0)
+    np.divide(total[last] - total[first], number, out=mean, where=number > 0)
+    return mean
