@@ -25,6 +25,7 @@ class Console:
     def __init__(self, verbose: int = 1, out: IO[str] | None = None, err: IO[str] | None = None) -> None:
         self.verbose = verbose
         self._out, self._err = out, err
+        self._deaf: list[IO[str]] = []
         self.warnings: list[str] = []
 
     @property
@@ -51,8 +52,7 @@ class Console:
     def say(self, text: str = "", level: int = 1) -> None:
         """Print `text` if `level` is at most the verbosity."""
         if level <= self.verbose:
-            self.out.write(text + "\n")
-            self.out.flush()
+            self._mention(self.out, text)
 
     def output(self, text: str) -> None:
         """Print what the user asked for (`dmlist`, `pget`): at every verbosity."""
@@ -66,8 +66,17 @@ class Console:
         repeated = text in self.warnings
         self.warnings.append(text)
         if level <= self.verbose and not repeated:
-            self.err.write(f"WARNING: {text}\n")
-            self.err.flush()
+            self._mention(self.err, f"WARNING: {text}")
+
+    def _mention(self, stream: IO[str], text: str) -> None:
+        """Print what the run does not depend on: where it cannot be written any more, the run goes on without."""
+        if stream in self._deaf:
+            return
+        try:
+            stream.write(text + "\n")
+            stream.flush()
+        except (OSError, ValueError):
+            self._deaf.append(stream)
 
 
 class StepConsole(Console):

@@ -6,21 +6,22 @@ Both are light: numerical libraries are loaded by the tool that is run, click on
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
 from typing import NoReturn
 
-from ciaopy.cli import run
+from ciaopy.cli import run, signals
 from ciaopy.cli.arguments import DEBUG_FLAGS, wants_debug
 from ciaopy.cli.reporting import run_guarded
+from ciaopy.cli.streams import leave, prepare_streams
 
 
 def main(words: Sequence[str] | None = None) -> NoReturn:
     """Run `ciaopy WORDS` (default: the process's own) and exit with its status."""
-    signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(run_application(sys.argv[1:] if words is None else words))
+    words = sys.argv[1:] if words is None else words
+    prepare_streams()
+    signals.install(words[0] if words and run.is_command(words[0]) else "ciaopy")
+    leave(run_application(words))
 
 
 def console_tool() -> NoReturn:
@@ -30,13 +31,9 @@ def console_tool() -> NoReturn:
         from ciaopy.cli.command import ParameterCommand
 
         ParameterCommand(name).main(prog_name=name)
-    signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(run.run_command(name, sys.argv[1:]))
-
-
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    """Leave by an exception, so that temporary files are removed; the status is the shell's for this signal."""
-    sys.exit(128 + number)
+    prepare_streams()
+    signals.install(name)
+    leave(run.run_command(name, sys.argv[1:]))
 
 
 def run_application(words: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""Where errors become one line and an exit status: 0 ok, 1 data or processing, 2 usage, 130 interrupted.
+"""Where errors become one line and an exit status: 0 ok, 1 data or processing, 2 usage, 130 and 143 interrupted.
 
 The line is CIAO's, `# tool (version): ERROR message`, on the error stream, red on a terminal. `--debug` shows the
 traceback too.
@@ -6,11 +6,14 @@ traceback too.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
 from types import TracebackType
 
+from ciaopy.cli import signals
+from ciaopy.cli.streams import flush_output, silence
 from ciaopy.errors import CiaopyError
 from ciaopy.version import __version__
 
@@ -37,42 +40,74 @@ def run_guarded(tool: str, action: Callable[[], int | None], debug: bool = False
     Returns
     -------
     int
-        `exit_code` of a `CiaopyError`; 1 for files that cannot be opened, full disks and bugs; 130 after Ctrl-C.
+        `exit_code` of a `CiaopyError`; 1 for files that cannot be opened, full disks and bugs; 130 after
+        SIGINT (Ctrl-C), 143 after SIGTERM, whatever became of the exception on its way.
     """
     try:
         status = action() or OK
-        sys.stdout.flush()
-        return status
-    except BrokenPipeError:
-        _silence_stdout()
+        flush_output()
+    except BaseException as error:  # noqa: BLE001 - everything ends here, in one line
+        if signals.received():  # also where an import or a callback made another error of it
+            return _interrupted(tool)
+        return _failed(tool, error, debug)
+    return _interrupted(tool) if signals.received() else status
+
+
+def _interrupted(tool: str) -> int:
+    """Say that a signal ended the run; return 130 or 143."""
+    sys.stderr.write("\n" if sys.stderr.isatty() else "")
+    _line(tool, signals.describe(signals.received()))
+    return 128 + signals.received()
+
+
+def _failed(tool: str, error: BaseException, debug: bool) -> int:
+    """Say in one line what went wrong; return the exit status."""
+    if isinstance(error, SystemExit):
+        raise error
+    if isinstance(error, BrokenPipeError):
+        silence(sys.stdout)
         return BROKEN_PIPE
-    except KeyboardInterrupt:
+    if isinstance(error, KeyboardInterrupt):
         sys.stderr.write("\n" if sys.stderr.isatty() else "")
         _line(tool, "Keyboard interrupt (control-c)")
         return INTERRUPTED
-    except CiaopyError as error:
-        _show_traceback(error, debug)
+    _show_traceback(error, debug)
+    if isinstance(error, CiaopyError):
         _line(tool, _with_error(str(error)))
         return error.exit_code
-    except OSError as error:
-        _show_traceback(error, debug)
+    if isinstance(error, OSError):
         _line(tool, _with_error(describe_os_error(error)))
-        return FAILED
-    except MemoryError as error:
-        _show_traceback(error, debug)
+    elif isinstance(error, MemoryError):
         _line(tool, "ERROR not enough memory; filter the input, choose larger bins or fewer processes (nproc)")
-        return FAILED
-    except Exception as error:  # noqa: BLE001 - a bug must end in one line, too
-        _show_traceback(error, debug)
+    else:
         _line(tool, "ERROR " + describe_bug(error, debug))
-        return FAILED
+    return FAILED
+
+
+#: What to do about what the system refused.
+_CURES = {
+    errno.ENOSPC: "free some space, or write to another place",
+    errno.EDQUOT: "your disk quota is used up",
+    errno.EACCES: "change its permissions, or choose another place",
+    errno.EPERM: "change its permissions, or choose another place",
+    errno.EROFS: "choose another place",
+    errno.ENOENT: "check the name and the folder",
+    errno.EISDIR: "name a file in it",
+    errno.ENOTDIR: "a part of the path is a file, not a folder",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EMFILE: "too many files are open; give fewer inputs at once, or raise `ulimit -n`",
+    errno.EIO: "the disk or the network drive fails; copy the file elsewhere",
+    errno.ELOOP: "symbolic links lead in a circle",
+}
 
 
 def describe_os_error(error: OSError) -> str:
-    """Say what the system refused, and for which file."""
+    """Say what the system refused, for which file, and what can be done."""
     reason = error.strerror or str(error) or type(error).__name__
     names = [str(name) for name in (error.filename, error.filename2) if name is not None]
-    return f"{' and '.join(names)}: {reason}" if names else reason
+    place = " and ".join(names) or ("standard output" if error.errno in (errno.ENOSPC, errno.EIO) else "a file")
+    cure = _CURES.get(error.errno or 0)
+    return f"{place}: {reason}" + (f"; {cure}" if cure else "")
 
 
 def describe_bug(error: BaseException, debug: bool) -> str:
@@ -109,12 +144,12 @@ def _line(tool: str, message: str) -> None:
     text = f"# {tool} (ciaopy {__version__}): {message}"
     if sys.stderr.isatty() and "NO_COLOR" not in os.environ:
         text = f"\033[1;31m{text}\033[0m"
-    try:
-        sys.stdout.flush()
-        sys.stderr.write(text + "\n")
-        sys.stderr.flush()
-    except BrokenPipeError:
-        _silence_stdout()
+    for stream, words in ((sys.stdout, ""), (sys.stderr, text + "\n")):
+        try:
+            stream.write(words)
+            stream.flush()
+        except OSError:  # nobody listens, or the disk is full: the exit status tells
+            silence(stream)
 
 
 def _show_traceback(error: BaseException, debug: bool) -> None:
@@ -122,8 +157,3 @@ def _show_traceback(error: BaseException, debug: bool) -> None:
         import traceback
 
         traceback.print_exception(error)
-
-
-def _silence_stdout() -> None:
-    """Let the interpreter's last flush go nowhere: the reader has gone."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

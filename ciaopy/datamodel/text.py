@@ -81,7 +81,8 @@ def read_text(path: Path, options: dict[str, str]) -> Table:
     }
     for key in [k for k in header if re.fullmatch(r"(TTYPE|TFORM|TUNIT)\d+", k)]:
         header.remove(key)
-    return Table(path.name.partition(".")[0] or "TABLE", columns, header, vectors)
+    name = "".join(c if " " <= c <= "~" else "_" for c in path.name.partition(".")[0])  # FITS holds no others
+    return Table(name or "TABLE", columns, header, vectors)
 
 
 def _unit(header: Header, number: int) -> str:

@@ -84,8 +84,12 @@ def run_recipe(recipe: Recipe, backend: Backend, console: Console, cleanup: bool
     """
     try:
         return _run(recipe, backend, console, cleanup)
-    except BaseException:
+    except Exception:
         _tell_what_is_left(recipe, console)
+        raise
+    except BaseException:  # an interrupt: nothing of the run's own is left in view
+        for path in recipe.intermediates if cleanup else ():
+            path.unlink(missing_ok=True)
         raise
     finally:
         backend.close()

@@ -17,6 +17,7 @@ from types import TracebackType
 
 from ciaopy.errors import OutputExistsError, UserError
 from ciaopy.fits.files import being_read
+from ciaopy.scratch import forget, register
 
 __all__ = ["AtomicFile", "check_output"]
 
@@ -145,6 +146,7 @@ class AtomicFile:
             self.fd = os.open(self.temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         except OSError as problem:
             raise write_error(self.path, problem) from None
+        register(self.temporary)
         self.position = 0
 
     def __enter__(self) -> AtomicFile:
@@ -198,6 +200,7 @@ class AtomicFile:
                 self.fd = -1
             check_output(self._place, self._clobber)
             self.temporary.replace(self._place)
+            forget(self.temporary)
         except OSError as problem:
             self.temporary.unlink(missing_ok=True)
             raise write_error(self.path, problem) from None
@@ -225,3 +228,4 @@ class AtomicFile:
             os.close(self.fd)
             self.fd = -1
         self.temporary.unlink(missing_ok=True)
+        forget(self.temporary)

@@ -50,8 +50,9 @@ class Job:
     aspect: AspectChoice
 
     def file(self, tail: str) -> Path:
-        """Return `<out>/<root>_<tail>`."""
-        return self.out / f"{self.root}_{tail}"
+        """Return `<out>/<root>_<tail>`; a list or parameter file that only the run needs is hidden from view."""
+        hidden = "." if self.options.cleanup and tail in {"bias0.lis", "obs.par"} else ""
+        return self.out / f"{hidden}{self.root}_{tail}"
 
     def copy_of(self, path: Path) -> Path:
         """Return where the copy of an input file goes."""
