@@ -177,6 +177,7 @@ def due_jobs(survey: Survey, wishes: Wishes) -> list[tuple[str, str, str]]:
     """Return (ident, stage, reason) of the jobs that would run; those of observations not yet prepared are unknown."""
     settings = survey.settings()
     request = make_request(settings, wishes)
+    request = _settled(survey, settings, request, wishes.stages is None or wishes.drop_missing)
     found = []
     with survey.ledger() as ledger:
         for row in ledger.observations():

@@ -26,7 +26,7 @@ class _Bands:
 
     def add(self, table: Table, mask: NDArray[np.bool_]) -> None:
         """Count selected rows."""
-        pi, ccd = table["pi"][mask], ccd_of(table["ccdnr"][mask]).astype(np.int64)
+        pi, ccd = table["pi"][mask], ccd_of(table["ccdnr"][mask], "EMOS1").astype(np.int64)
         for counts, (first, last) in ((self.low, anomalous.LOW_BAND), (self.high, anomalous.HIGH_BAND)):
             counts += np.bincount(ccd[(pi >= first) & (pi <= last)], minlength=32)[:32]
 

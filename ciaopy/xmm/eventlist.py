@@ -14,7 +14,7 @@ import numpy as np
 from ciaopy.datamodel import Gti
 from ciaopy.errors import DataError, UserError
 from ciaopy.fits import Image, Table, open_fits
-from ciaopy.xmm.flags import instrument_code
+from ciaopy.xmm.flags import instrument_code, is_mos
 from ciaopy.xmm.subspace import Subspace
 from ciaopy.xmm.times import Frames
 
@@ -29,10 +29,10 @@ _NUMBERED = re.compile(r"(EXPOSU|STDGTI|BADPIX)(\d\d)$")
 EPOCH_TOLERANCE = 1e-11
 
 
-def ccd_of(ccdnr: Any) -> Any:
-    """Return the CCD of CCDNR: its last digit for MOS numbers above 12, whose first digit is the node."""
+def ccd_of(ccdnr: Any, instrument: str) -> Any:
+    """Return the CCD of CCDNR: of MOS its last digit (the first is the node), of pn the number itself."""
     values = np.asarray(ccdnr)
-    return np.where(values > 12, values % 10, values)
+    return values % 10 if is_mos(instrument) else values
 
 
 @dataclass(frozen=True)

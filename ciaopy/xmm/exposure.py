@@ -89,7 +89,7 @@ def fit_positions(events: EventList) -> PositionFits:
             null = table.column(name).key("TNULL")
             if null is not None:
                 has_sky &= table[name] != null
-        found.add(ccd_of(table["ccdnr"]), {n: table[n] for n in names}, has_sky)
+        found.add(ccd_of(table["ccdnr"], events.instrument), {n: table[n] for n in names}, has_sky)
     return found
 
 

@@ -330,7 +330,7 @@ def run_selection(
 
 
 def _check_ccds(plan: Plan, seen: NDArray[np.int64]) -> None:
-    numbers = {int(n) for n in ccd_of(np.flatnonzero(seen))}
+    numbers = {int(n) for n in ccd_of(np.flatnonzero(seen), plan.events.instrument)}
     lost = sorted(numbers - set(plan.gtis))
     if lost:
         raise DataError(

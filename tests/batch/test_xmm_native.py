@@ -190,3 +190,13 @@ def test_two_missions_in_one_survey(lists: Path, tmp_path: Path) -> None:
     assert archive.get_failed_processes("espfilt") == {"xmm_pointed": []}
     assert set(archive.observation_summaries) == {"chandra", "xmm_pointed"}
     assert emanom(archive, **QUICK).launched == 0
+
+
+def test_dry_run_lists_what_can_run(lists: Path, tmp_path: Path) -> None:
+    from ciaopy.batch import due_jobs
+
+    archive = Archive(tmp_path / "s", [lists])
+    assert due_jobs(archive.survey, Wishes()) == [(OBS, "prepare_xmm_info", "new")]
+    espfilt(archive, only=[f"{OBS}M2S003"], **QUICK)
+    due = due_jobs(archive.survey, Wishes(stages=("espfilt",)))
+    assert [d[0][10:] for d in due] == ["M1S001", "M1U002", "PNS004"]

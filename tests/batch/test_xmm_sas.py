@@ -308,3 +308,30 @@ def test_records_are_json_of_the_survey(archive: Archive) -> None:
     record = json.loads(path.read_text())
     assert record["mission"] == "xmm_pointed" and record["parameters"]["sas_version"] == [20, 0, 0]
     assert record["obs_id"] == made.OBS_ID
+
+
+def test_own_lists_win_over_those_that_came(
+    env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet: None
+) -> None:
+    """A folder with an ODF and an event list: the list serves until our own chain has run."""
+    import numpy as np
+
+    folder = tmp_path / "raw data" / O
+    g = np.random.default_rng(1)
+    rows = {"TIME": np.sort(made.T0 + g.uniform(0, 20000, 16000)), "PI": g.integers(2500, 8500, 16000)}
+    made.event_list(folder / "mine.fits", rows)
+    archive = Archive(tmp_path / "both", [folder])
+    with monkeypatch.context() as patch:
+        patch.delenv("SAS_DIR")
+        assert espfilt(archive, **QUICK).done == 1
+    told = archive.process_extra_info["xmm_pointed"]
+    assert (
+        told["emchain"][f"{O}M1S001"]["backend"] == "archive" and told["espfilt"][f"{O}M1S001"]["backend"] == "native"
+    )
+    ready(archive, cif_build, odf_ingest, emchain, espfilt)
+    told = archive.process_extra_info["xmm_pointed"]
+    assert names(told, "emchain") == ["M1S001", "M1U002"]
+    assert all(told[s][f"{O}M1S001"]["backend"] == "sas" for s in ("emchain", "espfilt"))
+    assert (
+        "my" not in told["emchain"][f"{O}M1S001"]["evt_list"] and "events" in told["emchain"][f"{O}M1S001"]["evt_list"]
+    )

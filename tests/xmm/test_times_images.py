@@ -387,3 +387,10 @@ def test_names_with_blanks_quotes_and_brackets(tmp_path: Path) -> None:
     assert open_event_list(source).nrows == 500
     made.run("xmm_evselect", table=f"{source}:EVENTS", filteredset=tmp_path / "o.fits", expression="PI > 300")
     assert read_gti(f"{source}[STDGTI02]").duration == 20000.0
+
+
+def test_ccd_numbers_with_a_node() -> None:
+    from ciaopy.xmm.eventlist import ccd_of
+
+    assert ccd_of([1, 7, 11, 17], "EMOS2").tolist() == [1, 7, 1, 7]
+    assert ccd_of([1, 11, 12], "EPN").tolist() == [1, 11, 12]

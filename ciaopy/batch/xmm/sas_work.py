@@ -87,9 +87,12 @@ def ingest(job: Job) -> tuple[Made, Path]:
     """Make the summary file beside links to the raw files; return it and where it lies for now."""
     view = job.survey / job.place / "odf"
     view.mkdir(parents=True, exist_ok=True)
-    for path in sorted(_raw_files(job.folder)):
-        if not SUMMARY.search(path.name):
-            link(path, view / path.name)
+    files = _raw_files(job.folder)
+    for old in view.iterdir():
+        if old.is_symlink() and old.name not in files:
+            old.unlink()
+    for name, path in files.items():
+        link(path, view / name)
     made = Made()
     result = run_sas(job, made, [commands.odfingest(str(view), str(job.out))], {"summary file": "*SUM.SAS"})
     summary = result.files["summary file"]
@@ -97,10 +100,13 @@ def ingest(job: Job) -> tuple[Made, Path]:
     return made, summary
 
 
-def _raw_files(folder: Path) -> list[Path]:
+def _raw_files(folder: Path) -> dict[str, Path]:
+    """Return name -> path of every file of the folders in which constituents lie, but for old summaries."""
     from ciaopy.xmm import take_inventory
 
-    return [*take_inventory(folder).odf, *(p for p in folder.iterdir() if p.is_file() and p.name.upper() == "MANIFEST")]
+    places = dict.fromkeys(p.parent for p in take_inventory(folder).odf)
+    files = (p for place in places for p in sorted(place.iterdir()) if p.is_file())
+    return {p.name: p for p in files if not SUMMARY.search(p.name)}
 
 
 def _odf(job: Job) -> str:
