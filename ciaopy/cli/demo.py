@@ -46,18 +46,23 @@ class _Tables:
 @click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=Path("ciaopy-demo"))
 @click.option("--events", type=click.IntRange(5_000, 1_000_000), default=100_000, show_default=True, metavar="N")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Another seed, another sky.")
+@click.option("--grating", type=click.Choice(["none", "hetg", "letg"], case_sensitive=False), default="none")
 @click.option("--images/--no-images", default=True, help="Run fluximage as well, and check the fluxes.")
 @click.option("--clobber", is_flag=True, help="Replace the files of an earlier demo.")
 @click.option("--verbose", type=click.IntRange(0, 5), default=0, help="Of the tools that are run; 0 to 5.")
-def command(folder: Path, events: int, seed: int, images: bool, clobber: bool, verbose: int) -> int:
+def command(folder: Path, events: int, seed: int, grating: str, images: bool, clobber: bool, verbose: int) -> int:
     """Simulate a small ACIS observation in DIR (default ciaopy-demo), reduce it, and check the result.
 
     The observation has point sources, dither, background with a flare, bad pixels, afterglows, hot pixels, streaks and
     lost frames. chandra_repro and fluximage run on it with the embedded calibration, without network or CALDB, and
     what they find is compared with what was put in. Exit status 1 where a comparison falls short.
+    With --grating: a source with emission lines behind HETG or LETG on ACIS-S; its spectra and responses are made, and
+    zero order, orders and lines checked.
     """
     from ciaopy.simulation import Setup, simulate
 
+    if grating.lower() != "none":
+        return _grating_demo(folder, (events, seed, grating.upper()), clobber, verbose)
     console, started = Console(), time.perf_counter()
     setup = Setup(events=events, seed=seed, target="CIAOPY DEMO")
     console.say(f"Simulating {events} events of an ACIS observation ...")
@@ -75,6 +80,42 @@ def command(folder: Path, events: int, seed: int, images: bool, clobber: bool, v
     checks.append(_layout_check(folder, console))
     pictures = _pictures(folder, tables, made, clobber)
     _report(console, folder, checks, fluxes, pictures)
+    short = [c.what for c in checks if not c.passed]
+    console.output(f"{time.perf_counter() - started:.1f} s; " + (f"SHORT: {', '.join(short)}" if short else "all ok"))
+    return 1 if short else 0
+
+
+def _grating_demo(folder: Path, what: tuple[int, int, str], clobber: bool, verbose: int) -> int:
+    """Simulate and reduce a grating observation, and check its spectra; `what`: events, seed, grating."""
+    from ciaopy.simulation import Setup, check_gratings, listed_lines, simulate
+
+    console, started = Console(), time.perf_counter()
+    events, seed, grating = what
+    setup = Setup(
+        events=events, seed=seed, grating=grating, chips=(7, 4, 5, 6, 8, 9), target="CIAOPY DEMO", flare=False
+    )
+    console.say(f"Simulating {events} events of an observation with {grating} ...")
+    made = simulate(setup, folder / "obs", clobber)
+    out = folder / "repro"
+    with _without_caldb(console):
+        console.say("Running chandra_repro ...")
+        _run("chandra_repro", _repro_words(made.folder, out, clobber, verbose))
+    level2 = _one(out, "*_repro_evt2.fits")
+    checks = check_gratings(
+        _table(level2, "EVENTS"),
+        _table(_one(made.folder / "secondary", "*evt1.fits*"), "EVENTS"),
+        _table(made.folder / "truth" / "truth.fits", "TRUTH"),
+        _table(level2, "REGION"),
+        listed_lines(made.folder),
+    )
+    console.output("")
+    for check in checks:
+        state = "ok" if check.passed else "SHORT"
+        console.output(f"{state:<6}{check.what:<30}{check.found:<22}wanted: {check.wanted}")
+    console.output("")
+    for name, path in (("observation", made.folder), ("products", out), ("spectra", out / "tg")):
+        console.output(f"{name:<13}{path}")
+    console.output(f"try:         ciaopy dmlist {quote(str(_one(out / 'tg', '*m1.pha')))} cols")
     short = [c.what for c in checks if not c.passed]
     console.output(f"{time.perf_counter() - started:.1f} s; " + (f"SHORT: {', '.join(short)}" if short else "all ok"))
     return 1 if short else 0

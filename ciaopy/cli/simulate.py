@@ -21,6 +21,9 @@ troubles.txt afterglows, hot pixels and streaks. Charge-transfer losses are not 
 to the embedded calibration, and so do the effective areas."""
 
 
+_IMAGING_CHIPS, _SPECTROSCOPY_CHIPS = "235678", "456789"
+
+
 def _whole(ctx: click.Context, param: click.Parameter, value: str) -> int:
     """Return a whole number, written as `1e6` too."""
     try:
@@ -37,7 +40,12 @@ def _whole(ctx: click.Context, param: click.Parameter, value: str) -> int:
 @click.option("--mission", type=click.Choice(["chandra", "xmm"]), default="chandra", show_default=True)
 @click.option("--events", metavar="N", default="1e5", callback=_whole, show_default=True, help="1e3 to 2e7 events.")
 @click.option("--mode", type=click.Choice(["FAINT", "VFAINT", "GRADED"], case_sensitive=False), default="FAINT")
-@click.option("--chips", default="235678", show_default=True, help="CCDs that are on, at most six, such as 0123.")
+@click.option(
+    "--chips",
+    default=_IMAGING_CHIPS,
+    show_default="235678, with a grating 456789",
+    help="CCDs that are on, at most six, such as 0123.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed and options, same bytes.")
 @click.option("--exposure", type=float, metavar="S", help="Length [s]; default: from the number of events.")
 @click.option("--date", default="2012-06-01", show_default=True, help="Start (UTC).")
@@ -49,6 +57,7 @@ def _whole(ctx: click.Context, param: click.Parameter, value: str) -> int:
 @click.option("--dither", nargs=2, type=float, default=(8.0, 8.0), show_default=True, help="Amplitudes [arcsec].")
 @click.option("--flare/--no-flare", default=True, help="A background flare that the good times do not leave out.")
 @click.option("--artifacts/--no-artifacts", default=True, help="Bad pixels, afterglows, streaks, lost frames, a gap.")
+@click.option("--grating", type=click.Choice(["none", "hetg", "letg"], case_sensitive=False), default="none")
 @click.option("--obsid", type=int, default=90001, show_default=True)
 @click.option("--target", default="SIMULATED FIELD", show_default=True, help="OBJECT.")
 @click.option("--gzip/--no-gzip", "compress", default=True, help="Write .fits.gz, as in the archive.")
@@ -60,9 +69,10 @@ def command(
     """Make an ACIS observation to practise on, in the folder OUTDIR.
 
     Point sources with power-law spectra behind the embedded calibration, dither, particle background, event islands
-    with consistent grades and energies, and what goes wrong in real observations. With --mission xmm: event lists of
-    two MOS1 sub-exposures, MOS2 with an anomalous CCD, pn with out-of-time events, flares, their truth; of the other
-    options --seed, --exposure and --clobber count.
+    with consistent grades and energies, and what goes wrong in real observations. With --grating hetg or letg one
+    source with emission lines at the aim point of ACIS-S, in orders -3 to 3. With --mission xmm: event lists of two MOS1
+    sub-exposures, MOS2 with an anomalous CCD, pn with out-of-time events, flares, their truth; of the other options
+    --seed, --exposure and --clobber count.
     """
     if mission == "xmm":
         return _simulate_xmm(context, outdir, clobber, options)
@@ -128,6 +138,9 @@ def _setup(options: dict[str, object]) -> Setup:
 
     values = dict(options)
     values["mode"] = str(values["mode"]).upper()
+    values["grating"] = str(values["grating"]).upper()
+    if values["grating"] != "NONE" and values["chips"] == _IMAGING_CHIPS:
+        values["chips"] = _SPECTROSCOPY_CHIPS
     values["chips"] = parse_chips(str(values["chips"]))
     values["ra"], values["dec"], values["roll"] = values.pop("pointing")  # type: ignore[misc]
     seed = values["seed"]

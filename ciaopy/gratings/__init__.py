@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ciaopy.gratings.extraction_regions import regions_of_product, regions_of_table
     from ciaopy.gratings.grid import WavelengthGrid, chosen_grid, default_grid, default_orders
     from ciaopy.gratings.line_shape import ResponseMatrix, diagonal_matrix, enclosed, light_within, response_matrix
-    from ciaopy.gratings.mask import ArmBox, GratingMask, MaskSizes, SourceMask, arm_box
+    from ciaopy.gratings.mask import ArmBox, GratingMask, MaskSizes, SourceMask, arm_box, source_mask
     from ciaopy.gratings.mask_table import mask_of_table
     from ciaopy.gratings.order_sorting import OrderTest, by_nearest, by_sign, by_windows
     from ciaopy.gratings.resolve import RESOLVED, ResolvedEvents, Resolver
@@ -96,6 +96,7 @@ __all__ = [
     "resolved_table",
     "response_matrix",
     "source_and_background",
+    "source_mask",
     "spectra_of",
     "spectrum_table",
     "streak_crossing",
@@ -117,7 +118,7 @@ if not TYPE_CHECKING:
             "extraction_regions": "regions_of_product regions_of_table",
             "grid": "WavelengthGrid chosen_grid default_grid default_orders",
             "line_shape": "ResponseMatrix diagonal_matrix enclosed light_within response_matrix",
-            "mask": "ArmBox GratingMask MaskSizes SourceMask arm_box",
+            "mask": "ArmBox GratingMask MaskSizes SourceMask arm_box source_mask",
             "mask_table": "mask_of_table",
             "order_sorting": "OrderTest by_nearest by_sign by_windows",
             "resolve": "RESOLVED ResolvedEvents Resolver",

@@ -6,15 +6,17 @@ angles to 1e-5 deg.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.coords import Detector, FloatArray
+from ciaopy.caldb.lite import zero_order_size
+from ciaopy.coords import Attitude, Detector, FloatArray, FocalPlane, SkyFrame
 from ciaopy.gratings.arms import Arm
 
-__all__ = ["ArmBox", "GratingMask", "MaskSizes", "SourceMask", "arm_box"]
+__all__ = ["ArmBox", "GratingMask", "MaskSizes", "SourceMask", "arm_box", "source_mask"]
 
 # The box is shortened by so many pixels at a time until it ends inside the range of SKY.
 STEP = 30.0
@@ -112,6 +114,11 @@ class MaskSizes:
     width_factor: float
     r_max: float
 
+    @classmethod
+    def usual(cls, grating: str) -> MaskSizes:
+        """Return the sizes of the parameter file's defaults for `HETG` or `LETG`."""
+        return cls(50.0, 35.0, 0.992) if grating == "HETG" else cls(50.0, 300.0, 2.1)
+
     def radius(self, size: float, detector: Detector) -> float:
         """Return the radius (pixels of the detector's SKY) for a zero order of `size` ACIS pixels."""
         return self.radius_factor * size * _ACIS_PIXEL / detector.scale
@@ -153,3 +160,38 @@ def arm_box(
         ends.append(float(steps[np.argmax(inside)]) if inside.any() else 0.0)
     centre = np.array(zero) + 0.5 * (ends[0] - ends[1]) * along
     return ArmBox(arm, float(centre[0]), float(centre[1]), ends[0] + ends[1], width, angle)
+
+
+def source_mask(
+    number: int,
+    zero: tuple[float, float],
+    arms: tuple[Arm, ...],
+    view: tuple[FocalPlane, SkyFrame, Attitude],
+    sizes: MaskSizes | None = None,
+    given: Mapping[str, float] | None = None,
+) -> SourceMask:
+    """Return the mask of one source, its sizes those of archive masks at its off-axis angle.
+
+    Parameters
+    ----------
+    number : int
+        Source number.
+    zero : (float, float)
+        SKY position of the zero order, pixels.
+    arms : tuple of Arm
+    view : (FocalPlane, SkyFrame, Attitude)
+        Detector, sky and mean pointing.
+    sizes : MaskSizes, optional
+        Default: `MaskSizes.usual` of the grating.
+    given : mapping of str to float, optional
+        Sizes (pixels) that replace the computed ones where they are above 0: `radius`, `HEG`, `MEG`, `LEG` (widths).
+    """
+    plane, frame, attitude = view
+    own, given = sizes or MaskSizes.usual(arms[0].grating), given or {}
+    theta = float(plane.off_axis(*plane.sky_to_det(*zero, attitude, frame))[0])
+    size, detector = float(zero_order_size(theta)), plane.detector
+    boxes = tuple(
+        arm_box(a, detector, zero, frame.roll_nom, given.get(a.name) or own.width(a, size, detector), own.r_max)
+        for a in arms
+    )
+    return SourceMask(number, *zero, given.get("radius") or own.radius(size, detector), boxes)

@@ -11,6 +11,7 @@ from ciaopy.faces import lazy_face
 
 if TYPE_CHECKING:
     from ciaopy.simulation.check import Check, FluxRow, ListedSource, check_events, flux_rows, listed_sources
+    from ciaopy.simulation.grating_checks import check_gratings, listed_lines
     from ciaopy.simulation.observation import Simulated, make_view, simulate
     from ciaopy.simulation.setup import MODES, Setup, Source, parse_chips, read_sources
     from ciaopy.simulation.xmm import XmmSetup, XmmSimulated, simulate_xmm
@@ -26,7 +27,9 @@ __all__ = [
     "XmmSetup",
     "XmmSimulated",
     "check_events",
+    "check_gratings",
     "flux_rows",
+    "listed_lines",
     "listed_sources",
     "make_view",
     "parse_chips",
@@ -39,6 +42,7 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_face(
         __name__,
         {
+            "grating_checks": "check_gratings listed_lines",
             "check": "Check FluxRow ListedSource check_events flux_rows listed_sources",
             "observation": "Simulated make_view simulate",
             "setup": "MODES Setup Source parse_chips read_sources",

@@ -41,6 +41,8 @@ class Charges:
         Number of the source from 1; 0 for none.
     spread : float64 array, shape (n,)
         Width of the charge cloud in pixels; 0: the chip's own, which gives good grades only.
+    part, diffraction : int16 arrays, shape (n,)
+        TG_PART and order behind a grating; 99 for what did not come through one.
     """
 
     frame: NDArray[np.int64]
@@ -51,6 +53,8 @@ class Charges:
     kind: NDArray[np.int16]
     source: NDArray[np.int16]
     spread: NDArray[np.float64]
+    part: NDArray[np.int16]
+    diffraction: NDArray[np.int16]
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -71,7 +75,8 @@ def fill(
     n = len(frame)
     x, y = position
     small = np.full(n, KINDS[kind], np.int16)
-    return Charges(frame, order, x, y, energy, small, np.zeros(n, np.int16), np.zeros(n))
+    none = np.full(n, 99, np.int16)
+    return Charges(frame, order, x, y, energy, small, np.zeros(n, np.int16), np.zeros(n), none, none.copy())
 
 
 def join(parts: list[Charges]) -> Charges:

@@ -168,7 +168,11 @@ def timeline_dataset(keywords: Keywords) -> Dataset:
     columns = [column("time", time, "s"), *(column(k, np.full(n, v), unit) for k, unit, v in _STEADY)]
     columns += [column("asp_sol_status", np.zeros(n, np.int16)), column("EXPNO", expno)]
     columns += [_text("DETNAM", setup.detnam, n, 11), _text("DATAMODE", setup.mode, n, 24)]
-    columns += [_text("READMODE", "TIMED", n, 14), _text("GRATING", "NONE", n, 7), _text("ASPTYPE", "KALMAN", n, 6)]
+    columns += [
+        _text("READMODE", "TIMED", n, 14),
+        _text("GRATING", setup.grating, n, 7),
+        _text("ASPTYPE", "KALMAN", n, 6),
+    ]
     columns += [column("MOVING", np.zeros(n, bool)), column("AOFF_GAP", gap.astype(np.int16))]
     bits = np.zeros((n, 16), np.uint8)
     bits[early, _EXPNO_LIMIT] = 1

@@ -152,7 +152,7 @@ class Keywords:
         triple = zip("XYZ", s.sim_position, names, strict=True)
         cards += [(f"SIM_{axis}", value, f"[mm] SIM {text}") for axis, value, text in triple]
         cards += [("FOC_LEN", 10070.0, "[mm] HRMA focal length"), ("INSTRUME", "ACIS", "Instrument")]
-        cards += [("GRATING", "NONE", "Grating"), ("DETNAM", s.detnam, "Detector")]
+        cards += [("GRATING", s.grating, "Grating"), ("DETNAM", s.detnam, "Detector")]
         for kind, text, values in (("PNT", "Pointing", p), ("NOM", "Nominal", nominal)):
             for axis, value in zip(("RA", "DEC", "ROLL"), values, strict=True):
                 cards.append((f"{axis}_{kind}", value, f"[deg] {text} {axis}"))

@@ -11,18 +11,26 @@ import numpy as np
 from ciaopy.coords import AspectSolution, Attitude, EventPositions, FocalPlane, SkyFrame
 from ciaopy.errors import OutputExistsError, UserError
 from ciaopy.fits import Dataset
+from ciaopy.gratings import HC_KEV_ANGSTROM
 from ciaopy.simulation import companions
 from ciaopy.simulation.charges import KINDS, Charges, join
 from ciaopy.simulation.detector import Chip, bad_pixel_map, make_chip
 from ciaopy.simulation.event_table import event_columns, event_table, level2, make_transform, status_column
 from ciaopy.simulation.headers import Keywords, Names, column, table
-from ciaopy.simulation.photons import Response, View, default_sources, off_axis_angle, source_charges
+from ciaopy.simulation.photons import (
+    Response,
+    View,
+    default_sources,
+    grating_source,
+    off_axis_angle,
+    source_charges,
+)
 from ciaopy.simulation.setup import BANDS, Setup, Source
 from ciaopy.simulation.timeline import Timeline, make_aspect, make_timeline
 from ciaopy.simulation.troubles import Trouble, background, living, troubles
 
 if TYPE_CHECKING:
-    from ciaopy.fits import Table
+    from ciaopy.fits import Block, Table
 
 __all__ = ["Simulated", "make_view", "simulate"]
 
@@ -95,7 +103,9 @@ def simulate(setup: Setup, folder: Path, clobber: bool = False, compress: bool =
     _make_folders(folder, clobber)
     world = _make_world(setup)
     sources = setup.sources
-    if sources is None:
+    if sources is None and setup.grating != "NONE":
+        sources = (grating_source(setup, world.timeline, world.view),)
+    elif sources is None:
         sources = default_sources(setup, world.timeline, world.view, _generator(setup, _PLACES))
     charges, listed = _all_charges(world, sources)
     keywords = Keywords(setup, world.timeline, world.aspect)
@@ -106,7 +116,10 @@ def simulate(setup: Setup, folder: Path, clobber: bool = False, compress: bool =
     events = event_table(keywords, names, [*columns, status_column(columns, bad)])
     writer = _Writer(folder, clobber, compress)
     writer.write("secondary", names.own("evt1"), Dataset([keywords.primary(), events]))
-    writer.write("primary", names.evt2, Dataset([keywords.primary(), level2(events, keywords)]))
+    blocks: list[Block] = [keywords.primary(), level2(events, keywords)]
+    if setup.grating != "NONE":
+        blocks.append(_region(world, sources, keywords))
+    writer.write("primary", names.evt2, Dataset(blocks))
     _write_companions(world, keywords, names, charges, writer)
     counts = tuple(int(n) for n in np.bincount(charges.source, minlength=len(sources) + 1)[1:])
     position = transform.all(events["time"], events["ccd_id"], charges.x, charges.y, None)
@@ -215,8 +228,22 @@ def _truth(keywords: Keywords, charges: Charges, position: EventPositions) -> Da
         column("Y_TRUE", position.y, "pixel"),
         column("ENERGY_TRUE", charges.energy * 1000.0, "eV"),
     ]
+    if keywords.setup.grating != "NONE":
+        columns += [column("PART", charges.part), column("ORDER", charges.diffraction)]
+        columns.append(column("LAMBDA", HC_KEV_ANGSTROM / np.maximum(charges.energy, 1e-3), "angstrom"))
     made: Table = table(header, columns)
     return Dataset([keywords.primary(), made])
+
+
+def _region(world: _World, sources: tuple[Source, ...], keywords: Keywords) -> Table:
+    """Return the REGION block that an archive's level-2 file has: zero order and arms of the first source."""
+    from ciaopy.gratings import GratingMask, arms_of, mask_table, source_mask
+
+    view, setup = world.view, world.setup
+    x, y = view.frame.plane.world_to_pixel(sources[0].ra, sources[0].dec)
+    sight = (view.plane, view.frame, view.nominal(setup))
+    made = source_mask(1, (float(x), float(y)), arms_of(setup.grating), sight)
+    return mask_table(GratingMask((made,)), setup.grating, keywords.base("REGION", "TGMASK1"))
 
 
 def _write_lists(
@@ -237,5 +264,8 @@ def _write_lists(
             f"{response.half_light(theta):.4f} {count}"
         )
     (folder / "sources.txt").write_text("\n".join(lines) + "\n")
+    if world.setup.grating != "NONE":
+        listed_lines = [f"{n} {lam:.4f} {f:.6e}" for n, s in enumerate(sources, 1) for lam, f in s.lines]
+        (folder / "lines.txt").write_text("\n".join(["# source wavelength_A photons/cm2/s", *listed_lines]) + "\n")
     marks = [f"{t.kind} {t.ccd_id} {t.chipx} {t.chipy} {t.expno} {t.events}" for t in listed]
     (folder / "troubles.txt").write_text("\n".join(["# kind ccd_id chipx chipy first_expno events", *marks]) + "\n")

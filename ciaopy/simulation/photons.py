@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 
 from ciaopy.caldb import Contamination, DeadArea, MirrorArea, PsfRadius, QeUniformity, QuantumEfficiency, Vignetting
 from ciaopy.caldb.lite import product
-from ciaopy.coords import Attitude, FocalPlane, SkyFrame
+from ciaopy.coords import Attitude, ChipPosition, FocalPlane, SkyFrame
+from ciaopy.gratings import HC_KEV_ANGSTROM
 from ciaopy.simulation.charges import KINDS, Charges, fill, join
 from ciaopy.simulation.setup import SPECTRUM, TRANSFER, Setup, Source
+from ciaopy.simulation.spectrograph import Spectrograph
 from ciaopy.simulation.timeline import FloatArray, Timeline
 
 #: Photons that are followed at once.
@@ -131,6 +133,7 @@ def source_charges(
 ) -> Charges:
     """Return the charges of all sources; dead pixels and dropped frames are not yet taken out."""
     response = Response.of(setup)
+    through = Spectrograph(setup.grating, view.plane, view.frame) if setup.grating != "NONE" else None
     parts = [empty_charges()]
     for number, source in enumerate(sources, 1):
         energies = _Spectrum(source, response.mirror)
@@ -139,7 +142,7 @@ def source_charges(
         total = int(rng.poisson(mean))
         for start in range(0, total, BLOCK):
             n = min(BLOCK, total - start)
-            one = _follow(setup, timeline, view, response, (source, energies.draw(n, rng)), rng)
+            one = _follow(setup, timeline, view, response, (source, energies.draw(n, rng), through), rng)
             parts.append(replace(one, source=np.full(len(one), number, np.int16)))
     return join(parts)
 
@@ -160,11 +163,20 @@ class _Spectrum:
         photons = np.array([source.band_flux(float(a), float(b)) for a, b in pairwise(self._edges)])
         counts = photons * mirror.at(middle)
         self._cumulated = np.concatenate([[0.0], np.cumsum(counts)])
-        self.rate = float(self._cumulated[-1])
+        self._energies = np.array([HC_KEV_ANGSTROM / lam for lam, _ in source.lines])
+        strength = np.array([flux for _, flux in source.lines])
+        lines = strength * mirror.at(self._energies) if source.lines else np.zeros(0)
+        self._with_lines = self._cumulated[-1] + np.cumsum(np.concatenate([[0.0], lines]))
+        self.rate = float(self._with_lines[-1])
 
     def draw(self, n: int, rng: np.random.Generator) -> FloatArray:
         """Return n energies, keV."""
-        return np.interp(rng.random(n) * self.rate, self._cumulated, self._edges)
+        at = rng.random(n) * self.rate
+        drawn = np.interp(at, self._cumulated, self._edges)
+        if self._energies.size:
+            line = np.searchsorted(self._with_lines, at, side="right") - 1
+            drawn = np.where(line >= 0, self._energies[np.clip(line, 0, self._energies.size - 1)], drawn)
+        return drawn
 
 
 def _follow(
@@ -172,11 +184,11 @@ def _follow(
     timeline: Timeline,
     view: View,
     response: Response,
-    light: tuple[Source, FloatArray],
+    light: tuple[Source, FloatArray, Spectrograph | None],
     rng: np.random.Generator,
 ) -> Charges:
     """Follow the photons of one source to the chips; returns those that are seen."""
-    source, keV = light
+    source, keV, through = light
     n = len(keV)
     frame = rng.integers(0, timeline.nframes, n)
     sx, sy = view.frame.plane.world_to_pixel(source.ra, source.dec)
@@ -187,8 +199,12 @@ def _follow(
     attitude = view.at(frame)
     chip = view.plane.sky_to_chip(x, y, attitude, view.frame)
     theta, phi = view.angles(x, y, attitude)
+    branch = np.zeros(n, np.int64)
+    if through is not None:
+        branch = _disperse(through, (float(sx), float(sy)), keV, attitude, chip, rng)
     chance, late = rng.random(n), rng.random(n) < TRANSFER / (setup.frame_exposure + TRANSFER)
     order, keep = np.full(n, -1, np.int64), np.zeros(n, bool)
+    chip.chip_id[branch < 0] = -1
     for place, ccd in enumerate(setup.chips):
         k = np.flatnonzero(chip.chip_id == ccd)
         order[k] = place
@@ -197,7 +213,31 @@ def _follow(
     wide = rng.random(n) < BAD_GRADES / (1.0 + BAD_GRADES)
     charges = fill(frame, order, (chip.chipx, row), keV, "source")
     kind = np.where(late, KINDS["out_of_time"], KINDS["source"]).astype(np.int16)
-    return replace(charges, kind=kind, spread=np.where(wide, WIDE_CLOUD, 0.0)).take(keep)
+    charges = replace(charges, kind=kind, spread=np.where(wide, WIDE_CLOUD, 0.0))
+    if through is not None:
+        parts, orders = (np.array([getattr(b, a) for b in through.branches], np.int16) for a in ("part", "order"))
+        charges = replace(charges, part=parts[branch], diffraction=orders[branch])
+    return charges.take(keep)
+
+
+def _disperse(
+    through: Spectrograph,
+    zero: tuple[float, float],
+    keV: FloatArray,
+    attitude: Attitude,
+    chip: ChipPosition,
+    rng: np.random.Generator,
+) -> NDArray[np.int64]:
+    """Move photons of the dispersed orders to where they land, in place; return the branch of each, -1 if lost."""
+    branch = through.choose(keV, rng)
+    for number, way in enumerate(through.branches):
+        k = np.flatnonzero(branch == number)
+        if way.arm is None or not k.size:
+            continue
+        one = Attitude(*(getattr(attitude, c)[k] for c in ("ra", "dec", "roll", "dy", "dz", "dtheta")))
+        found = through.land(way, zero, keV[k], one, rng)
+        chip.chip_id[k], chip.chipx[k], chip.chipy[k] = found.chip_id, found.chipx, found.chipy
+    return branch
 
 
 def _point_spread(n: int, half_light: float, shape: str, rng: np.random.Generator) -> FloatArray:
@@ -262,3 +302,23 @@ def _places(setup: Setup, view: View, rng: np.random.Generator) -> list[tuple[fl
             break
     ra, dec = view.frame.plane.pixel_to_world(sx, sy)
     return [(float(ra[i]), float(dec[i]), int(ccd[i]), float(x[i]), float(y[i])) for i in chosen]
+
+
+#: Wavelengths of the lines of the default source behind a grating, Angstrom, and their share of its photons each.
+LINES = {"HETG": (6.18, 8.421, 12.132, 15.014, 18.967), "LETG": (6.18, 12.132, 15.014, 18.967, 24.781)}
+LINE_SHARE = 0.03
+
+
+def grating_source(setup: Setup, timeline: Timeline, view: View, share: float = 0.6) -> Source:
+    """Return a source at the aim point with emission lines, bright enough for `share` of the events in all orders."""
+    trial = Source(setup.ra % 360.0, setup.dec, 1.0, 1.7, tuple((lam, LINE_SHARE) for lam in LINES[setup.grating]))
+    response = Response.of(setup)
+    rng = np.random.default_rng([setup.seed, 77])
+    energies = _Spectrum(trial, response.mirror)
+    n = 20000
+    through = Spectrograph(setup.grating, view.plane, view.frame)
+    seen = _follow(setup, timeline, view, response, (trial, energies.draw(n, rng), through), rng)
+    counts = len(seen) / n * energies.rate * setup.frame_exposure * timeline.nframes * (1.0 + BAD_GRADES)
+    scale = share * setup.events / max(counts, 1e-9)
+    lines = tuple((lam, flux * scale) for lam, flux in trial.lines)
+    return replace(trial, flux=scale, lines=lines)

@@ -31,12 +31,15 @@ CHIPS = 6
 #: Time that a frame needs to move into the frame store, s (ACIS: 1024 rows at 40 microseconds; POG).
 TRANSFER = 0.04104
 
+#: Gratings that can be simulated, on ACIS.
+GRATINGS = ("NONE", "HETG", "LETG")
+
 _ZERO = datetime(1998, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Source:
-    """A point source with a power-law spectrum.
+    """A point source with a power-law spectrum, and emission lines on it.
 
     Attributes
     ----------
@@ -46,12 +49,15 @@ class Source:
         Photons per cm2 and s in the broad band, 0.5-7 keV.
     gamma : float
         Photon index: dN/dE goes as E**-gamma.
+    lines : tuple of (float, float)
+        Wavelength, Angstrom, and photons per cm2 and s of narrow lines, on top of `flux`.
     """
 
     ra: float
     dec: float
     flux: float
     gamma: float = 1.7
+    lines: tuple[tuple[float, float], ...] = ()
 
     def band_flux(self, low: float, high: float) -> float:
         """Return the flux between two energies (keV), photons per cm2 and s."""
@@ -99,6 +105,8 @@ class Setup:
         Amplitudes of yaw and pitch, arcsec.
     flare : bool
         A background flare that the good times do not leave out.
+    grating : str
+        NONE, HETG or LETG: the sources are dispersed by it.
     artifacts : bool
         Afterglows, hot pixels, streaks on CCD 8, bad pixels in the bias, dropped frames, a gap in the good times.
 
@@ -126,6 +134,7 @@ class Setup:
     dither: tuple[float, float] = (8.0, 8.0)
     flare: bool = True
     artifacts: bool = True
+    grating: str = "NONE"
 
     def __post_init__(self) -> None:
         self._check_numbers()
@@ -137,6 +146,8 @@ class Setup:
             raise UserError(f"chips {self.chips}: CCDs are numbered 0 to 9")
         if self.psf not in ("king", "gauss"):
             raise UserError(f"psf {self.psf}: known are king and gauss")
+        if self.grating not in GRATINGS:
+            raise UserError(f"grating {self.grating}: known are {', '.join(GRATINGS)}")
         first, count = self.window
         if first < 1 or count < 32 or first + count - 1 > ROWS:
             raise UserError(f"subarray {first},{count}: at least 32 rows, within 1 to {ROWS}")
@@ -255,7 +266,8 @@ def read_sources(path: Path) -> tuple[Source, ...]:
             values = []
         if len(values) not in (3, 4) or not all(math.isfinite(v) for v in values) or values[2] < 0:
             raise UserError(f"{path}, line {number}: write 'ra dec flux' or 'ra dec flux gamma', not {line.strip()!r}")
-        sources.append(Source(*values))
+        ra, dec, flux = values[:3]
+        sources.append(Source(ra, dec, flux, values[3] if len(values) > 3 else Source.gamma))
     if not sources:
         raise UserError(f"{path}: no sources; write one line 'ra dec flux [gamma]' each")
     return tuple(sources)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ciaopy.errors import DataError, ParameterError, UserError
 from ciaopy.fits import Table
 
 if TYPE_CHECKING:
-    from ciaopy.coords import Detector, FocalPlane, SkyFrame
+    from ciaopy.coords import Detector
     from ciaopy.datamodel import Workspace
     from ciaopy.fits import Header
-    from ciaopy.gratings import Arm, GratingMask, MaskSizes, SourceMask
+    from ciaopy.gratings import Arm, GratingMask, MaskSizes
     from ciaopy.param import ParameterSet
 
 _LETTERS = "ABCDEFGHIJ"
@@ -20,15 +21,12 @@ _LETTERS = "ABCDEFGHIJ"
 
 @dataclass(frozen=True)
 class _Position:
-    """One source: number, SKY position, and sizes that the user gave (0: to be computed)."""
+    """One source: number, SKY position, and sizes that the user gave, as `source_mask` takes them."""
 
     number: int
     x: float
     y: float
-    radius: float = 0.0
-    heg: float = 0.0
-    meg: float = 0.0
-    leg: float = 0.0
+    given: Mapping[str, float] = field(default_factory=dict)
 
 
 def run(par: ParameterSet, ws: Workspace) -> None:
@@ -41,8 +39,8 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     DataError
         No grating in the header, or a table of positions without usable columns.
     """
-    from ciaopy.coords import FocalPlane, SkyFrame
-    from ciaopy.gratings import GratingMask, arms_of, mask_table
+    from ciaopy.coords import Attitude, FocalPlane, SkyFrame
+    from ciaopy.gratings import GratingMask, arms_of, mask_table, source_mask
     from ciaopy.response import chosen_geometry, header_grating, own_keywords_removed
 
     infile = par["infile"].strip()
@@ -53,7 +51,10 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     geometry, _ = chosen_geometry(par["geompar"], header)
     plane, frame = FocalPlane.from_header(header, geometry, infile), SkyFrame.from_header(header, geometry, infile)
     sizes = _sizes(par, arms)
-    sources = [_source(p, arms, plane, frame, header, sizes) for p in _positions(par, plane.detector, ws)]
+    view = (plane, frame, Attitude.from_header(header, infile))
+    sources = [
+        source_mask(p.number, (p.x, p.y), arms, view, sizes, p.given) for p in _positions(par, plane.detector, ws)
+    ]
     mask = GratingMask(tuple(sources))
     table = mask_table(mask, arms[0].grating, own_keywords_removed(header))
     table.header["WPSF"] = (_psf_source(par), "sizes of the zero order")
@@ -131,8 +132,9 @@ def _from_parameters(par: ParameterSet) -> list[_Position]:
         x, y = par[f"s{letter}_zero_x"], par[f"s{letter}_zero_y"]
         if x is None or y is None:
             raise ParameterError(f"s{letter}_zero_x, s{letter}_zero_y: give the position of source {letter} (pixels)")
-        widths = [size(f"s{letter}_{n}") for n in ("zero_rad", "width_heg", "width_meg", "width_leg")]
-        out.append(_Position(int(par[f"s{letter}_id"]), float(x), float(y), *widths))
+        names = {"radius": "zero_rad", "HEG": "width_heg", "MEG": "width_meg", "LEG": "width_leg"}
+        given = {key: size(f"s{letter}_{name}") for key, name in names.items()}
+        out.append(_Position(int(par[f"s{letter}_id"]), float(x), float(y), given))
     return out
 
 
@@ -151,24 +153,6 @@ def _from_table(name: str, ws: Workspace) -> list[_Position]:
         return [_Position(int(n), float(x), float(y)) for n, x, y in zip(ids, table["x"], table["y"], strict=True)]
     except (TypeError, ValueError):
         raise DataError(f"{name}: X, Y or the source number is not a plain number column") from None
-
-
-def _source(
-    p: _Position, arms: tuple[Arm, ...], plane: FocalPlane, frame: SkyFrame, header: Header, sizes: MaskSizes
-) -> SourceMask:
-    from ciaopy.caldb.lite import zero_order_size
-    from ciaopy.coords import Attitude
-    from ciaopy.gratings import SourceMask, arm_box
-
-    det = plane.sky_to_det(p.x, p.y, Attitude.from_header(header), frame)
-    theta = float(plane.off_axis(*det)[0])
-    size = float(zero_order_size(theta))
-    detector = plane.detector
-    boxes = []
-    for arm in arms:
-        width = getattr(p, arm.name.lower()) or sizes.width(arm, size, detector)
-        boxes.append(arm_box(arm, detector, (p.x, p.y), frame.roll_nom, width, sizes.r_max))
-    return SourceMask(p.number, p.x, p.y, p.radius or sizes.radius(size, detector), tuple(boxes))
 
 
 def _report(mask: GratingMask, par: ParameterSet, ws: Workspace) -> None:
