@@ -70,9 +70,10 @@ def command(
 
     Point sources with power-law spectra behind the embedded calibration, dither, particle background, event islands
     with consistent grades and energies, and what goes wrong in real observations. With --grating hetg or letg one
-    source with emission lines at the aim point of ACIS-S, in orders -3 to 3. With --mission xmm: event lists of two
-    MOS1 sub-exposures, MOS2 with an anomalous CCD, pn with out-of-time events, flares, their truth; of the other options
-    --seed, --exposure and --clobber count.
+    source with emission lines at the aim point of ACIS-S, in orders -3 to 3.
+
+    With --mission xmm: event lists of two MOS1 sub-exposures, MOS2 with an anomalous CCD, pn with out-of-time events,
+    flares, their truth; of the other options --seed, --exposure and --clobber count.
     """
     if mission == "xmm":
         return _simulate_xmm(context, outdir, clobber, options)
