@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,24 @@ def data() -> Path:
     if place is None:
         pytest.skip("shared test data not found: neither $CIAOPY_TEST_DATA nor ../shared/data is a folder")
     return place
+
+
+@pytest.fixture(scope="session")
+def conforms() -> Callable[..., None]:
+    """Return a function that fails where a product is not what its kind should be.
+
+    It takes files and folders, and the rules (`KEY-1`) that the case at hand may break.
+    """
+    from ciaopy.conformance import check, check_folder
+
+    def judge(*places: Path, but: Iterable[str] = (), strict: bool = False) -> None:
+        reports = [r for p in places for r in (check_folder(p) if p.is_dir() else [check(p)])]
+        assert reports
+        levels = {"error", "warning"} if strict else {"error"}
+        broken = {r.file: [f for f in r.findings if f.severity in levels and f.rule not in but] for r in reports}
+        assert not {name: found for name, found in broken.items() if found}
+
+    return judge
 
 
 @pytest.fixture(autouse=True)

@@ -32,7 +32,7 @@ from ciaopy.fits import FitsFile
 __all__ = ["check", "check_folder", "find_products"]
 
 #: What a folder is searched for.
-PATTERNS = (".fits", ".fits.gz", ".img", ".expmap", ".instmap", ".asphist", ".fov")
+PATTERNS = (".fits", ".fits.gz", ".img", ".expmap", ".instmap", ".asphist", ".fov", ".pha", ".arf", ".rmf")
 
 
 def check(path: str | os.PathLike[str], kind: str | None = None) -> Report:

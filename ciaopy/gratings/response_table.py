@@ -65,7 +65,7 @@ def area_table(energy: tuple[FloatArray, FloatArray], area: ArmArea, header: Hea
         {
             "EXTNAME": "SPECRESP", "HDUNAME": "SPECRESP", "CONTENT": "SPECRESP", "HDUCLASS": "OGIP",
             "HDUCLAS1": "RESPONSE", "HDUCLAS2": "SPECRESP", "HDUVERS": "1.1.0", "HDUVERS1": "1.0.0",
-            "HDUVERS2": "1.1.0", "ARFVERSN": "1992a", "FILTER": "",
+            "HDUVERS2": "1.1.0", "ARFVERSN": "1992a", "FILTER": "", "GROUPING": 0, "QUALITY": 0,
         }
     )  # fmt: skip
     return Table("SPECRESP", columns, out)

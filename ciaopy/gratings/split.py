@@ -115,7 +115,7 @@ def source_and_background(spectrum: Table, one: SpectrumId) -> tuple[Table, Tabl
     exposure = exposure_of_order(header, one.order) if str(header.get("INSTRUME", "")).upper() == "ACIS" else {}
     for key, value in exposure.items():
         header[key] = value
-    header["POISSERR"] = True
+    header["POISSERR"], header["SYS_ERR"] = True, 0.0
     for key in _BACKGROUND_KEYS:
         header.remove(key, ignore_missing=True)
     kept = {n: c for n, c in whole.columns.items() if n not in _BACKGROUND_COLUMNS}

@@ -56,6 +56,18 @@ def test_products_and_intermediates(first):
     assert not [n for n in names if n.startswith(".")]
 
 
+def test_products_conform_and_intermediates_too(first, conforms):
+    """ObsID 754, as CIAO 4.16 writes it: no warning; the subspace of time, expno, ccd_id and grade."""
+    conforms(*(first / f"acisf00754_repro_{n}.fits" for n in ("evt1", "evt2", "flt2", "bpix1", "fov1")), strict=True)
+    conforms(*first.glob("acisf00754_a*_bpix1.fits"), first / "acisf00754_reset_evt1.fits")
+    with fits.open(first / EVT2) as hdus:
+        header, primary = hdus["EVENTS"].header, hdus[0].header
+        assert {"MISSION", "TELESCOP", "TSTART", "CCD_ID"} <= set(hdus["GTI"].header)
+    assert [header[k] for k in header if k.startswith("DSTYP")] == ["time", "expno", "ccd_id", "grade"]
+    assert header["CREATOR"].startswith("acis_process_events") and header["ASCDSVER"].startswith("ciaopy")
+    assert "CONTENT" not in primary and primary["CLOCKAPP"] is True
+
+
 def test_level_2_events(first, data):
     with fits.open(first / EVT2, checksum=True) as h:
         e, header = h["EVENTS"].data, h["EVENTS"].header

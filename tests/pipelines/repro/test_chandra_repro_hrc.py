@@ -34,7 +34,7 @@ def tree(data, tmp_path_factory):
     return target
 
 
-def test_level_2_is_the_archives(tree, tmp_path, capsys):
+def test_level_2_is_the_archives(tree, tmp_path, capsys, conforms):
     assert repro(f"indir={tree}", f"outdir={tmp_path / 'r'}", "asol_update=no", "set_ardlib=no", "report=yes") == 0
     said = capsys.readouterr().out
     assert "Recomputing the dead time" in said
@@ -42,6 +42,7 @@ def test_level_2_is_the_archives(tree, tmp_path, capsys):
     names = {p.name for p in (tmp_path / "r").iterdir()}
     assert {EVT2, "hrcf02886_repro_dtfstats.fits", "hrcf02886_repro_flt2.fits", "hrcf02886_repro_fov1.fits"} <= names
     assert not [n for n in names if "evt1" in n or "obs.par" in n]
+    conforms(*(tmp_path / "r").glob("*_repro_*.fits"), strict=True)
     e, head = fits.getdata(tmp_path / "r" / EVT2, "EVENTS"), fits.getheader(tmp_path / "r" / EVT2, "EVENTS")
     a = fits.getdata(next((tree / "primary").glob("*evt2*")), "EVENTS")
     for name in ("time", "chipx", "tdety", "pi", "amp_sf", "sumamps"):

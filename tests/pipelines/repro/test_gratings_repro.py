@@ -38,6 +38,13 @@ def test_products_and_messages(letg):
         assert hdus["EVENTS"].header["FLTFILE"] == f"{root}_repro_flt2.fits"
 
 
+def test_products_conform(letg, conforms):
+    """But for the mask, which is a copy of that of the simulated events and lacks their keywords."""
+    out, _ = letg
+    conforms(*out.glob("*repro_pha2*"), *out.glob("*repro_f*"), *sorted((out / "tg").iterdir()))
+    conforms(out / "acisf91002_evt1a.fits", out / "acisf91002_repro_evt2.fits", but={"KEY-1"})
+
+
 def test_lines_are_where_they_were_put(letg, data):
     """Means of both orders within 0.1 bin (0.0125 Angstrom) of the simulated lines, over four lines."""
     out, _ = letg
