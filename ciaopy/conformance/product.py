@@ -41,16 +41,21 @@ def read_keys(info: HduInfo) -> dict[str, Any]:
     for card in info.cards:
         word, value = card[:8].rstrip(), card[8:10]
         if word == "CONTINUE":
-            more = card_value("CONTINUE= " + card[8:])[0]
+            more = _value_of(card[8:])
             old = keys.get(last)
             if isinstance(old, str) and old.endswith("&") and isinstance(more, str):
                 keys[last] = old[:-1] + more
         elif word == "HIERARCH" and "=" in card:
             last = card[8:].partition("=")[0].strip().upper()
-            keys.setdefault(last, card_value("HIERARCH= " + card.partition("=")[2])[0])
+            keys.setdefault(last, _value_of(card.partition("=")[2]))
         elif value == "= ":
             last = word.upper()
     return keys
+
+
+def _value_of(text: str) -> Any:
+    """Return the value in the part of a card after its keyword, as if it stood in an ordinary card."""
+    return card_value(f"{'VALUE':<8}= {text.strip()[:70]}")[0]
 
 
 @dataclass
