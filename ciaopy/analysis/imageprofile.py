@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ciaopy.analysis.extract import ratio
 from ciaopy.analysis.profile import MeanExposure, RegionCounts, Source
-from ciaopy.datamodel import PhysicalAxis, Subspace, image_wcs, physical_axis
+from ciaopy.datamodel import PhysicalAxis, Subspace, image_frame, image_wcs, physical_axis
 from ciaopy.datamodel.images import outside_subspace, pixels, values
 from ciaopy.datamodel.regions import ReadBlock, Region, axis_regions
 from ciaopy.errors import UserError
@@ -58,7 +58,7 @@ def image_counts(image: Image, vfile: VirtualFile, read: ReadBlock) -> tuple[Sou
     if len(binning.axes) != 1 or not (binning.axes[0].region or binning.axes[0].grid):
         raise UserError(f"{vfile.text}: the counts of an image need regions, such as [bin sky=annulus(x,y,0:100:10)]")
     sky = image_wcs(image)
-    regions = axis_regions(binning.axes[0], sky, read)
+    regions = axis_regions(binning.axes[0], image_frame(image), read)
     data = values(image)
     good = (data == data) & ~outside_subspace(image)
     sums, areas = _sums(image, data, good, regions)

@@ -137,7 +137,7 @@ def _position_columns(source: Source, regions: list[Region]) -> list[Column]:
     x = np.array([s.x[0] if s.x else np.nan for s in shapes])
     y = np.array([s.y[0] if s.y else np.nan for s in shapes])
     columns = [Column(name, data, "1D", "pixel") for name, data in zip(source.names, (x, y), strict=True)]
-    if source.sky is not None:
+    if source.sky is not None and source.sky.is_known():
         ra, dec = source.sky.pixel_to_sky(x, y)
         columns += [Column("RA", ra, "1D", "deg"), Column("Dec", dec, "1D", "deg")]
     return columns

@@ -150,35 +150,37 @@ def regridded_header(
             out[f"CTYPE{number}P"] = axis.name
         out[f"CRPIX{number}P"], out[f"CRVAL{number}P"], out[f"CDELT{number}P"] = 0.5, edge, step
         out[f"LTV{number}"], out[f"LTM{number}_{number}"] = 0.5 - edge / step, 1.0 / step
-    if "CRPIX1" in header and "CRPIX2" in header:
-        _move_sky(out, header, bins, motion)
+    _move_sky(out, header, bins, motion)
     return out
 
 
 def _move_sky(out: Header, header: Header, bins: tuple[BinSpec, BinSpec], motion: Motion) -> None:
-    from ciaopy.datamodel import image_wcs
+    """Write the world coordinates, in all descriptions of them, of the moved pixels: any projection stays exact.
 
+    Raises
+    ------
+    UserError
+        Distortions, or axes that are coupled to a third one.
+    """
+    from ciaopy.datamodel import check_movable, linear_matrix, scale_world, world_descriptions
+
+    check_movable(header)
     angle = math.radians(motion.angle)
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     centre = np.array(motion.centre)
-    reference = np.array([float(header["CRPIX1"]), float(header["CRPIX2"])])
-    moved = turn @ (reference - centre) + centre + np.array(motion.offset)
     steps = np.array([bins[0].step, bins[1].step])
-    for k in (0, 1):
-        out[f"CRPIX{k + 1}"] = float((moved[k] - bins[k].low) / steps[k] + 0.5)
-    sky = image_wcs(header)
-    if motion.angle % 360.0 == 0.0 or sky is None:
-        for k in (1, 2):
-            if f"CDELT{k}" in header:
-                out[f"CDELT{k}"] = float(header[f"CDELT{k}"]) * steps[k - 1]
+    for a in world_descriptions(header):
+        reference = np.array([float(header.get(f"CRPIX{k}{a}", 0.0)) for k in (1, 2)])
+        moved = turn @ (reference - centre) + centre + np.array(motion.offset)
+        for k in (0, 1):
+            out[f"CRPIX{k + 1}{a}"] = float((moved[k] - bins[k].low) / steps[k] + 0.5)
+        if motion.angle % 360.0 == 0.0:
+            for k in (1, 2):
+                scale_world(out, k, float(steps[k - 1]), a)
+            continue
+        matrix = linear_matrix(header, a) @ turn.T * steps
+        for key in [k for k in out if re.fullmatch(rf"(?:CDELT\d|CROTA\d|PC\d_\d|PC00\d00\d|CD\d_\d){a}", k)]:
+            out.remove(key)
+        for i in (1, 2):
             for j in (1, 2):
-                if f"CD{j}_{k}" in header:
-                    out[f"CD{j}_{k}"] = float(header[f"CD{j}_{k}"]) * steps[k - 1]
-        return
-    logical = np.array(sky.matrix) * np.array([sky.to_physical[1], sky.to_physical[3]])
-    matrix = logical @ turn.T * steps
-    for key in ("CDELT1", "CDELT2", "CROTA2", "PC1_1", "PC1_2", "PC2_1", "PC2_2"):
-        out.remove(key, ignore_missing=True)
-    for i in (1, 2):
-        for j in (1, 2):
-            out[f"CD{i}_{j}"] = float(matrix[i - 1, j - 1])
+                out[f"CD{i}_{j}{a}"] = float(matrix[i - 1, j - 1])

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ciaopy.coords.attitude import keyword_number, tangent_axes
+from ciaopy.coords.attitude import keyword_number
 from ciaopy.coords.geometry import Detector, FloatArray, Geometry
 from ciaopy.errors import DataError
+from ciaopy.sphere import gnomonic, gnomonic_inverse
 
 
 @dataclass(frozen=True)
 class TangentPlane:
     """A gnomonic (TAN) projection without rotation.
 
-    x = x0 - (v.E)/(v.P)/scale, y = y0 + (v.N)/(v.P)/scale for the unit vector v of a direction and P, E, N at
-    (ra, dec).
+    x = x0 - xi / scale, y = y0 + eta / scale of `ciaopy.sphere.gnomonic`.
 
     Attributes
     ----------
@@ -39,20 +39,13 @@ class TangentPlane:
 
     def world_to_pixel(self, ra: ArrayLike, dec: ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Return the pixel (x, y) of (ra, dec) in degrees; NaN for directions 90 degrees or more away."""
-        p, e, n = tangent_axes(self.ra, self.dec)
-        v = tangent_axes(ra, dec)[..., 0, :]
-        depth = v @ p
-        depth = np.where(depth > 0, depth, np.nan) * np.deg2rad(self.scale)
-        return self.x0 - (v @ e) / depth, self.y0 + (v @ n) / depth
+        xi, eta = gnomonic(ra, dec, self.ra, self.dec)
+        return self.x0 - xi / self.scale, self.y0 + eta / self.scale
 
     def pixel_to_world(self, x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Return (ra, dec) in degrees, ra in [0, 360), of the pixel (x, y)."""
-        step = np.deg2rad(self.scale)
-        u, v = -(np.asarray(x, float) - self.x0) * step, (np.asarray(y, float) - self.y0) * step
-        p, e, n = tangent_axes(self.ra, self.dec)
-        w = p + u[..., None] * e + v[..., None] * n
-        ra = np.rad2deg(np.arctan2(w[..., 1], w[..., 0])) % 360.0
-        return ra, np.rad2deg(np.arctan2(w[..., 2], np.hypot(w[..., 0], w[..., 1])))
+        xi, eta = -(np.asarray(x, float) - self.x0) * self.scale, (np.asarray(y, float) - self.y0) * self.scale
+        return gnomonic_inverse(xi, eta, self.ra, self.dec)
 
 
 @dataclass(frozen=True)

@@ -22,17 +22,24 @@ if TYPE_CHECKING:
     from ciaopy.datamodel.output import empty_primary, finish, note_tool, renamed, with_companions
     from ciaopy.datamodel.reading import read_block
     from ciaopy.datamodel.selection import Selection, open_selection, require_table
+    from ciaopy.datamodel.sky import PixelFrame, SkyTransform, TangentTransform
     from ciaopy.datamodel.subspace import Component, Descriptor, Ranges, Subspace, Text, TimeTable
     from ciaopy.datamodel.syntax.parser import parse
     from ciaopy.datamodel.syntax.virtualfile import VirtualFile
     from ciaopy.datamodel.wcs import (
         PhysicalAxis,
-        SkyTransform,
+        check_movable,
+        columns_frame,
         columns_wcs,
+        image_frame,
         image_wcs,
+        linear_matrix,
+        move_axis,
         physical_axis,
+        scale_world,
         table_wcs,
         vector_columns,
+        world_descriptions,
     )
     from ciaopy.datamodel.workspace import Workspace, read
 
@@ -45,29 +52,36 @@ __all__ = [
     "MergeReport",
     "OpenFile",
     "PhysicalAxis",
+    "PixelFrame",
     "Range",
     "Ranges",
     "Selection",
     "SkyTransform",
     "Subspace",
+    "TangentTransform",
     "Text",
     "TimeTable",
     "VirtualFile",
     "Workspace",
     "block_without_rows",
     "change_header",
+    "check_movable",
     "chip_times",
     "column_range",
+    "columns_frame",
     "columns_wcs",
     "copy",
     "empty_primary",
     "filter_block",
     "finish",
     "full_header",
+    "image_frame",
     "image_wcs",
+    "linear_matrix",
     "listing",
     "merge_headers",
     "merge_tables",
+    "move_axis",
     "named",
     "note_tool",
     "open_selection",
@@ -80,6 +94,7 @@ __all__ = [
     "read_rules",
     "renamed",
     "require_table",
+    "scale_world",
     "set_range",
     "split_unit",
     "table_wcs",
@@ -89,6 +104,7 @@ __all__ = [
     "vector_columns",
     "vector_values",
     "with_companions",
+    "world_descriptions",
     "write_date",
 ]
 
@@ -112,7 +128,9 @@ if not TYPE_CHECKING:
             "subspace": "Component Descriptor Ranges Subspace Text TimeTable",
             "syntax.parser": "parse",
             "syntax.virtualfile": "VirtualFile",
-            "wcs": "PhysicalAxis SkyTransform columns_wcs image_wcs physical_axis table_wcs vector_columns",
+            "sky": "PixelFrame SkyTransform TangentTransform",
+            "wcs": "PhysicalAxis check_movable columns_frame columns_wcs image_frame image_wcs linear_matrix move_axis "
+            "physical_axis scale_world table_wcs vector_columns world_descriptions",
             "workspace": "Workspace read",
             "": "listing",
         },

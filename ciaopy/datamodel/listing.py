@@ -108,7 +108,8 @@ def transform_lines(table: Table) -> list[str]:
         keys = [[table.column(c).key(k) for c in pair] for k in ("TCRVL", "TCDLT", "TCRPX")]
         if any(v is None for row in keys for v in row):
             continue
-        projection = "TAN" if columns_wcs(table, pair) is not None else ""
+        transform = columns_wcs(table, pair)
+        projection = transform.projection if transform is not None else ""
         unit = str(table.column(pair[0]).key("TCUNI") or "")
         for k, name in enumerate(world.components):
             head = f"{order.index(pair[0]) + 1:>4d}:    {world.name}({name:<5s}) = " if k == 0 else " " * 9

@@ -22,6 +22,7 @@ from ciaopy.fits.header import (
     column_keyword,
     is_structural,
     make_header,
+    named_stem,
     padded,
     split_cards,
 )
@@ -377,8 +378,10 @@ def _table(
     row_bytes, nrows = axes
     nbytes = row_bytes * nrows + pcount
     infos, offset = [], 0
-    for number in range(1, _integer(values, "TFIELDS") + 1 if extension != "TABLE" else 1):
-        info = _column(number, offset, {s: v for (s, n), v in keys.items() if n == number})
+    count = _integer(values, "TFIELDS") if extension != "TABLE" else 0
+    names = [str(keys.get(("TTYPE", n), ("",))[0] or f"col{n}").strip() for n in range(1, count + 1)]
+    for number in range(1, count + 1):
+        info = _column(number, offset, {named_stem(s, names): v for (s, n), v in keys.items() if n == number})
         infos.append(info)
         offset += info.form.width
     if offset != row_bytes and (infos or row_bytes) and extension != "TABLE":

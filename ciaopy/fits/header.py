@@ -24,7 +24,9 @@ __all__ = [
     "is_structural",
     "make_card",
     "make_header",
+    "named_stem",
     "new_header",
+    "numbered_keyword",
     "padded",
     "split_cards",
 ]
@@ -38,10 +40,14 @@ STRUCTURAL = frozenset(_STRUCTURAL_WORDS.split())
 # the registered conventions for limits and sorting.
 _COLUMN_WORDS = """
     TTYPE TFORM TUNIT TSCAL TZERO TNULL TDISP TDIM TBCOL TLMIN TLMAX TDMIN TDMAX TDBIN TALEN TRPOS
-    TCTYP TCTY TCUNI TCUN TCRVL TCRV TCRPX TCRP TCDLT TCDE TCROT TCNAM TCNA LONP LATP
+    TCTYP TCTY TCUNI TCUN TCRVL TCRV TCRPX TCRP TCDLT TCDE TCROT TCNAM TCNA LONP LATP EQUI RADE TWCS WCSN
 """
 COLUMN_STEMS = frozenset(_COLUMN_WORDS.split())
 
+# Elements of the matrix of a pixel list, TPCn_k (column n, column k), and parameters of its projection, TPVn_m.
+MATRIX_STEMS = ("TPC", "TP", "TCD", "TC")
+_SHORT_STEMS = {"TPC": "TP", "TCD": "TC", "TPV": "TV", "TPS": "TS"}
+_INDEXED = re.compile(r"^(TPC|TP|TCD|TC|TPV|TV|TPS|TS)([1-9][0-9]{0,2})_([0-9]{1,3})$")
 _NUMBERED = re.compile(r"^([A-Z]+?)([1-9][0-9]{0,2})$")
 _NAXIS_N = re.compile(r"^NAXIS[1-9][0-9]{0,2}$")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
@@ -72,11 +78,42 @@ def is_structural(keyword: str) -> bool:
 
 
 def column_keyword(keyword: str) -> tuple[str, int] | None:
-    """Split a per-column keyword into stem and column number (`TLMIN12` -> `TLMIN`, 12); None for any other."""
+    """Split a per-column keyword into stem and column number (`TLMIN12` -> `TLMIN`, 12); None for any other.
+
+    Keywords of two numbers keep the second in the stem (`TPV3_1` -> `TPV_1`, 3; `TPC3_4` -> `TPC_4`, 3).
+    """
     match = _NUMBERED.match(keyword)
     if match and match[1] in COLUMN_STEMS:
         return match[1], int(match[2])
-    return None
+    indexed = _INDEXED.match(keyword)
+    return (f"{indexed[1]}_{int(indexed[3])}", int(indexed[2])) if indexed else None
+
+
+def named_stem(stem: str, names: Sequence[str]) -> str:
+    """Return a stem whose second number is a column's with the column's name instead (`TPC_4` -> `TPC_@y`).
+
+    Columns may then be dropped, renamed and put in another order. A stem of another kind comes back as it is.
+    """
+    head, _, number = stem.partition("_")
+    if head not in MATRIX_STEMS or not number.isdigit() or not 1 <= int(number) <= len(names):
+        return stem
+    return f"{head}_@{names[int(number) - 1].lower()}"
+
+
+def numbered_keyword(stem: str, number: int, names: Sequence[str]) -> str | None:
+    """Return the keyword of column `number` (from 1): the reverse of `column_keyword` and `named_stem`.
+
+    None where the other column of a matrix element is not among `names` (lower case).
+    """
+    head, mark, other = stem.partition("_")
+    if mark and other.startswith("@"):
+        if other[1:] not in names:
+            return None
+        other = str(names.index(other[1:]) + 1)
+    keyword = f"{head}{number}{mark}{other}"
+    if len(keyword) > 8 and head in _SHORT_STEMS:
+        keyword = f"{_SHORT_STEMS[head]}{number}_{other}"
+    return keyword
 
 
 def split_cards(text: str) -> list[str]:

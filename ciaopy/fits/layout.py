@@ -11,7 +11,14 @@ import numpy as np
 
 from ciaopy.errors import DataError
 from ciaopy.fits.blocks import Block, Column, Image, Table
-from ciaopy.fits.header import card_keyword, column_keyword, header_cards, is_structural, make_card
+from ciaopy.fits.header import (
+    card_keyword,
+    column_keyword,
+    header_cards,
+    is_structural,
+    make_card,
+    numbered_keyword,
+)
 from ciaopy.fits.images import image_layout
 from ciaopy.fits.rows import Field, Tform, form_of, parse_tdim, parse_tform, row_dtype
 
@@ -129,7 +136,7 @@ def table_cards(table: Table, layout: TableLayout, nrows: int, heap_bytes: int) 
     ]
     cards += _name_cards(table, primary=False)
     for number, (column, field) in enumerate(zip(table.columns.values(), layout.fields, strict=True), 1):
-        cards += _column_cards(number, column, field)
+        cards += _column_cards(number, column, field, list(table.columns))
     own = _own_cards(table.header, frozenset(), of_table=True)
     if table.vectors:
         own = [c for c in own if not re.match(r"^M(TYPE|FORM)\d+\b", c)]
@@ -144,7 +151,7 @@ def _vector_unit(table: Table, vector: Any) -> str:
     return f"[{first.unit}]" if first is not None and first.unit else ""
 
 
-def _column_cards(number: int, column: Column, field: Field) -> list[str]:
+def _column_cards(number: int, column: Column, field: Field, names: Sequence[str]) -> list[str]:
     cards = [
         make_card(f"TTYPE{number}", column.name, column.comment),
         make_card(f"TFORM{number}", _form_text(column, field.form)),
@@ -165,7 +172,9 @@ def _column_cards(number: int, column: Column, field: Field) -> list[str]:
         value, comment = keys[stem]
         if stem == "TNULL" and zero and isinstance(value, int):
             value -= zero
-        cards.append(make_card(f"{stem}{number}", value, comment))
+        keyword = numbered_keyword(stem, number, names)
+        if keyword is not None:
+            cards.append(make_card(keyword, value, comment))
     return cards
 
 

@@ -60,7 +60,7 @@ def tangent_point(block: Block, name: str) -> tuple[float, float]:
     wcs = table_wcs(block) if isinstance(block, Table) else image_wcs(block)
     if wcs is None:
         raise DataError(f"{name}: block {block.name} has no tangent point (SKY with RA---TAN, DEC--TAN)")
-    return wcs.crval[0] % 360.0, wcs.crval[1]
+    return wcs.reference[0] % 360.0, wcs.reference[1]
 
 
 def reference(text: str, ws: Workspace) -> tuple[float, float]:

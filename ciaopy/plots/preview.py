@@ -171,7 +171,7 @@ def _finish(axes: Axes, image: Image, title: str) -> None:
     axes.set_facecolor("black")
     axes.set_title(title, fontsize=10)
     transform = image_wcs(image)
-    if transform is None:
+    if transform is None or not transform.is_known():
         axes.set_xlabel("pixel")
         axes.set_ylabel("pixel")
         return
@@ -180,15 +180,7 @@ def _finish(axes: Axes, image: Image, title: str) -> None:
 
 def _sky_grid(axes: Axes, transform: SkyTransform, nx: int, ny: int) -> None:
     """Draw lines of equal RA and Dec, their values where they meet the lower and the left edge."""
-    offset_x, step_x, offset_y, step_y = transform.to_physical
-
-    def sky(u: Any, v: Any) -> tuple[FloatArray, FloatArray]:
-        return transform.pixel_to_sky(offset_x + step_x * np.asarray(u), offset_y + step_y * np.asarray(v))
-
-    def pixel(ra: Any, dec: Any) -> tuple[FloatArray, FloatArray]:
-        x, y = transform.sky_to_pixel(ra, dec)
-        return (x - offset_x) / step_x, (y - offset_y) / step_y
-
+    sky, pixel = transform.logical_to_sky, transform.sky_to_logical
     u, v = np.meshgrid(np.linspace(0.5, nx + 0.5, 21), np.linspace(0.5, ny + 0.5, 21))
     ra, dec = sky(u, v)
     centre = float(sky((nx + 1) / 2, (ny + 1) / 2)[0])

@@ -120,7 +120,7 @@ def sky_grid(text: str, frame: SkyFrame, ws: Workspace) -> PixelGrid:
     ParameterError, DataError
         It is neither, or the image has another tangent point.
     """
-    from ciaopy.datamodel import image_wcs
+    from ciaopy.datamodel import TangentTransform, image_wcs
     from ciaopy.exposure import parse_xygrid
     from ciaopy.fits import Image
 
@@ -131,7 +131,10 @@ def sky_grid(text: str, frame: SkyFrame, ws: Workspace) -> PixelGrid:
     if not isinstance(image, Image) or image.data is None or image.data.ndim != 2:
         raise DataError(f"{name}: not an image; give xygrid=lo:hi:#n,lo:hi:#n or an image")
     wcs = image_wcs(image)
-    off = wcs is not None and max(abs(a - b) for a, b in zip(wcs.crval, (frame.ra_nom, frame.dec_nom), strict=True))
+    if wcs is not None and not isinstance(wcs, TangentTransform):
+        raise DataError(f"{name}: not a tangent plane with North up in ICRS; give an image binned from the events")
+    nominal = (frame.ra_nom, frame.dec_nom)
+    off = wcs is not None and max(abs(a - b) for a, b in zip(wcs.crval, nominal, strict=True))
     if off and off > 1e-5:
         raise DataError(
             f"{name}: its tangent point differs from RA_NOM, DEC_NOM of the observation; reproject it first"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ciaopy.coords import Attitude, Observation, Position
-    from ciaopy.datamodel import SkyTransform, Workspace
+    from ciaopy.datamodel import PixelFrame, Workspace
     from ciaopy.param import ParameterSet
 
 OPTIONS = {
@@ -90,10 +90,10 @@ def _inputs(par: ParameterSet, option: str) -> dict[str, Any]:
     return given
 
 
-def _observation(par: ParameterSet, ws: Workspace) -> tuple[Observation, SkyTransform | None]:
+def _observation(par: ParameterSet, ws: Workspace) -> tuple[Observation, PixelFrame | None]:
     """Return the observation of `infile` and the configuration parameters, and the image's transform if it is one."""
     from ciaopy.coords import FocalPlane, Observation, SkyFrame
-    from ciaopy.datamodel import SkyTransform, image_wcs, table_wcs
+    from ciaopy.datamodel import SkyTransform, TangentTransform, image_frame, table_wcs
     from ciaopy.fits import Header, Table
     from ciaopy.response import chosen_geometry
 
@@ -102,11 +102,15 @@ def _observation(par: ParameterSet, ws: Workspace) -> tuple[Observation, SkyTran
     if name and name.lower() != "none":
         block = block_without_rows(name, ws)
         header = block.header.copy()
-        own = table_wcs(block) if isinstance(block, Table) else image_wcs(block)
-        image = None if isinstance(block, Table) else own or _unplaced(block)
+        image = None if isinstance(block, Table) else image_frame(block)
+        found = table_wcs(block) if isinstance(block, Table) else image
+        own = found if isinstance(found, SkyTransform) else None
     _configure(header, par)
     telescope = str(header.get("TELESCOP", "CHANDRA")).strip().upper()
     if telescope not in ("CHANDRA", "AXAF") and own is not None:
+        return Observation(own), image
+    if own is not None and not isinstance(own, TangentTransform):
+        ws.console.say(f"{name}: not a tangent plane with North up in ICRS: no detector coordinates", 1)
         return Observation(own), image
     where = name or "parameters"
     geometry, _ = chosen_geometry(par["geompar"], header)
@@ -114,17 +118,8 @@ def _observation(par: ParameterSet, ws: Workspace) -> tuple[Observation, SkyTran
     p = frame.plane
     sky = own if own is not None and not any(par[k].strip() for k in OVERRIDES) else None
     if sky is None:
-        sky = SkyTransform((p.ra, p.dec), (p.x0, p.y0), ((-p.scale, 0.0), (0.0, p.scale)))
+        sky = TangentTransform(None, (p.ra, p.dec), (p.x0, p.y0), (-p.scale, p.scale))
     return Observation(sky, plane, frame, _attitude(par, header, where, ws)), image
-
-
-def _unplaced(block: Any) -> SkyTransform:
-    """Return the transform of an image that has pixels but no place on the sky: its physical axes."""
-    from ciaopy.datamodel import SkyTransform, physical_axis
-
-    x, y = (physical_axis(block.header, i) for i in (1, 2))
-    offsets = (x.crval - x.crpix * x.cdelt, x.cdelt, y.crval - y.crpix * y.cdelt, y.cdelt)
-    return SkyTransform((0.0, 0.0), (0.0, 0.0), ((1.0, 0.0), (0.0, 1.0)), offsets)
 
 
 def _configure(header: Any, par: ParameterSet) -> None:
@@ -176,7 +171,7 @@ def _attitude(par: ParameterSet, header: Any, where: str, ws: Workspace) -> Atti
     return Attitude.of(pointing["ra"], pointing["dec"], pointing["roll"], mean.dy, mean.dz, mean.dtheta)
 
 
-def _solved(observation: Observation, image: SkyTransform | None, option: str, given: dict[str, Any]) -> Position:
+def _solved(observation: Observation, image: PixelFrame | None, option: str, given: dict[str, Any]) -> Position:
     from ciaopy.coords import parse_dec, parse_ra
 
     if option == "cel":
@@ -194,15 +189,15 @@ def _solved(observation: Observation, image: SkyTransform | None, option: str, g
     return how[option](*given.values())
 
 
-def _logical(position: Position, image: SkyTransform | None) -> tuple[float, float]:
+def _logical(position: Position, image: PixelFrame | None) -> tuple[float, float]:
     """Return the image pixel of a position; for tables, the SKY pixel."""
     if image is None:
         return position.x, position.y
-    offset_x, step_x, offset_y, step_y = image.to_physical
-    return (position.x - offset_x) / step_x, (position.y - offset_y) / step_y
+    x, y = image.physical_to_logical(position.x, position.y)
+    return x, y
 
 
-def _store(par: ParameterSet, position: Position, image: SkyTransform | None) -> None:
+def _store(par: ParameterSet, position: Position, image: PixelFrame | None) -> None:
     """Put every coordinate into the parameters; INDEF where it is not known."""
     from ciaopy.coords import format_dec, format_ra
 
@@ -220,7 +215,7 @@ def _store(par: ParameterSet, position: Position, image: SkyTransform | None) ->
     par.put("logicaly", _logical(position, image)[1])
 
 
-def report(position: Position, observation: Observation, image: SkyTransform | None = None) -> list[str]:
+def report(position: Position, observation: Observation, image: PixelFrame | None = None) -> list[str]:
     """Return the lines that dmcoords prints.
 
     Raises

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ciaopy.analysis import extract, imageprofile, profile
-from ciaopy.datamodel import OpenFile, columns_wcs, open_selection, parse, read_block, require_table
+from ciaopy.datamodel import OpenFile, columns_frame, columns_wcs, open_selection, parse, read_block, require_table
 from ciaopy.datamodel.images import read_image
 from ciaopy.datamodel.regions import axis_regions
 from ciaopy.errors import NotAvailableError, UserError
@@ -87,9 +87,9 @@ def _count(vfile: VirtualFile, ws: Workspace) -> tuple[profile.Source, profile.R
         if len(binning.axes) != 1:
             raise UserError(f"{vfile.text}: binning by regions takes one vector, such as sky")
         pair = profile.sky_pair(selection)
-        sky = columns_wcs(selection.source, pair)
+        sky, frame = columns_wcs(selection.source, pair), columns_frame(selection.source, pair)
         names = selection.source.column(pair[0]).name.upper(), selection.source.column(pair[1]).name.upper()
-        found = profile.count_regions(selection, axis_regions(binning.axes[0], sky, ws.read), pair)
+        found = profile.count_regions(selection, axis_regions(binning.axes[0], frame, ws.read), pair)
         return profile.Source(selection.template().header, selection.subspace, names, sky), found
 
 

@@ -16,7 +16,7 @@ from ciaopy.observation import reference
 
 if TYPE_CHECKING:
     from ciaopy.coords import AspectSolution, FloatArray, FocalPlane, SkyFrame
-    from ciaopy.datamodel import Selection, SkyTransform, Workspace
+    from ciaopy.datamodel import Selection, TangentTransform, Workspace
     from ciaopy.param import ParameterSet
 
 # Streams of random numbers: shifts along x and y, and the aspect record of events without time.
@@ -62,12 +62,17 @@ def run(par: ParameterSet, ws: Workspace) -> int:
     return written
 
 
-def _transform(table: Table, infile: str) -> SkyTransform:
-    from ciaopy.datamodel import table_wcs
+def _transform(table: Table, infile: str) -> TangentTransform:
+    from ciaopy.datamodel import TangentTransform, table_wcs
 
     wcs = table_wcs(table)
     if wcs is None:
         raise DataError(f"{infile}: block {table.name} has no SKY column with a tangent point (RA---TAN, DEC--TAN)")
+    if not isinstance(wcs, TangentTransform):
+        raise DataError(
+            f"{infile}: SKY of block {table.name} is not a tangent plane with North up in ICRS (rotation, another "
+            "projection or system); such events cannot be reprojected"
+        )
     return wcs
 
 
@@ -76,7 +81,7 @@ def _aspect_name(par: ParameterSet) -> str:
     return "" if name.lower() == "none" else name
 
 
-def _target(par: ParameterSet, old: SkyTransform, ws: Workspace) -> tuple[float, float]:
+def _target(par: ParameterSet, old: TangentTransform, ws: Workspace) -> tuple[float, float]:
     match = par["match"].strip()
     if match.lower() not in ("", "none"):
         return reference(match, ws)
@@ -103,8 +108,8 @@ class Move(Protocol):
 class FromSky:
     """By the positions: old plane to the sky, and to the new plane."""
 
-    old: SkyTransform
-    new: SkyTransform
+    old: TangentTransform
+    new: TangentTransform
 
     def __call__(self, piece: dict[str, Array], first: int) -> tuple[Array, Array]:
         """Return x, y in the new plane."""

@@ -17,7 +17,7 @@ import numpy as np
 from ciaopy.datamodel.filtering import Always, Rows, column_limits, kind_of, resolve_region
 from ciaopy.datamodel.subspace import Ranges, TimeTable
 from ciaopy.datamodel.syntax import All, Axis, FilterExpression, RegionTerm
-from ciaopy.datamodel.wcs import columns_wcs, physical_axis, vector_columns
+from ciaopy.datamodel.wcs import columns_frame, physical_axis, vector_columns
 from ciaopy.errors import UserError, VirtualFileError
 from ciaopy.fits import Array, Column, Image
 
@@ -222,7 +222,7 @@ class _Resolver:
                 pair = list(vector_columns(self.table, pair[0]) or pair)
             if names[index] not in pair or len(pair) != 2:
                 continue
-            region = resolve_region(term.text, columns_wcs(self.table, (pair[0], pair[1])), self.selection.opened.ws)
+            region = resolve_region(term.text, columns_frame(self.table, (pair[0], pair[1])), self.selection.opened.ws)
             bounds = region.bounds
             side = (bounds.xlo, bounds.xhi) if names[index] == pair[0] else (bounds.ylo, bounds.yhi)
             box = side if box is None else (max(side[0], box[0]), min(side[1], box[1]))

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING
 
 from ciaopy.datamodel.binning.binning import Grid, as_type, bin_selection, make_grid
 from ciaopy.datamodel.filtering import column_limits, kind_of
+from ciaopy.datamodel.sky import is_celestial
 from ciaopy.datamodel.subspace import Descriptor, Subspace
-from ciaopy.datamodel.wcs import world_vector
-from ciaopy.fits import Column, Image, Table, Vector
+from ciaopy.datamodel.wcs import column_cards, move_world, world_vector
+from ciaopy.fits import Image, Table, Vector
 
 if TYPE_CHECKING:
     from ciaopy.datamodel.selection import Selection
     from ciaopy.fits import Header
+
+# World coordinate keywords of an image, with the axis (of matrices both axes)
+_WORLD = re.compile(
+    r"(?:CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA)(\d+)|(?:PC|CD)(\d+)_(\d+)|(?:PV|PS)(\d+)_\d+|(?:PC)00(\d)00(\d)"
+)
 
 
 def binned_image(selection: Selection) -> Image:
@@ -97,8 +104,7 @@ def write_grid(header: Header, grid: Grid, table: Table) -> None:
         header[f"LTV{i}"] = 0.5 - axis.lo / axis.step
         header[f"LTM{i}_{i}"] = 1.0 / axis.step
     done.clear()
-    for i, axis in enumerate(grid.axes, 1):
-        column = table.column(axis.column)
+    for i in range(1, len(grid.axes) + 1):
         pair = _pair(grid, table, i - 1)
         world = world_vector(table, (pair.components[0], pair.components[1])) if pair is not None else None
         if world is not None and world.name not in done:
@@ -106,7 +112,7 @@ def write_grid(header: Header, grid: Grid, table: Table) -> None:
             header[f"MTYPE{number}"] = (world.name, "DM Keyword: Descriptor name.")
             header[f"MFORM{number}"] = (",".join(world.components), "")
             number += 1
-        _write_world(header, i, column, axis.lo, axis.step)
+    _write_world(header, grid, table)
 
 
 def _pair(grid: Grid, table: Table, index: int) -> Vector | None:
@@ -120,21 +126,32 @@ def _pair(grid: Grid, table: Table, index: int) -> Vector | None:
     return None
 
 
-def _write_world(header: Header, i: int, column: Column, lo: float, step: float) -> None:
-    short = {"TCTYP": "TCTY", "TCRVL": "TCRV", "TCRPX": "TCRP", "TCDLT": "TCDE", "TCUNI": "TCUN"}
-
-    def key(name: str) -> Any:
-        value = column.key(name)
-        return column.key(short[name]) if value is None else value
-
-    if key("TCDLT") is None or key("TCRVL") is None:
-        return
-    header[f"CTYPE{i}"] = str(key("TCTYP") or column.name)
-    header[f"CRVAL{i}"] = float(key("TCRVL"))
-    header[f"CRPIX{i}"] = (float(key("TCRPX") or 0.0) - lo) / step + 0.5
-    header[f"CDELT{i}"] = float(key("TCDLT")) * step
-    if key("TCUNI"):
-        header[f"CUNIT{i}"] = str(key("TCUNI"))
-    for angle in ("LONP", "LATP"):
-        if column.key(angle) is not None and i == 1:
-            header[f"{angle}OLE"] = float(column.key(angle))
+def _write_world(header: Header, grid: Grid, table: Table) -> None:
+    """Write the world coordinates of the columns: those of an image with a pixel for each value, moved to the grid."""
+    names = [a.column for a in grid.axes]
+    for key in [k for k in header if _WORLD.fullmatch(k)]:
+        header.remove(key)
+    cards, problem = column_cards(table, names)
+    types = [str(cards.get(f"CTYPE{i}", "")) for i in range(1, len(names) + 1)]
+    kept = []
+    for i, (name, ctype) in enumerate(zip(names, types, strict=True), 1):
+        # on the sky the standard's defaults hold; another axis needs a value and a step to mean anything
+        if is_celestial(ctype):
+            has_world = not problem
+        else:
+            has_world = f"CRVAL{i}" in cards and f"CDELT{i}" in cards
+        if has_world:
+            kept.append(i)
+            header[f"CTYPE{i}"] = ctype or table.column(name).name
+            for stem, default in (("CRVAL", 0.0), ("CRPIX", 0.0), ("CDELT", 1.0)):
+                header[f"{stem}{i}"] = float(cards.get(f"{stem}{i}", default))
+    for key, value in cards.items():
+        found = _WORLD.fullmatch(key)
+        if found is None:
+            if kept:
+                header[key] = value
+        elif key not in header and {int(n) for n in found.groups() if n} <= set(kept):
+            header[key] = value
+    for i, axis in enumerate(grid.axes, 1):
+        if i in kept:
+            move_world(header, i, axis.lo, axis.step)

@@ -44,7 +44,7 @@ from ciaopy.datamodel.syntax import (
     RangeTerm,
     RegionTerm,
 )
-from ciaopy.datamodel.wcs import SkyTransform, columns_wcs, vector_columns, world_vector
+from ciaopy.datamodel.wcs import WorldColumn, columns_frame, vector_columns, world_columns
 from ciaopy.errors import RegionError, VirtualFileError
 from ciaopy.fits import Array
 
@@ -265,11 +265,11 @@ class Binder:
             pair = vector_columns(self.table, vector.name)
             if pair is None:
                 continue
-            world, transform = world_vector(self.table, pair), columns_wcs(self.table, pair)
-            parts = [c.lower() for c in world.components] if world is not None else ["ra", "dec"]
-            if transform is None or name.lower() not in parts:
+            column = next((c for c in world_columns(self.table, pair) if c.name.lower() == name.lower()), None)
+            if column is None:
                 continue
-            compute = partial(_world_coordinate, transform, pair, parts.index(name.lower()))
+            column.check()
+            compute = partial(_world_coordinate, column)
             lo, hi = self._reals(items, name)
             return InRanges(name.lower(), lo, hi, False, None, negate, compute, frozenset(pair))
         return None
@@ -296,7 +296,7 @@ class Binder:
         """Return the region of a term."""
         if term not in self._regions:
             try:
-                self._regions[term] = resolve_region(term.text, columns_wcs(self.table, self.pair(term)), self.ws)
+                self._regions[term] = resolve_region(term.text, columns_frame(self.table, self.pair(term)), self.ws)
             except RegionError as e:
                 raise RegionError(f"{self.text or term.text}: {e}") from None
         return self._regions[term]
@@ -322,9 +322,9 @@ class Binder:
         return InTimes(name.lower(), pairs, "ccd_id")
 
 
-def _world_coordinate(sky: SkyTransform, pair: tuple[str, str], which: int, rows: Rows) -> Array:
-    """Return RA (0) or Dec (1), degrees, of the rows."""
-    return sky.pixel_to_sky(rows.columns[pair[0]], rows.columns[pair[1]])[which]
+def _world_coordinate(column: WorldColumn, rows: Rows) -> Array:
+    """Return a coordinate on the sky, degrees, of the rows."""
+    return column.values(rows.columns[column.pair[0]], rows.columns[column.pair[1]])
 
 
 def closed_spans(chips: Ranges) -> tuple[Array, Array]:

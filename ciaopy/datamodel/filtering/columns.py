@@ -5,18 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ciaopy.datamodel.filtering.predicate import Rows
 from ciaopy.datamodel.syntax import ColumnItem
-from ciaopy.datamodel.wcs import columns_wcs, vector_columns, world_vector
+from ciaopy.datamodel.wcs import WorldColumn, vector_columns, world_columns, world_vector
 from ciaopy.errors import VirtualFileError
 from ciaopy.fits import Array, Column, Table, Vector
-
-if TYPE_CHECKING:
-    from ciaopy.datamodel.wcs import SkyTransform
 
 
 @dataclass(frozen=True)
@@ -29,25 +25,25 @@ class Output:
         Lower-case name in the input.
     name : str
         Name in the output, as it will be written.
-    world : tuple or None
-        (transform, x column, y column, 0 for RA or 1 for Dec) for a column computed from the sky position.
+    world : WorldColumn or None
+        For a column computed from the sky position.
     """
 
     source: str
     name: str
-    world: tuple[SkyTransform, str, str, int] | None = None
+    world: WorldColumn | None = None
 
     @property
     def needs(self) -> tuple[str, ...]:
         """Input columns that it is made of."""
-        return (self.source,) if self.world is None else (self.world[1], self.world[2])
+        return (self.source,) if self.world is None else self.world.pair
 
     def data(self, rows: Rows) -> Array:
         """Return the values for a block of rows."""
         if self.world is None:
             return rows.columns[self.source]
-        transform, x, y, which = self.world
-        return transform.pixel_to_sky(rows.columns[x], rows.columns[y])[which]
+        x, y = self.world.pair
+        return self.world.values(rows.columns[x], rows.columns[y])
 
 
 def select(items: Sequence[ColumnItem], table: Table, text: str = "") -> list[Output]:
@@ -111,29 +107,35 @@ def _world(item: ColumnItem, table: Table) -> list[Output]:
     """Return the computed columns for `ra`, `dec` or `eqpos`; empty where they exist or cannot be computed."""
     if item.kind != "keep" or item.name in table:
         return []
+    asked = item.name.lower()
     for vector in table.vectors:
         pair = vector_columns(table, vector.name)
-        transform = columns_wcs(table, pair) if pair is not None else None
-        if pair is None or transform is None:
+        columns = world_columns(table, pair) if pair is not None else []
+        if pair is None or not columns:
             continue
         world = world_vector(table, pair)
-        names = list(world.components) if world is not None else ["RA", "DEC"]
-        asked = item.name.lower()
         if world is not None and asked == world.name.lower():
-            return [Output(n.lower(), n, (transform, *pair, k)) for k, n in enumerate(names)]
-        for k, name in enumerate(names):
-            if asked == name.lower():
-                return [Output(asked, item.new or name, (transform, *pair, k))]
+            chosen = columns[:2]
+            new = [c.name for c in chosen]
+        else:
+            chosen = [c for c in columns if c.name.lower() == asked][:1]
+            new = [item.new or c.name for c in chosen]
+        for column in chosen:
+            column.check()
+        if chosen:
+            return [Output(c.name.lower(), n, c) for c, n in zip(chosen, new, strict=True)]
     return []
 
 
 def output_template(outputs: Sequence[Output], table: Table) -> Table:
     """Return the table without rows that the output begins with: columns renamed, vectors kept where complete."""
     columns: dict[str, Column] = {}
+    renamed = {o.source: o.name.lower() for o in reversed(outputs) if o.world is None}
     for one in outputs:
         if one.world is None:
             old = table.column(one.source)
-            columns[one.name.lower()] = Column(one.name, old.data[:0], old.form, old.unit, old.comment, dict(old.keys))
+            keys = {_renamed_stem(stem, renamed): value for stem, value in old.keys.items()}
+            columns[one.name.lower()] = Column(one.name, old.data[:0], old.form, old.unit, old.comment, keys)
         else:
             columns[one.name.lower()] = Column(one.name, np.zeros(0), "1D", "deg", "")
     header = table.header.copy()
@@ -142,6 +144,12 @@ def output_template(outputs: Sequence[Output], table: Table) -> Table:
         for card in [c.keyword for c in header.cards if re.fullmatch(rf"{name}_\w+", c.keyword.lower())]:
             header.remove(card, ignore_missing=True)
     return Table(table.name, columns, header, _vectors(outputs, table))
+
+
+def _renamed_stem(stem: str, renamed: dict[str, str]) -> str:
+    """Return a per-column keyword with the new name of the other column that it is about (`TPC_@y`)."""
+    head, mark, other = stem.partition("_@")
+    return f"{head}{mark}{renamed.get(other, other)}" if mark else stem
 
 
 def _vectors(outputs: Sequence[Output], table: Table) -> list[Vector]:

@@ -23,7 +23,8 @@ from ciaopy.datamodel.regions import (
     closing_parenthesis,
     parse_region,
 )
-from ciaopy.datamodel.wcs import SkyTransform, physical_axis
+from ciaopy.datamodel.sky import PixelFrame
+from ciaopy.datamodel.wcs import physical_axis
 from ciaopy.errors import DataError, RegionError
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def _part_window(part: Shape2D) -> Bounds:
     return window_bounds(part) if isinstance(part, Region | MaskRegion | Combination) else part.bounds
 
 
-def _with_bounds(text: str, wcs: SkyTransform | None, ws: DataSource) -> str:
+def _with_bounds(text: str, wcs: PixelFrame | None, ws: DataSource) -> str:
     """Return a region with every `bounds(region)` replaced by the rectangle around that region."""
     found = BOUNDS.search(text)
     while found is not None:
@@ -169,7 +170,7 @@ def _with_bounds(text: str, wcs: SkyTransform | None, ws: DataSource) -> str:
     return text
 
 
-def resolve_region(text: str, wcs: SkyTransform | None, ws: DataSource) -> Region | MaskRegion | Combination:
+def resolve_region(text: str, wcs: PixelFrame | None, ws: DataSource) -> Region | MaskRegion | Combination:
     """Return the region that a filter names: shapes, `region(file)`, `mask(image)`, or a combination of them.
 
     `bounds(...)` of any of these is the rectangle around it, physical pixels; around a mask the outer edges of the

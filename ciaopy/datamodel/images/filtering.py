@@ -8,7 +8,6 @@ pixels; the type of the image is kept unless `[opt type=...]` says otherwise.
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,7 @@ from ciaopy.datamodel.images.validity import keep_mask, outside_subspace
 from ciaopy.datamodel.regions import EVERYWHERE
 from ciaopy.datamodel.subspace import Subspace
 from ciaopy.datamodel.syntax import All, Axis, CompareTerm, Filter, FilterExpression, RangeTerm, RegionTerm, VirtualFile
-from ciaopy.datamodel.wcs import PhysicalAxis, image_wcs, physical_axis
+from ciaopy.datamodel.wcs import AxisTable, PhysicalAxis, columns_frame, move_axis, physical_axis
 from ciaopy.errors import UserError, VirtualFileError
 from ciaopy.fits import Array, Column, Image, Table, Vector
 
@@ -78,7 +77,7 @@ def _typed(image: Image, wanted: str, text: str) -> Array:
     return as_type(image.data.astype(np.int64), wanted)
 
 
-def _grid_table(image: Image) -> Table:
+def _grid_table(image: Image) -> AxisTable:
     """Return a table without rows whose columns are the axes of an image, for binding filters."""
     from ciaopy.fits import Header
 
@@ -89,16 +88,7 @@ def _grid_table(image: Image) -> Table:
     vectors = [v for _, v in axis_vectors(image.header)]
     if not any(v.name.lower() == "sky" for v in vectors) and {"x", "y"} <= set(columns):
         vectors.append(Vector("sky", ("x", "y")))
-    table = Table(image.name, columns, Header(), vectors)
-    sky = image_wcs(image) if image.data.ndim == 2 else None
-    if sky is not None:
-        by_axis = {axis: name for name, axis in names.items() if not name.startswith("#")}
-        for i in (1, 2):
-            keys = table.columns[by_axis[i]].keys
-            keys["TCTYP"] = (("RA---TAN", "DEC--TAN")[i - 1], "")
-            keys["TCRVL"], keys["TCRPX"] = (sky.crval[i - 1], ""), (sky.crpix[i - 1], "")
-            keys["TCDLT"] = (sky.matrix[i - 1][i - 1], "")
-    return table
+    return AxisTable(image.name, columns, Header(), vectors, image=image.header, numbers=names)
 
 
 def _filtered(image: Image, vfile: VirtualFile, ws: DataSource) -> Image:
@@ -243,9 +233,7 @@ def _term_windows(
         return [(i, int(hit[0]), int(hit[-1]) + 1)] if len(hit) else []
     vector = table.vector(term.names[0])
     pair = [c.lower() for c in (vector.components if vector is not None else term.names)]
-    from ciaopy.datamodel.wcs import columns_wcs
-
-    bounds = window_bounds(resolve_region(term.text, columns_wcs(table, (pair[0], pair[1])), ws))
+    bounds = window_bounds(resolve_region(term.text, columns_frame(table, (pair[0], pair[1])), ws))
     if bounds == EVERYWHERE:
         return [(names[n], 0, shape[ndim - names[n]]) for n in pair]
     found = []
@@ -264,30 +252,9 @@ def crop(image: Image, windows: list[Window]) -> Image:
     cut = tuple(slice(w.start, w.stop) for w in reversed(windows))
     header = image.header.copy()
     for i, window in enumerate(windows, 1):
-        change_axis(header, i, window.start, 1.0)
+        move_axis(header, i, window.start + 0.5, 1.0)
     outside = None if image.outside is None else np.ascontiguousarray(image.outside[cut])
     return Image(image.name, np.ascontiguousarray(image.data[cut]), header, image.companions, outside)
-
-
-def change_axis(header: Header, i: int, first: float, factor: float) -> None:
-    """Write the coordinates of axis i after `first` pixels are cut off and `factor` pixels become one.
-
-    New pixel p' covers old pixels first + (p' - 1) factor + 0.5 .. first + p' factor + 0.5 (edges, 1-based centres).
-    """
-    if f"LTV{i}" in header or f"LTM{i}_{i}" in header or f"CDELT{i}P" in header or first or factor != 1:
-        axis = physical_axis(header, i)
-        edge = float(axis.from_logical(first + 0.5))
-        step = axis.cdelt * factor
-        if axis.name or f"CDELT{i}P" in header:
-            header[f"CRVAL{i}P"], header[f"CRPIX{i}P"], header[f"CDELT{i}P"] = edge, 0.5, step
-            header[f"WCSTY{i}P"] = "PHYSICAL"
-        header[f"LTV{i}"], header[f"LTM{i}_{i}"] = 0.5 - edge / step, 1.0 / step
-    if f"CRPIX{i}" in header:
-        header[f"CRPIX{i}"] = (float(header[f"CRPIX{i}"]) - first - 0.5) / factor + 0.5
-    if f"CDELT{i}" in header:
-        header[f"CDELT{i}"] = float(header[f"CDELT{i}"]) * factor
-    for keyword in [c for c in header if re.fullmatch(rf"CD\d_{i}", c)]:
-        header[keyword] = float(header[keyword]) * factor
 
 
 def _rebinned(image: Image, vfile: VirtualFile) -> Image:
@@ -358,8 +325,7 @@ def _rebin_axis(data: Array, header: Header, i: int, axis: Axis, text: str) -> A
     shape[where] = count
     wide = np.zeros(shape, np.float64 if data.dtype.kind == "f" else np.int64)
     np.add.at(np.moveaxis(wide, where, 0), cell[good], np.moveaxis(data, where, 0)[good])
-    edge, factor = float(physical.to_logical(lo)), step / abs(physical.cdelt)
-    change_axis(header, i, edge - 0.5, factor)
+    move_axis(header, i, float(physical.to_logical(lo)), step / physical.cdelt)
     return wide
 
 

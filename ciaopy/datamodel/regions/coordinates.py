@@ -33,19 +33,27 @@ _LETTERS = re.compile(r"([+-]?)(\d+)([hd])(\d+)m(\d+\.?\d*|\.\d+)s")
 
 
 class SkyMapping(Protocol):
-    """What sky coordinates in regions need: a map to physical pixels, and its scale.
-
-    An image's transform may also have `logical_to_physical(x, y) -> (x, y)` and `logical_scale` (physical pixels per
-    image pixel), for the `image` coordinates of ds9 and sizes with the suffix `i`.
-    """
-
-    @property
-    def scale(self) -> float:
-        """Degrees per physical pixel."""
-        ...
+    """What regions need to know of their block (`ciaopy.datamodel.sky.PixelFrame`); each raises what it cannot do."""
 
     def world_to_pixel(self, ra_deg: float, dec_deg: float) -> tuple[float, float]:
         """Return the physical pixel of a sky position in degrees (ICRS)."""
+        ...
+
+    def scale_at(self, x: float, y: float) -> float:
+        """Return the degrees per physical pixel at a physical pixel."""
+        ...
+
+    def turn(self, system: str = "icrs") -> float:
+        """Return by how much, in degrees counter-clockwise, West of a sky system is turned from +x."""
+        ...
+
+    def logical_to_physical(self, x: float, y: float) -> tuple[float, float]:
+        """Turn image pixels, those of ds9's `image`, into physical pixels."""
+        ...
+
+    @property
+    def logical_scale(self) -> float:
+        """Physical pixels per image pixel."""
         ...
 
 
@@ -84,23 +92,49 @@ class Frame:
             return self._from_sky(a, b)
         return self._from_image(a, b) if self.system == "image" else (a, b)
 
-    def size(self, text: str) -> float:
-        """Return a length in physical pixels: plain, `p`, `i`, `d` (degrees), `'`, `"` or `r` (radians)."""
+    def size(self, text: str, centre: tuple[float, float] = (math.nan, math.nan)) -> float:
+        """Return a length in physical pixels: plain, `p`, `i`, `d` (degrees), `'`, `"` or `r` (radians).
+
+        One on the sky is measured at `centre`, a physical pixel.
+
+        Raises
+        ------
+        RegionError
+            Not a length; a length on the sky that is not the same in all directions.
+        """
         value, unit = _number(text, "size")
         if not unit:
             unit = {"physical": "p", "image": "i"}.get(self.system, "d")
         if unit == "p":
             return value
         if unit == "i":
-            return value * self._logical_scale()
-        return _degrees(value, unit) / self._sky().scale
+            return value * self._block("sizes in image pixels need an image").logical_scale
+        return _degrees(value, unit) / self._sky().scale_at(*centre)
+
+    @property
+    def turn(self) -> float:
+        """What is added to angles: in a sky system of ds9 they count from its West, else from +x."""
+        return self._sky().turn(self.system) if self._is_sky else 0.0
 
     def angle(self, text: str) -> float:
-        """Return an angle in degrees: plain, or with the unit `d`, `'`, `"` or `r`."""
+        """Return an angle in degrees from +x: plain, or with the unit `d`, `'`, `"` or `r`."""
         value, unit = _number(text, "angle")
         if unit in ("p", "i"):
             raise RegionError(f"region: {text} is not an angle")
-        return _degrees(value, unit or "d")
+        return _degrees(value, unit or "d") + self.turn
+
+    def check_upright(self, shape: str, first: str) -> None:
+        """Refuse corners on the sky where the pixels are turned against it.
+
+        Raises
+        ------
+        RegionError
+            The shape would be another one.
+        """
+        if self._coordinate(first, is_first=True)[1]:
+            system = self.system if self._is_sky else "icrs"
+            if abs(math.sin(2.0 * math.radians(self._sky().turn(system)))) > 1e-6:
+                raise RegionError(f"region: a {shape} with corners on the sky, which the pixels are turned against")
 
     def _coordinate(self, text: str, is_first: bool) -> tuple[float, bool]:
         """Return (value, whether it is degrees on the sky)."""
@@ -141,23 +175,17 @@ class Frame:
         x, y = wcs.world_to_pixel(longitude, latitude)
         x, y = float(x), float(y)
         if not (math.isfinite(x) and math.isfinite(y)):
-            raise RegionError(f"region: the sky position {longitude:g},{latitude:g} is not in the tangent plane")
+            raise RegionError(f"region: the sky position {longitude:g},{latitude:g} is not in the block's projection")
         return x, y
 
     def _from_image(self, x: float, y: float) -> tuple[float, float]:
-        to_physical = getattr(self.wcs, "logical_to_physical", None)
-        if to_physical is None:
-            raise RegionError(
-                "region: image coordinates need an image; save the region in physical coordinates for a table"
-            )
-        px, py = to_physical(x, y)
+        px, py = self._block("image coordinates need an image").logical_to_physical(x, y)
         return float(px), float(py)
 
-    def _logical_scale(self) -> float:
-        scale = getattr(self.wcs, "logical_scale", None)
-        if scale is None:
-            raise RegionError("region: sizes in image pixels need an image; give them in physical pixels for a table")
-        return float(scale)
+    def _block(self, need: str) -> SkyMapping:
+        if self.wcs is None:
+            raise RegionError(f"region: {need}; save the region in physical coordinates for a table")
+        return self.wcs
 
 
 def _number(text: str, noun: str) -> tuple[float, str]:

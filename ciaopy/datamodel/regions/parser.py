@@ -297,6 +297,8 @@ def _make(kind: str, arguments: list[str], frame: Frame) -> Region:
 
 
 def _from_vertices(kind: str, arguments: list[str], frame: Frame) -> Shape:
+    if kind != "polygon":
+        frame.check_upright(kind, arguments[0])
     points = [frame.position(*arguments[i : i + 2]) for i in range(0, len(arguments), 2)]
     if kind == "polygon" and len(points) > 3 and points[0] == points[-1]:
         del points[-1]
@@ -307,20 +309,23 @@ def _from_vertices(kind: str, arguments: list[str], frame: Frame) -> Shape:
 
 def _centred(kind: str, x: tuple[float], y: tuple[float], rest: list[str], frame: Frame) -> list[Shape]:
     """Return the shapes (several for an annulus of many radii) around a centre."""
+    centre = (x[0], y[0])
     match kind:
         case "point" | "text":
             return [Shape("point", x, y)]
         case "circle":
-            return [Shape("circle", x, y, (frame.size(rest[0]),))]
+            return [Shape("circle", x, y, (frame.size(rest[0], centre),))]
         case "annulus":
-            radii = [frame.size(r) for r in rest]
+            radii = [frame.size(r, centre) for r in rest]
             return [Shape("annulus", x, y, pair) for pair in pairwise(radii)]
         case "sector":
             return [Shape("sector", x, y, (), (frame.angle(rest[0]), frame.angle(rest[1])))]
         case "panda":
             rest = [rest[3], rest[4], rest[0], rest[1]]
-    sizes = (frame.size(rest[0]), frame.size(rest[1]))
+    sizes = (frame.size(rest[0], centre), frame.size(rest[1], centre))
     angles = tuple(frame.angle(a) for a in rest[2:])
+    if kind == "box" and not angles:
+        angles = (frame.turn,)
     if kind in ("pie", "panda"):
         return [Shape("pie", x, y, sizes, angles)]
     if kind == "box":

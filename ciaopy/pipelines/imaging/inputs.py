@@ -161,9 +161,14 @@ def _gti(table: Table) -> list[Table]:
 
 
 def _check_tangent(table: Table, name: str) -> None:
-    from ciaopy.datamodel import table_wcs
+    from ciaopy.datamodel import TangentTransform, table_wcs
 
-    planes = [v.name for v in table.vectors if table_wcs(table, v.name) is not None]
+    found = {v.name: wcs for v in table.vectors if (wcs := table_wcs(table, v.name)) is not None}
+    planes = [name for name, wcs in found.items() if isinstance(wcs, TangentTransform)]
+    if not planes and found:
+        raise DataError(
+            f"{name}: {', '.join(found)} is not a tangent plane with North up in ICRS; reprocess the events"
+        )
     if not planes:
         raise DataError(f"{name}: no column has a position on the sky (RA---TAN); use a calibrated event file")
     if len(planes) > 1:

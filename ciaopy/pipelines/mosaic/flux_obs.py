@@ -38,8 +38,9 @@ from ciaopy.pipelines.mosaic.grid import (
     pixel_for,
     user_grid,
 )
-from ciaopy.pipelines.mosaic.inputs import SAME_POINT, MosaicInput, find_members, separation
+from ciaopy.pipelines.mosaic.inputs import SAME_POINT, MosaicInput, find_members
 from ciaopy.pipelines.mosaic.reproject_obs import for_each, list_products, output_targets
+from ciaopy.sphere import separation
 from ciaopy.stack import join
 from ciaopy.version import __version__
 
@@ -201,7 +202,7 @@ def make_mosaic(
 def warn_of_tangent_points(members: Sequence[MosaicInput], console: Console) -> None:
     """Say that images of different tangent points do not fit on each other."""
     first = members[0]
-    apart = [m.label for m in members if separation(m.point, first.point) > SAME_POINT]
+    apart = [m.label for m in members if separation(*m.point, *first.point) > SAME_POINT]
     if apart:
         console.warn(
             f"ObsID {', '.join(apart)}: another tangent point than that of {first.label}; "

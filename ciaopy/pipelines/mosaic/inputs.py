@@ -16,6 +16,7 @@ from ciaopy.datamodel.syntax import split_file
 from ciaopy.errors import CiaopyError, DataError, UserError
 from ciaopy.observation import product_events
 from ciaopy.pipelines.imaging import FluxEvents, open_events
+from ciaopy.sphere import directions, positions
 from ciaopy.stack import build
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
     from ciaopy.fits import Table
 
-__all__ = ["SAME_POINT", "MosaicInput", "find_members", "mean_point", "separation"]
+__all__ = ["SAME_POINT", "MosaicInput", "find_members", "mean_point"]
 
 # Tangent points closer than this are the same, degrees (0.05 arcsec).
 SAME_POINT = 1.4e-5
@@ -170,12 +171,6 @@ def _order(member: MosaicInput) -> tuple[float, int, str]:
     return member.number("TSTART"), 0 if member.events.id.cycle == "S" else 1, member.label
 
 
-def unit_vector(point: tuple[float, float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Return the unit vector of RA, Dec in degrees."""
-    ra, dec = np.deg2rad(point)
-    return np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
-
-
 def mean_point(points: list[tuple[float, float]]) -> tuple[float, float]:
     """Return the mean of positions, as the direction of the mean unit vector; degrees, RA in [0, 360).
 
@@ -184,14 +179,8 @@ def mean_point(points: list[tuple[float, float]]) -> tuple[float, float]:
     DataError
         The positions are spread over the whole sky, so that no mean exists.
     """
-    x, y, z = np.mean([unit_vector(p) for p in points], axis=0)
-    if max(abs(x), abs(y), abs(z)) < 1e-6:
+    mean = np.mean([directions(*p) for p in points], axis=0)
+    if np.abs(mean).max() < 1e-6:
         raise DataError("the observations point in opposite directions; give the tangent point by refcoord")
-    ra = float(np.rad2deg(np.arctan2(y, x)) % 360.0)
-    return ra % 360.0, float(np.rad2deg(np.arctan2(z, np.hypot(x, y))))
-
-
-def separation(a: tuple[float, float], b: tuple[float, float]) -> float:
-    """Return the angle between two positions, degrees."""
-    u, v = unit_vector(a), unit_vector(b)
-    return float(np.rad2deg(np.arctan2(np.linalg.norm(np.cross(u, v)), np.dot(u, v))))
+    ra, dec = positions(mean)
+    return float(ra), float(dec)

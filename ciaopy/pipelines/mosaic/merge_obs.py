@@ -22,7 +22,7 @@ from ciaopy.pipelines.mosaic.flux_obs import (
     make_mosaic,
     make_requests,
 )
-from ciaopy.pipelines.mosaic.inputs import MosaicInput, find_members, separation, unit_vector
+from ciaopy.pipelines.mosaic.inputs import MosaicInput, find_members
 from ciaopy.pipelines.mosaic.reproject_obs import (
     Links,
     Reprojected,
@@ -31,6 +31,7 @@ from ciaopy.pipelines.mosaic.reproject_obs import (
     reproject_all,
     warn_of_differences,
 )
+from ciaopy.sphere import directions, separation
 from ciaopy.version import __version__
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def summarize(members: Sequence[MosaicInput], console: Console) -> None:
         if cold:
             line += f" {member.number('FP_TEMP'):>6.1f}"
         if member is not members[0]:
-            apart = separation(members[0].point, member.point) * 60
+            apart = float(separation(*members[0].point, *member.point)) * 60
             line += f" {apart:>7.2f} {position_angle(members[0].point, member.point):>5.0f}"
         console.say(line)
     console.say("")
@@ -111,5 +112,5 @@ def position_angle(start: tuple[float, float], end: tuple[float, float]) -> floa
     from ciaopy.coords import tangent_axes
 
     _, east, north = tangent_axes(*start)
-    v = unit_vector(end)
+    v = directions(*end)
     return float(np.rad2deg(np.arctan2(v @ east, v @ north)) % 360.0)

@@ -17,8 +17,9 @@ from ciaopy.errors import UserError
 from ciaopy.observation import GivenFiles, reference
 from ciaopy.pipelines.imaging import split_outroot
 from ciaopy.pipelines.mosaic.fov import union_of_fields
-from ciaopy.pipelines.mosaic.inputs import SAME_POINT, MosaicInput, find_members, mean_point, separation
+from ciaopy.pipelines.mosaic.inputs import SAME_POINT, MosaicInput, find_members, mean_point
 from ciaopy.pipelines.mosaic.merge_events import merge_events
+from ciaopy.sphere import separation
 from ciaopy.stack import join
 from ciaopy.version import __version__
 
@@ -196,7 +197,7 @@ def reproject_one(
 
     switch = "yes" if clobber else "no"
     quiet = ws.for_step(ws.console.at(max(ws.console.verbose - 1, 0)))
-    if separation(member.point, point) <= SAME_POINT:
+    if separation(*member.point, *point) <= SAME_POINT:
         values = {"infile": member.name, "outfile": str(target), "clobber": switch}
         load_tool("dmcopy").run(bind("dmcopy", values), quiet)
     else:

@@ -32,6 +32,12 @@ class FlatSky:
     def world_to_pixel(self, ra_deg: float, dec_deg: float) -> tuple[float, float]:
         return 4096.5 - (ra_deg - 150.0) / self.scale, 4096.5 + (dec_deg - 2.0) / self.scale
 
+    def scale_at(self, x: float, y: float) -> float:
+        return self.scale
+
+    def turn(self, system: str = "icrs") -> float:
+        return 0.0
+
     def logical_to_physical(self, x: float, y: float) -> tuple[float, float]:
         return 8.0 * x - 3.5, 8.0 * y - 3.5
 

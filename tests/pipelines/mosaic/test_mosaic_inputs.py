@@ -19,7 +19,8 @@ from ciaopy.errors import CiaopyError, DataError, NoDataError, OutputExistsError
 from ciaopy.param import open_parameters
 from ciaopy.pipelines.mosaic.combine import merge_stack
 from ciaopy.pipelines.mosaic.grid import Memory, common_grid, pixel_for
-from ciaopy.pipelines.mosaic.inputs import mean_point, separation
+from ciaopy.pipelines.mosaic.inputs import mean_point
+from ciaopy.sphere import separation
 
 
 def copy_of(source: Path, target: Path, change: Callable[[Any], object]) -> str:
@@ -186,7 +187,7 @@ def test_mean_point():
     assert mean_point([(10.0, 20.0)]) == pytest.approx((10.0, 20.0))
     with pytest.raises(DataError, match="opposite directions"):
         mean_point([(0.0, 0.0), (180.0, 0.0)])
-    assert separation((10.0, 89.9), (190.0, 89.9)) == pytest.approx(0.2)
+    assert separation(10.0, 89.9, 190.0, 89.9) == pytest.approx(0.2)
 
 
 def test_maxsize():
