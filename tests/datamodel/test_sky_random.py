@@ -116,9 +116,13 @@ def astropy_wcs(header: fits.Header) -> WCS:
 X, Y = np.random.default_rng(5).uniform(1, 300, (2, 12))
 
 
-def test_500_images_before_and_after_cutting_and_binning() -> None:
-    rng = np.random.default_rng(12)
-    for number in range(500):
+COUNTS = [pytest.param(50, 11), pytest.param(500, 12, marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize(("count", "seed"), COUNTS)
+def test_images_before_and_after_cutting_and_binning(count: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    for number in range(count):
         keys = description(rng)
         wcs = astropy_wcs(header_of(keys))
         header = Header()
@@ -175,10 +179,11 @@ def workspace() -> Workspace:
     return Workspace()
 
 
-def test_500_pixel_lists_and_the_images_binned_from_them(tmp_path, workspace) -> None:
-    rng = np.random.default_rng(13)
+@pytest.mark.parametrize(("count", "seed"), COUNTS)
+def test_pixel_lists_and_the_images_binned_from_them(tmp_path, workspace, count: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
     x, y = X.astype("f8"), Y.astype("f8")
-    for number in range(500):
+    for number in range(count):
         keys = description(rng)
         columns = (2, 4) if number % 2 else (3, 2)
         table_keys = pixel_list(keys, rng, columns)
