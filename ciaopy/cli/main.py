@@ -27,13 +27,24 @@ def main(words: Sequence[str] | None = None) -> NoReturn:
 def console_tool() -> NoReturn:
     """Run the tool or parameter command that this program is called as, and exit with its status."""
     name = os.path.basename(sys.argv[0])  # noqa: PTH119 - starts faster than pathlib
-    if f"_{name.upper()}_COMPLETE" in os.environ:
-        from ciaopy.cli.command import ParameterCommand
-
-        ParameterCommand(name).main(prog_name=name)
+    if is_completing(name):
+        complete(name)
     prepare_streams()
     signals.install(name)
     leave(run.run_command(name, sys.argv[1:]))
+
+
+def is_completing(name: str) -> bool:
+    """True where a shell asks what could follow: nothing must run then."""
+    return f"_{name.upper()}_COMPLETE" in os.environ
+
+
+def complete(name: str) -> NoReturn:
+    """Print what could follow on the command line of a tool or parameter command, which the environment describes."""
+    from ciaopy.cli.command import ParameterCommand
+
+    ParameterCommand(name).main([], prog_name=name)
+    raise SystemExit(0)
 
 
 def run_application(words: Sequence[str]) -> int:
@@ -42,7 +53,9 @@ def run_application(words: Sequence[str]) -> int:
     A tool or a parameter command gets its words untouched; everything else goes through click.
     """
     words = list(words)
-    if words and "_CIAOPY_COMPLETE" not in os.environ and run.is_command(words[0]):
+    if words and not is_completing("ciaopy") and run.is_command(words[0]):
+        if is_completing(words[0]):  # a shim: `python -m ciaopy.cli dmcopy ...`
+            complete(words[0])
         return run.run_command(words[0], words[1:])
     debug = wants_debug(words)
     kept = [word for word in words if word not in DEBUG_FLAGS]
