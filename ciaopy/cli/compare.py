@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ciaopy.console import Console
-from ciaopy.errors import DataError, NotAvailableError, OutputExistsError
+from ciaopy.errors import DataError, OutputExistsError
 
 if TYPE_CHECKING:
     from ciaopy.analysis import Comparison
@@ -103,11 +103,8 @@ def _image_line(a: Table, b: Table) -> str:
 
 def _draw(result: Comparison, a: Table, b: Table, names: tuple[str, str], path: Path) -> None:
     """Draw the counts images, their difference and the identical share per column into a PNG."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as e:
-        raise NotAvailableError("drawing needs matplotlib: pip install 'ciaopy[plot]'") from e
     import numpy as np
+    from matplotlib.figure import Figure
 
     from ciaopy.analysis import counts_images
 

@@ -245,7 +245,7 @@ def _layout_check(folder: Path, console: Console) -> Check:
 
 
 def _pictures(folder: Path, tables: _Tables, made: Simulated, clobber: bool) -> list[Path]:
-    """Write the previews: with axes where matplotlib is installed, else plain."""
+    """Write the previews."""
     from ciaopy.cli.previews import write_previews
 
     return write_previews(folder, tables.level2, tables.level1, tables.sources, made, clobber)

@@ -21,8 +21,20 @@ from ciaopy.kernels import default_nproc
 from ciaopy.param import VARIABLES, Location, ParFile, SearchPath, list_tools, read_current, system_par_dir
 from ciaopy.version import __version__
 
-DEPENDENCIES = ("numpy", "astropy", "fitsio", "numba", "click", "rich", "lark", "isal", "platformdirs")
-OPTIONAL = {"matplotlib": "previews and plots", "dask": "many observations on a cluster"}
+DEPENDENCIES = (
+    "numpy",
+    "astropy",
+    "fitsio",
+    "numba",
+    "click",
+    "rich",
+    "lark",
+    "isal",
+    "platformdirs",
+    "matplotlib",
+    "psutil",
+)
+OPTIONAL = {"dask": "many observations on a cluster"}
 OK, NOTE, WRONG = "ok", "note", "WRONG"
 MEGABYTE = 1_000_000
 #: Less free space than this in the temporary folder is worth a note (bytes).

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ciaopy.fits import AtomicFile
-from ciaopy.plots import figures, pictures
+from ciaopy.plots import figures
 
 if TYPE_CHECKING:
     from ciaopy.fits import Table
@@ -48,28 +48,15 @@ def write_previews(
     rates = {n: np.histogram(t["time"], edges)[0] / width for n, t in (("level 1", level1), ("level 2", level2))}
     bins = np.geomspace(0.2, 12.0, 120)
     energy = np.histogram(level2["energy"] / 1000.0, bins)[0]
-    if figures.available():
-        circles = np.column_stack([places, [20.0 + 8.0 * s.half_light for s in sources]])
-        drawn = [
-            figures.counts_image(image, extent, f"{level2.nrows} events, {len(sources)} sources", circles),
-            figures.light_curve(edges, rates, _good_times(level2), float(edges[0]), "light curve"),
-            figures.spectrum(bins, {"level 2": energy}, "energies"),
-        ]
-        for path, figure in zip(paths, drawn, strict=True):
-            with AtomicFile(path, clobber) as file:
-                file.write(figures.png(figure))
-        return paths
-    picture = pictures.counts_picture(image)
-    step = (extent[1] - extent[0]) / image.shape[1]
-    x, y = (places[:, 0] - extent[0]) / step - 0.5, (places[:, 1] - extent[2]) / step - 0.5
-    pictures.circles(picture, x, y, 8.0)
-    middle = (edges[1:] + edges[:-1]) / 2
-    good = np.zeros(_TIMES, bool)
-    for start, stop in _good_times(level2):
-        good |= (middle >= start) & (middle < stop)
-    plain = [picture, pictures.bars(rates["level 2"], good), pictures.bars(energy)]
-    for path, one in zip(paths, plain, strict=True):
-        pictures.write_png(path, one, clobber)
+    circles = np.column_stack([places, [20.0 + 8.0 * s.half_light for s in sources]])
+    drawn = [
+        figures.counts_image(image, extent, f"{level2.nrows} events, {len(sources)} sources", circles),
+        figures.light_curve(edges, rates, _good_times(level2), float(edges[0]), "light curve"),
+        figures.spectrum(bins, {"level 2": energy}, "energies"),
+    ]
+    for path, figure in zip(paths, drawn, strict=True):
+        with AtomicFile(path, clobber) as file:
+            file.write(figures.png(figure))
     return paths
 
 

@@ -1,4 +1,4 @@
-"""A light curve and the histogram of its rates, in two panels (needs matplotlib: `pip install ciaopy[plot]`)."""
+"""A light curve and the histogram of its rates, in two panels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ciaopy.datamodel import Gti
-from ciaopy.errors import NotAvailableError, ParameterError
+from ciaopy.errors import ParameterError
 from ciaopy.lightcurve.curve import FloatArray, LightCurve, QuietTimes
 
 if TYPE_CHECKING:
@@ -76,16 +76,12 @@ def draw(
 
     Raises
     ------
-    NotAvailableError
-        matplotlib is not installed.
     ParameterError
         A colour that matplotlib does not know.
     """
-    try:
-        from matplotlib.colors import is_color_like
-        from matplotlib.figure import Figure as New
-    except ImportError:
-        raise NotAvailableError("pictures need matplotlib; install it with: pip install 'ciaopy[plot]'") from None
+    from matplotlib.colors import is_color_like
+    from matplotlib.figure import Figure as New
+
     for name in ("good_color", "exclude_color"):
         color = getattr(style, name)
         if color.lower() != "none" and not is_color_like(color):

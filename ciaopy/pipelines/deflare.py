@@ -12,7 +12,7 @@ import numpy as np
 
 from ciaopy.datamodel import Gti
 from ciaopy.datamodel.syntax import file_of
-from ciaopy.errors import NotAvailableError, ParameterError, UserError
+from ciaopy.errors import ParameterError, UserError
 from ciaopy.fits import Image, Table
 from ciaopy.version import __version__
 
@@ -58,8 +58,6 @@ def run(par: ParameterSet, ws: Workspace) -> Deflared:
         The light curve lacks a column, or has too few bins.
     NoDataError
         Nothing good is left.
-    NotAvailableError
-        A picture is asked for and matplotlib is not installed.
     """
     from ciaopy.lightcurve import LightCurve, TooFewGoodError
 
@@ -296,10 +294,8 @@ def _show(curve: LightCurve, found: QuietTimes, gti: Gti | None, style: PlotStyl
     if not os.environ.get("DISPLAY") and sys.platform != "darwin":
         console.warn("plot=yes: no display ($DISPLAY is not set), so no window is opened; save=NAME writes the picture")
         return
-    try:
-        from matplotlib import pyplot
-    except ImportError:
-        raise NotAvailableError("pictures need matplotlib; install it with: pip install 'ciaopy[plot]'") from None
+    from matplotlib import pyplot
+
     figure = pyplot.figure(figsize=(8, 8), layout="constrained")
     draw(curve, found, gti, style, figure)
     figure.show()

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING
 from ciaopy.faces import lazy_face
 
 if TYPE_CHECKING:
-    from ciaopy.plots import figures, pictures
-    from ciaopy.plots.figures import available
+    from ciaopy.plots import figures
     from ciaopy.plots.preview import write_previews
 
 __all__ = [
-    "available",
     "figures",
-    "pictures",
     "write_previews",
 ]
 
@@ -22,8 +19,7 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_face(
         __name__,
         {
-            "figures": "available",
             "preview": "write_previews",
-            "": "figures pictures",
+            "": "figures",
         },
     )

@@ -8,35 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ciaopy.errors import NotAvailableError
-
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["available", "bad_pixels", "counts_image", "light_curve", "new_figure", "png", "spectrum"]
+__all__ = ["bad_pixels", "counts_image", "light_curve", "new_figure", "png", "spectrum"]
 
 FloatArray = NDArray[np.float64]
 
 
-def available() -> bool:
-    """Return whether matplotlib is installed; it is not imported."""
-    from importlib.util import find_spec
-
-    return find_spec("matplotlib") is not None
-
-
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure, size in inches.
+    """Return an empty figure, size in inches."""
+    from matplotlib.figure import Figure
 
-    Raises
-    ------
-    NotAvailableError
-        matplotlib is not installed.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as e:
-        raise NotAvailableError("figures need matplotlib: pip install 'ciaopy[plot]'") from e
     return Figure(figsize=(width, height), layout="constrained")
 
 

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.errors import NotAvailableError
-
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -47,18 +45,10 @@ def write_previews(
     Returns
     -------
     list of Path
-
-    Raises
-    ------
-    NotAvailableError
-        matplotlib is not installed.
     """
-    from ciaopy.fits import AtomicFile
-    from ciaopy.plots.figures import available, png
-
-    if not available():
-        raise NotAvailableError("preview=yes needs matplotlib: pip install 'ciaopy[plot]'")
     from ciaopy.datamodel.images import read_image
+    from ciaopy.fits import AtomicFile
+    from ciaopy.plots.figures import png
 
     for path, bands in wanted.items():
         found = [read_image(ws, str(images[b])) for b in bands]

@@ -1,16 +1,11 @@
-"""`ciaopy demo`, end to end, with and without matplotlib, with a CALDB in the environment, and where it falls short."""
+"""`ciaopy demo`, end to end, with a CALDB in the environment, and where it falls short."""
 
 from __future__ import annotations
 
-import sys
-import zlib
-
-import numpy as np
 import pytest
 
 from ciaopy.cli import demo, previews
 from ciaopy.cli.main import run_application
-from ciaopy.plots import figures
 from ciaopy.simulation.check import FluxRow
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -33,20 +28,6 @@ def test_the_demo_from_end_to_end(tmp_path, monkeypatch, capsys, private_home):
     assert list((folder).rglob("*_flux.img")) or not demo._has_fluximage()
     assert run_application(["demo", "--events", "20000"]) == 1
     assert "--clobber" in capsys.readouterr().err
-
-
-def test_the_demo_without_matplotlib(tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    monkeypatch.setattr(figures, "available", lambda: False)
-    words = ["demo", str(tmp_path / "d"), "--events", "8000", "--seed", "3", "--no-images"]
-    assert run_application(words) == 0
-    image = (tmp_path / "d/demo_image.png").read_bytes()
-    assert image.startswith(PNG)
-    raw = zlib.decompress(image[image.index(b"IDAT") + 4 : image.index(b"IEND") - 8])
-    rows = np.frombuffer(raw, np.uint8).reshape(720, 1 + 3 * 720)
-    assert (rows[:, 0] == 0).all() and len(np.unique(rows[:, 1:])) > 10
-    assert run_application([*words, "--clobber"]) == 0
-    capsys.readouterr()
 
 
 def test_the_demo_tells_where_it_falls_short(tmp_path, monkeypatch, capsys):

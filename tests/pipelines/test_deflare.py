@@ -152,7 +152,6 @@ def test_input_is_not_overwritten(tmp_path):
 @pytest.mark.parametrize("pattern", ["solid", "nofill", "polkadot"])
 @pytest.mark.parametrize("axis", ["x", "y"])
 def test_picture(tmp_path, pattern, axis):
-    pytest.importorskip("matplotlib")
     name = light_curve(tmp_path / "a.lc", RATES)
     deflare(name, tmp_path / "a.gti", "mean=1", f"save={tmp_path}/p.png", f"pattern={pattern}", f"rateaxis={axis}")
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
@@ -160,7 +159,6 @@ def test_picture(tmp_path, pattern, axis):
 
 
 def test_picture_of_too_few_good_bins_and_pdf(tmp_path):
-    pytest.importorskip("matplotlib")
     name = light_curve(tmp_path / "a.lc", RATES)
     with pytest.raises(NoDataError, match="minfrac"):
         deflare(name, tmp_path / "a.gti", "mean=1", "minfrac=0.9", f"save={tmp_path}/p")

@@ -22,7 +22,7 @@ from ciaopy.engine import (
     recorded_parameters,
     run_recipe,
 )
-from ciaopy.errors import NoDataError, NotAvailableError, UserError
+from ciaopy.errors import NoDataError, UserError
 from ciaopy.observation import GivenFiles, find_companions
 from ciaopy.pipelines.imaging.bands import CSC, parse_bands
 from ciaopy.pipelines.imaging.field import field_limits
@@ -340,10 +340,6 @@ def _backend(par: ParameterSet, options: RunOptions, ws: Workspace, job: FluxJob
 
 def _pictures(job: FluxJob) -> dict[Path, tuple[str, ...]]:
     """Return the pictures to make and the bands that each shows."""
-    from ciaopy.plots import available
-
-    if not available():
-        raise NotAvailableError("preview=yes needs matplotlib: pip install 'ciaopy[plot]'")
     labels = [b.label for b in job.bands]
     wanted: dict[Path, tuple[str, ...]] = {job.names.preview(f"{b}_flux"): (b,) for b in labels}
     if set(CSC) <= set(labels):

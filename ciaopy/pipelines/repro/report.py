@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.errors import DataError, NotAvailableError, OutputExistsError
+from ciaopy.errors import DataError, OutputExistsError
 from ciaopy.plots import figures
 from ciaopy.version import __version__
 
@@ -68,13 +68,9 @@ def check_report(job: Job) -> None:
 
     Raises
     ------
-    NotAvailableError
-        matplotlib is not installed.
     OutputExistsError
         Files of an earlier report exist and clobber=no.
     """
-    if not figures.available():
-        raise NotAvailableError("report=yes needs matplotlib: pip install 'ciaopy[plot]', or set report=no")
     there = [p.name for p in report_files(job) if p.exists()]
     if there and not job.options.clobber:
         raise OutputExistsError(f"{job.out}: {', '.join(there)} exist; set clobber=yes to replace them")
@@ -99,8 +95,6 @@ def write_report(job: Job, timings: Sequence[Timing], warnings: Sequence[str]) -
 
     Raises
     ------
-    NotAvailableError
-        matplotlib is not installed.
     OutputExistsError
         Files of an earlier report exist and clobber=no.
     """

@@ -211,7 +211,6 @@ class TestRuns:
         assert not list(here.iterdir())
 
     def test_pictures(self, tree, here):
-        pytest.importorskip("matplotlib")
         assert flux(f"{tree}/primary/{EVT}", "p", "bands=csc", "preview=yes", "verbose=0", FIELD) == 0
         made = {p.name: p.read_bytes() for p in here.glob("*.png")}
         assert set(made) == {f"p_{b}_flux.png" for b in ("soft", "medium", "hard", "csc")}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import re
 import shutil
-import sys
 from html.parser import HTMLParser
 
 import numpy as np
@@ -13,8 +12,6 @@ import pytest
 from astropy.io import fits
 
 from ciaopy.cli.main import run_application
-from ciaopy.errors import NotAvailableError, OutputExistsError
-from ciaopy.plots import figures, pictures
 from ciaopy.simulation import Setup, simulate
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -84,16 +81,6 @@ def test_a_second_report_needs_clobber(observation, tmp_path, capsys):
     assert repro(observation, tmp_path / "r", "clobber=yes") == 0
 
 
-def test_without_matplotlib_it_is_refused_before_any_work(observation, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(figures, "available", lambda: False)
-    assert repro(observation, tmp_path / "r") == 1
-    assert "ciaopy[plot]" in capsys.readouterr().err
-    assert not list((tmp_path / "r").glob("*"))
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(NotAvailableError, match="matplotlib"):
-        figures.new_figure(1, 1)
-
-
 def test_an_observation_without_good_time_has_a_report(observation, tmp_path):
     """Zero level-2 events: the figures are empty, the page is there."""
     copy = tmp_path / "obs"
@@ -107,36 +94,3 @@ def test_an_observation_without_good_time_has_a_report(observation, tmp_path):
     assert repro(copy, tmp_path / "r") == 0
     assert fits.getheader(tmp_path / "r/acisf90001_repro_evt2.fits", "EVENTS")["NAXIS2"] <= 20
     assert (tmp_path / "r/acisf90001_repro_report.html").is_file()
-
-
-def test_png_by_hand_is_what_others_read(tmp_path):
-    image = pytest.importorskip("matplotlib.image")
-    picture = np.random.default_rng(1).integers(0, 256, (31, 17, 3), dtype=np.uint8)
-    pictures.write_png(tmp_path / "a.png", picture)
-    assert np.array_equal(np.rint(image.imread(tmp_path / "a.png")[..., :3] * 255), picture)
-    with pytest.raises(OutputExistsError, match=r"a\.png"):
-        pictures.write_png(tmp_path / "a.png", picture)
-
-
-def test_counts_are_brighter_where_there_are_more_and_y_goes_up():
-    counts = np.zeros((5, 5))
-    counts[0, 0], counts[4, 4] = 100, 1
-    picture = pictures.counts_picture(counts).astype(int).sum(axis=-1)
-    assert picture[4, 0] == picture.max() and picture[0, 4] > picture[2, 2]
-    assert pictures.counts_picture(np.zeros((3, 4))).shape == (3, 4, 3)
-
-
-def test_bars_are_as_high_as_their_values():
-    picture = pictures.bars([1.0, 2.0, 0.0, 4.0], [False, False, True, False], (400, 110))
-    blue = (picture == (40, 90, 170)).all(axis=-1).sum(axis=0)
-    assert list(blue[[50, 150, 250, 350]]) == [25, 50, 0, 100]
-    assert (picture[0, 250] == 205).all()
-    assert (pictures.bars([]) == 255).all()
-
-
-def test_circles_are_drawn_where_asked():
-    picture = np.zeros((50, 60, 3), np.uint8)
-    pictures.circles(picture, [20], [30], 5.0)
-    row, column = np.nonzero(picture[..., 1])
-    assert np.hypot(column - 20, (49 - row) - 30) == pytest.approx(5.0, abs=0.75)
-    pictures.circles(picture, [-100], [5], 4.0)
