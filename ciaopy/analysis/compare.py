@@ -1,7 +1,8 @@
 """Comparison of two event lists of one observation, event by event.
 
-Events are matched on what no processing rewrites: ccd_id, expno, chipx, chipy for ACIS in TIMED mode; ccd_id or
-chip_id, chip position and time for everything else (HRC, continuous clocking, merged files without expno).
+Events are matched on what no processing rewrites: ccd_id, expno, chipx, chipy for ACIS in TIMED mode; coarse
+position, middle amplifiers and time for the HRC (the degap correction moves CHIP); ccd_id or chip_id, chip position and
+time for everything else (continuous clocking, HRC without amplifiers, merged files without expno).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ VOLATILE = frozenset({"DATE", "CHECKSUM", "DATASUM", "HISTORY", "COMMENT", "HIST
 _KEYS = (
     ("ccd_id", "expno", "chipx", "chipy"),
     ("ccd_id", "chipx", "chipy", "time"),
+    ("crsu", "crsv", "au2", "av2", "time"),
     ("chip_id", "chipx", "chipy", "time"),
 )
 _TIME_STEP = 1e-5

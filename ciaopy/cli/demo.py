@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ciaopy.console import Console
-from ciaopy.errors import DataError
+from ciaopy.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from ciaopy.fits import Image, Table
@@ -48,19 +48,28 @@ class _Tables:
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Another seed, another sky.")
 @click.option("--grating", type=click.Choice(["none", "hetg", "letg"], case_sensitive=False), default="none")
 @click.option("--images/--no-images", default=True, help="Run fluximage as well, and check the fluxes.")
+@click.option(
+    "--detector", type=click.Choice(["acis", "hrc-i"], case_sensitive=False), default="acis", show_default=True
+)
 @click.option("--clobber", is_flag=True, help="Replace the files of an earlier demo.")
 @click.option("--verbose", type=click.IntRange(0, 5), default=0, help="Of the tools that are run; 0 to 5.")
-def command(folder: Path, events: int, seed: int, grating: str, images: bool, clobber: bool, verbose: int) -> int:
+def command(
+    folder: Path, events: int, seed: int, grating: str, images: bool, detector: str, clobber: bool, verbose: int
+) -> int:
     """Simulate a small ACIS observation in DIR (default ciaopy-demo), reduce it, and check the result.
 
     The observation has point sources, dither, background with a flare, bad pixels, afterglows, hot pixels, streaks and
     lost frames. chandra_repro and fluximage run on it with the embedded calibration, without network or CALDB, and
     what they find is compared with what was put in. Exit status 1 where a comparison falls short.
     With --grating: a source with emission lines behind HETG or LETG on ACIS-S; its spectra and responses are made, and
-    zero order, orders and lines checked.
+    zero order, orders and lines checked. With --detector hrc-i: an HRC-I observation and chandra_repro alone.
     """
     from ciaopy.simulation import Setup, simulate
 
+    if detector.lower() == "hrc-i":
+        if grating.lower() != "none":
+            raise UsageError("--grating means nothing with --detector hrc-i")
+        return _demo_hrc(folder, (events, seed), clobber, verbose)
     if grating.lower() != "none":
         return _grating_demo(folder, (events, seed, grating.upper()), clobber, verbose)
     console, started = Console(), time.perf_counter()
@@ -80,6 +89,29 @@ def command(folder: Path, events: int, seed: int, grating: str, images: bool, cl
     checks.append(_layout_check(folder, console))
     pictures = _pictures(folder, tables, made, clobber)
     _report(console, folder, checks, fluxes, pictures)
+    short = [c.what for c in checks if not c.passed]
+    console.output(f"{time.perf_counter() - started:.1f} s; " + (f"SHORT: {', '.join(short)}" if short else "all ok"))
+    return 1 if short else 0
+
+
+def _demo_hrc(folder: Path, made_of: tuple[int, int], clobber: bool, verbose: int) -> int:
+    """Simulate an HRC-I observation, reprocess it, and check the result."""
+    from ciaopy.cli.demo_hrc import hrc_checks
+    from ciaopy.simulation import HrcSetup, simulate_hrc
+
+    console, started = Console(), time.perf_counter()
+    console.say(f"Simulating {made_of[0]} events of an HRC-I observation ...")
+    source = simulate_hrc(HrcSetup(*made_of, target="CIAOPY DEMO"), folder / "obs", clobber).folder
+    with _without_caldb(console):
+        console.say("Running chandra_repro ...")
+        _run("chandra_repro", _repro_words(source, folder / "repro", clobber, verbose))
+    checks = hrc_checks(
+        _table(_one(folder / "repro", "*_repro_evt2.fits"), "EVENTS"),
+        _table(_one(source / "secondary", "*evt1.fits*"), "EVENTS"),
+        _table(_one(source / "primary", "*evt2.fits*"), "EVENTS"),
+        _table(source / "truth" / "truth.fits", "TRUTH"),
+    )
+    _report(console, folder, checks, [], [])
     short = [c.what for c in checks if not c.passed]
     console.output(f"{time.perf_counter() - started:.1f} s; " + (f"SHORT: {', '.join(short)}" if short else "all ok"))
     return 1 if short else 0

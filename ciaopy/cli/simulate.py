@@ -37,6 +37,9 @@ def _whole(ctx: click.Context, param: click.Parameter, value: str) -> int:
 
 @click.command("simulate", context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
 @click.argument("outdir", type=click.Path(path_type=Path))
+@click.option(
+    "--detector", type=click.Choice(["acis", "hrc-i"], case_sensitive=False), default="acis", show_default=True
+)
 @click.option("--mission", type=click.Choice(["chandra", "xmm"]), default="chandra", show_default=True)
 @click.option("--events", metavar="N", default="1e5", callback=_whole, show_default=True, help="1e3 to 2e7 events.")
 @click.option("--mode", type=click.Choice(["FAINT", "VFAINT", "GRADED"], case_sensitive=False), default="FAINT")
@@ -64,7 +67,14 @@ def _whole(ctx: click.Context, param: click.Parameter, value: str) -> int:
 @click.option("--clobber", is_flag=True, help="Replace files in a folder that is not empty.")
 @click.pass_context
 def command(
-    context: click.Context, /, outdir: Path, mission: str, compress: bool, clobber: bool, **options: object
+    context: click.Context,
+    /,
+    outdir: Path,
+    detector: str,
+    mission: str,
+    compress: bool,
+    clobber: bool,
+    **options: object,
 ) -> int:
     """Make an ACIS observation to practise on, in the folder OUTDIR.
 
@@ -74,9 +84,14 @@ def command(
 
     With --mission xmm: event lists of two MOS1 sub-exposures, MOS2 with an anomalous CCD, pn with out-of-time events,
     flares, their truth; of the other options --seed, --exposure and --clobber count.
+
+    With --detector hrc-i: raw amplifiers with ringing, saturated and background events; of the other options --events,
+    --seed, --exposure, --pointing, --obsid and --target count.
     """
     if mission == "xmm":
         return _simulate_xmm(context, outdir, clobber, options)
+    if detector == "hrc-i":
+        return _simulate_hrc(context, outdir, (clobber, compress), options)
     from ciaopy.simulation import simulate
 
     console = Console()
@@ -107,6 +122,47 @@ def _checked(made: Simulated, console: Console) -> list[str]:
 _FOR_XMM = ("outdir", "mission", "seed", "exposure", "clobber")
 
 
+_FOR_HRC = (
+    "outdir", "mission", "detector", "events", "seed", "exposure", "pointing", "obsid", "target", "clobber", "compress",
+)  # fmt: skip
+
+
+def _simulate_hrc(context: click.Context, outdir: Path, how: tuple[bool, bool], options: dict[str, object]) -> int:
+    """Make an HRC-I observation.
+
+    Raises
+    ------
+    UsageError
+        An option is given that means nothing there.
+    """
+    from ciaopy.simulation import HrcSetup, simulate_hrc
+
+    _refuse_others(context, _FOR_HRC, "--detector hrc-i")
+    values = {k: v for k, v in options.items() if k in ("events", "seed", "exposure", "obsid", "target")}
+    values["ra"], values["dec"], values["roll"] = options["pointing"]  # type: ignore[misc]
+    made = simulate_hrc(HrcSetup(**values), outdir, *how)  # type: ignore[arg-type]
+    kinds = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in made.kinds.items())
+    console = Console()
+    console.output(f"{made.folder}: ObsID {made.setup.obsid}, HRC-I, {made.setup.duration:.0f} s")
+    console.output(f"  {made.setup.events} events: {kinds}")
+    console.output(f"  truth: {made.folder / 'truth'}")
+    return 0
+
+
+def _refuse_others(context: click.Context, known: tuple[str, ...], choice: str) -> None:
+    """Refuse options on the command line that mean nothing with a choice.
+
+    Raises
+    ------
+    UsageError
+        Names the first one.
+    """
+    for name in context.params:
+        typed = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if typed and name not in known:
+            raise UsageError(f"--{name.replace('_', '-')} means nothing with {choice}")
+
+
 def _simulate_xmm(context: click.Context, outdir: Path, clobber: bool, options: dict[str, object]) -> int:
     """Make a small XMM-Newton observation.
 
@@ -117,13 +173,7 @@ def _simulate_xmm(context: click.Context, outdir: Path, clobber: bool, options: 
     """
     from ciaopy.simulation import XmmSetup, simulate_xmm
 
-    given = [
-        name
-        for name in context.params
-        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE and name not in _FOR_XMM
-    ]
-    if given:
-        raise UsageError(f"--{given[0].replace('_', '-')} means nothing with --mission xmm")
+    _refuse_others(context, _FOR_XMM, "--mission xmm")
     exposure = options["exposure"]
     length = exposure if isinstance(exposure, float) else XmmSetup.exposure
     made = simulate_xmm(XmmSetup(seed=int(str(options["seed"])), exposure=length), outdir, clobber)

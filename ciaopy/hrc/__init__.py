@@ -15,7 +15,7 @@ from ciaopy.hrc.event_table import event_table
 if TYPE_CHECKING:
     from ciaopy.hrc.bad_areas import chip_rectangles, raw_rectangles, rectangles
     from ciaopy.hrc.dead_time import DeadTimeStatistics, RatePatch, corrupt_rates, patched, step_onto, table_statistics
-    from ciaopy.hrc.detector import HrcDetector
+    from ciaopy.hrc.detector import HRC_I, HRC_S, HrcDetector
     from ciaopy.hrc.event_table import COMMENTS, coordinate_systems
     from ciaopy.hrc.gain import GainRules, scaled_sums
     from ciaopy.hrc.positions import ChipRules
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COMMENTS",
+    "HRC_I",
+    "HRC_S",
     "Calibration",
     "ChipRules",
     "DeadTimeStatistics",
@@ -53,7 +55,7 @@ if not TYPE_CHECKING:
         {
             "bad_areas": "chip_rectangles raw_rectangles rectangles",
             "dead_time": "DeadTimeStatistics RatePatch corrupt_rates patched step_onto table_statistics",
-            "detector": "HrcDetector",
+            "detector": "HRC_I HRC_S HrcDetector",
             "event_table": "COMMENTS coordinate_systems",
             "gain": "GainRules scaled_sums",
             "positions": "ChipRules",

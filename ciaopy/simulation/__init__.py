@@ -1,4 +1,4 @@
-"""Simulated ACIS observations in archive layout, with their truth: for tests, benchmarks and practice.
+"""Simulated ACIS and HRC-I observations in archive layout, with their truth: for tests, benchmarks and practice.
 
 `simulate(Setup(...), folder)` writes a complete observation; `ciaopy simulate` and `ciaopy demo` call it.
 """
@@ -12,6 +12,7 @@ from ciaopy.faces import lazy_face
 if TYPE_CHECKING:
     from ciaopy.simulation.check import Check, FluxRow, ListedSource, check_events, flux_rows, listed_sources
     from ciaopy.simulation.grating_checks import check_gratings, listed_lines
+    from ciaopy.simulation.hrc import HrcSetup, HrcSimulated, simulate_hrc
     from ciaopy.simulation.observation import Simulated, make_view, simulate
     from ciaopy.simulation.setup import MODES, Setup, Source, parse_chips, read_sources
     from ciaopy.simulation.xmm import XmmSetup, XmmSimulated, simulate_xmm
@@ -20,6 +21,8 @@ __all__ = [
     "MODES",
     "Check",
     "FluxRow",
+    "HrcSetup",
+    "HrcSimulated",
     "ListedSource",
     "Setup",
     "Simulated",
@@ -35,6 +38,7 @@ __all__ = [
     "parse_chips",
     "read_sources",
     "simulate",
+    "simulate_hrc",
     "simulate_xmm",
 ]
 
@@ -44,6 +48,7 @@ if not TYPE_CHECKING:
         {
             "grating_checks": "check_gratings listed_lines",
             "check": "Check FluxRow ListedSource check_events flux_rows listed_sources",
+            "hrc": "HrcSetup HrcSimulated simulate_hrc",
             "observation": "Simulated make_view simulate",
             "setup": "MODES Setup Source parse_chips read_sources",
             "xmm": "XmmSetup XmmSimulated simulate_xmm",

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from hrc_helpers import START, made_columns, status_words, write_aspect, write_bad_pixels, write_events
+from made_caldb import Row, make_caldb
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ciaopy.coords import AspectSolution, EventTransform, FocalPlane, SkyFrame
@@ -331,3 +332,37 @@ def test_obsid_2886_pi_from_the_gain_map(bench, real, data):
     assert_array_equal(o.data["pi"], a["pi"])
     assert_array_equal(status_words(o.data), status_words(a))
     assert o.header["GAINCORF"] == gain.name
+
+
+def test_a_scale_table_without_the_row_is_skipped_and_said(bench, capsys):
+    names = ("RANGE_SWITCH_LEVEL", "RANGE_SWITCH_TOL", "PHA_1TO2", "WIDTH_1TO2", "PHA_2TO3", "WIDTH_2TO3", "GAIN")
+    row = (90, 5, 51.0, 5.0, 99.5, 5.0, 53.0)
+    columns = [fits.Column(n, "D", array=[v]) for n, v in zip(names, row, strict=True)]
+    fits.BinTableHDU.from_columns(columns, name="AXAF_AMP_SF_COR").writeto(bench.folder / "amp.fits")
+    out = bench(ampsfcorfile=bench.folder / "amp.fits", gainfile="NONE")
+    assert out.header["AMPSFCOR"] is False
+    assert_array_equal(out.data["amp_sf"], bench.columns["amp_sf"])
+    assert "not applied: AMP_SF_COR (no row for RANGELEV 115)" in capsys.readouterr().err
+
+
+def test_a_caldb_whose_degap_table_is_not_understood(bench, capsys, monkeypatch):
+    """The gain of the CALDB is used; CHIP is kept, and the message has the columns of the table."""
+    place = {"instrument": "HRC", "detector": "HRC-I"}
+    rows = [Row("gap.fits", "GAPLOOKUP", **place), Row("gain.fits", "GMAP", hdu=0, **place)]
+    root = make_caldb(bench.folder / "caldb", hrc=rows)
+    for row in rows:
+        (root / row.folder("hrc") / row.file).unlink()
+    table = fits.BinTableHDU.from_columns([fits.Column("POSITION", "E", array=[1.0])], name="AXAF_GAPLOOKUP")
+    table.writeto(root / rows[0].folder("hrc") / rows[0].file)
+    gain = fits.PrimaryHDU(np.full((128, 128), 2.0, np.float32))
+    gain.header.update({"DETNAM": "HRC-I", "SAMPNORM": 148.0})
+    gain.writeto(root / rows[1].folder("hrc") / rows[1].file)
+    first = bench(outfile=bench.folder / "first.fits", gainfile="NONE")
+    capsys.readouterr()
+    monkeypatch.setenv("CALDB", str(root))
+    out = bench(infile=bench.folder / "first.fits", degapfile="CALDB")
+    assert_array_equal(out.data["chipx"], first.data["chipx"])
+    assert_array_equal(out.data["pi"], np.floor(2000 / 148 * 2 + 0.5))
+    assert out.header["GAINCORF"] == "gain.fits"
+    said = capsys.readouterr().err
+    assert "layout of the degap look-up table is not known" in said and "POSITION" in said
