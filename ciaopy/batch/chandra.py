@@ -126,6 +126,7 @@ _IMAGING = "ciaopy.batch.chandra_images"
 CHANDRA = Mission(
     name="chandra",
     stages=(
+        Stage("download", "ciaopy.batch.chandra_download:download", per_observation=True, keys=("raw",)),
         Stage("prepare_chandra_info", f"{_WORK}:prepare", per_observation=True, memory=lambda f, p: 300 * _MB),
         Stage(
             "chandra_repro",
@@ -187,6 +188,7 @@ CHANDRA = Mission(
         ),
     ),
     prepare="prepare_chandra_info",
+    download="download",
     observation_of=observation_of,
     listing=listing,
     calibration=calibration,

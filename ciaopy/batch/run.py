@@ -168,7 +168,8 @@ class Supervisor:
             files = self.settings.mission.of(obs_id).listing(folder) if folder.is_dir() else []
             sizes[obs_id] = max((size for _, size, _ in files), default=0)
         self.queue.extend(sorted(self.rows, key=lambda o: (-sizes[o], o)))
-        per_observation = len([s for s in self.request.stages if s.name in self.request.wanted])
+        names = self.request.wanted - {self.settings.mission.download}
+        per_observation = len([s for s in self.request.stages if s.name in names])
         self.progress.begin(len(self.rows), per_observation)
 
     # ------------------------------------------------------------ the loop

@@ -17,8 +17,7 @@ __all__ = ["Settings", "order_stages", "read_settings", "remember", "template"]
 
 _RUN = ("num_cores", "threads", "timeout", "memory", "retries", "min_free", "digest")
 _COMMAND = ("name", "needs", "argv", "products", "timeout", "memory", "retries")
-_DOWNLOAD = ("mirror", "types", "concurrency", "limit_rate", "delete_raw_when_done")
-_CALDB = ("mirror", "folder")
+_DOWNLOAD = ("mirror", "types", "concurrency")
 #: Placeholders that every command has; `{out}` and `{threads}` are known when an attempt begins.
 PLACEHOLDERS = ("ident", "obs_id", "instrument", "exposure", "raw", "out", "threads")
 
@@ -36,7 +35,7 @@ class Settings:
         Stage -> parameters, defaults filled in, JSON values.
     commands : tuple of Stage
         The user's commands.
-    download, caldb : dict
+    download : dict
         As written.
     """
 
@@ -45,7 +44,6 @@ class Settings:
     parameters: dict[str, dict[str, Any]] = field(default_factory=dict)
     commands: tuple[Stage, ...] = ()
     download: dict[str, Any] = field(default_factory=dict)
-    caldb: dict[str, Any] = field(default_factory=dict)
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -102,12 +100,6 @@ def template(mission: Mission) -> str:
             lines += [f"# {p.name} = {_toml(p.default)}" for p in stage.parameters if p.default is not None]
     if mission.download:
         lines += ["", "[download]", '# mirror = ["https://cxc.cfa.harvard.edu/cdaftp/"]', "# concurrency = 4"]
-        lines += [
-            "",
-            "[caldb]",
-            '# mirror = "..."         # fetch what all observations need, once, before the first job',
-        ]
-        lines += ['# folder = "caldb"']
     lines += [
         "",
         "# A command of your own, run for every ident:",
@@ -146,9 +138,9 @@ def read_settings(path: Path) -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: {error}") from error
     reader = _Reader(path, text)
-    reader.known(found, ("mission", "run", "stage", "command", "download", "caldb"), "")
+    reader.known(found, ("mission", "run", "stage", "command", "download"), "")
     mission = load_mission(str(found.get("mission", "")))
-    for name, keys in (("run", _RUN), ("download", _DOWNLOAD), ("caldb", _CALDB)):
+    for name, keys in (("run", _RUN), ("download", _DOWNLOAD)):
         reader.known(reader.table(found, name), keys, name)
     commands = tuple(reader.command(c, mission) for c in reader.tables(found, "command"))
     names = [s.name for s in (*mission.stages, *commands)]
@@ -156,7 +148,7 @@ def read_settings(path: Path) -> Settings:
         if names.count(name) > 1:
             raise reader.error(name, f"two commands, or a command and a stage, are called {name!r}")
     settings = Settings(mission, reader.run(reader.table(found, "run")), reader.stages(found, mission), commands,
-                        dict(found.get("download", {})), dict(found.get("caldb", {})))  # fmt: skip
+                        dict(found.get("download", {})))  # fmt: skip
     reader.placeholders(settings)
     return settings
 

@@ -31,6 +31,8 @@ def console_tool() -> NoReturn:
         complete(name)
     prepare_streams()
     signals.install(name)
+    if name in run.SUBCOMMANDS:
+        leave(run_application([name, *sys.argv[1:]]))
     leave(run.run_command(name, sys.argv[1:]))
 
 

@@ -30,6 +30,7 @@ SUBCOMMANDS = {
     "compare": "Compare two event files of one observation",
     "caldb": "Find, check and fetch calibration files",
     "batch": "Reduce many observations",
+    "download_chandra_obsid": "Fetch observations from the Chandra archive",
 }
 
 

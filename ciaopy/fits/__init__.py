@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from ciaopy.fits.atomic import AtomicFile, check_output, write_error
     from ciaopy.fits.cards import Card, parse_card
+    from ciaopy.fits.checksum import block_sum, fold
     from ciaopy.fits.convert import from_astropy, image_to_astropy, table_to_astropy
     from ciaopy.fits.edit import append_blocks, edit_header
     from ciaopy.fits.files import being_read, find_file
@@ -46,12 +47,14 @@ __all__ = [
     "append_blocks",
     "as_header",
     "being_read",
+    "block_sum",
     "card_value",
     "check_output",
     "column_keyword",
     "decode",
     "edit_header",
     "find_file",
+    "fold",
     "from_astropy",
     "image_to_astropy",
     "is_structural",
@@ -74,6 +77,7 @@ if not TYPE_CHECKING:
         {
             "atomic": "AtomicFile check_output write_error",
             "cards": "Card parse_card",
+            "checksum": "block_sum fold",
             "convert": "from_astropy image_to_astropy table_to_astropy",
             "edit": "append_blocks edit_header",
             "files": "being_read find_file",

@@ -24,14 +24,30 @@ from ciaopy.errors import CalibrationError
 from ciaopy.fits import write_error
 from ciaopy.version import __version__
 
-__all__ = ["DEFAULT_MIRROR", "Mirror", "Progress", "Silent", "download", "open_mirror"]
+__all__ = [
+    "DEFAULT_MIRROR",
+    "BusyError",
+    "Mirror",
+    "Progress",
+    "Silent",
+    "Transfer",
+    "download",
+    "open_mirror",
+    "receive",
+]
 
 #: The unpacked Chandra CALDB of the CXC, from which `download_obsid_caldb` of CIAO takes its files.
 DEFAULT_MIRROR = "https://cxc.cfa.harvard.edu/cdaftp/arcftp/ChandraCalDB"
 _CHUNK = 1 << 18
-_TIMEOUT_S = 60.0
-_ATTEMPTS = 4
+#: Longest silence of a server, s.
+_TIMEOUT_S = 30.0
+#: Connections in a row that bring nothing.
+_ATTEMPTS = 5
 _FITS_BLOCK = 2880
+#: Answers that may be others later.
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+#: Longest wait that a server may ask for, s.
+_LONGEST_WAIT = 300.0
 
 
 class Progress(Protocol):
@@ -67,6 +83,21 @@ class Transfer:
     stream: IO[bytes] | http.client.HTTPResponse
     start: int
     total: int | None
+    tag: str = ""  # what tells this content of the file from another: ETag, or date of change
+
+
+class BusyError(ConnectionError):
+    """A server that asks to come again later.
+
+    Attributes
+    ----------
+    wait : float
+        Seconds that it asks for; 0 where it does not say.
+    """
+
+    def __init__(self, text: str, wait: float) -> None:
+        super().__init__(text)
+        self.wait = wait
 
 
 class Mirror(Protocol):
@@ -75,8 +106,11 @@ class Mirror(Protocol):
     def where(self, name: str) -> str:
         """Return the full address of a file, for messages."""
 
-    def open(self, name: str, start: int) -> Transfer:
-        """Open a file from byte `start` (or from 0, if that cannot be); FileNotFoundError if it is not there."""
+    def open(self, name: str, start: int, tag: str = "") -> Transfer:
+        """Open a file from byte `start` (or from 0, if that cannot be); FileNotFoundError if it is not there.
+
+        A `tag` is that of the content of which `start` bytes are there: of any other content all bytes come.
+        """
 
 
 @dataclass(frozen=True)
@@ -89,7 +123,7 @@ class FolderMirror:
         """Return the path."""
         return str(self.root / name)
 
-    def open(self, name: str, start: int) -> Transfer:
+    def open(self, name: str, start: int, tag: str = "") -> Transfer:
         """Open the file."""
         stream = (self.root / name).open("rb")
         total = os.fstat(stream.fileno()).st_size
@@ -108,9 +142,11 @@ class WebMirror:
         """Return the URL."""
         return f"{self.root.rstrip('/')}/{quote(name)}"
 
-    def open(self, name: str, start: int) -> Transfer:
+    def open(self, name: str, start: int, tag: str = "") -> Transfer:
         """Request the file from byte `start`."""
         headers = {"User-Agent": f"ciaopy/{__version__}"} | ({"Range": f"bytes={start}-"} if start else {})
+        if start and tag:
+            headers["If-Range"] = tag
         request = urllib.request.Request(self.where(name), headers=headers)
         try:
             reply = urllib.request.urlopen(request, timeout=_TIMEOUT_S)
@@ -120,13 +156,22 @@ class WebMirror:
                 return self.open(name, 0)
             if error.code in (404, 410):
                 raise FileNotFoundError(f"HTTP {error.code}") from error
-            raise ConnectionError(f"HTTP {error.code} {error.reason}") from error
+            if error.code not in _PASSING:
+                raise PermissionError(f"HTTP {error.code} {error.reason}") from error
+            wait = error.headers.get("Retry-After", "") if error.headers else ""
+            raise BusyError(f"HTTP {error.code} {error.reason}", float(wait) if wait.isdigit() else 0.0) from error
         length = reply.headers.get("Content-Length")
         size = int(length) if length and length.isdigit() else None
         extent = re.match(r"bytes (\d+)-\d+/(\d+)", reply.headers.get("Content-Range", ""))
         if reply.status == 206 and extent:
-            return Transfer(reply, int(extent[1]), int(extent[2]))
-        return Transfer(reply, 0, size)
+            return Transfer(reply, int(extent[1]), int(extent[2]), _tag(reply))
+        return Transfer(reply, 0, size, _tag(reply))
+
+
+def _tag(reply: http.client.HTTPResponse) -> str:
+    """Return what If-Range may be asked with: a strong ETag, else the date of the last change."""
+    etag = reply.headers.get("ETag", "")
+    return etag if etag and not etag.startswith("W/") else reply.headers.get("Last-Modified", "")
 
 
 def open_mirror(text: str) -> Mirror:
@@ -181,36 +226,71 @@ def download(mirror: Mirror, name: str, target: Path, progress: Progress, resume
         target.parent.mkdir(parents=True, exist_ok=True)
         if not resume:
             part.unlink(missing_ok=True)
-    problem: Exception | None = None
-    for attempt in range(_ATTEMPTS):
-        if attempt:
-            time.sleep(_pause(attempt))
+    try:
+        size = receive(mirror, name, part, progress)
+    except FileNotFoundError as error:
+        raise CalibrationError(f"{mirror.where(name)}: not there; check --mirror: {error}") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise CalibrationError(
+            f"{mirror.where(name)}: cannot be fetched: {error}; try again (what has arrived is kept),"
+            " or another --mirror"
+        ) from error
+    _check(part, mirror.where(name))
+    with _writing(target):
+        part.replace(target)
+    progress.finish(name)
+    return size
+
+
+def receive(mirror: Mirror, name: str, part: Path, progress: Progress) -> int:
+    """Bring all bytes of a file into `part`, over as many connections as it takes.
+
+    A connection that brought something is no failure: only several in a row that bring nothing are.
+
+    Returns
+    -------
+    int
+        Size in bytes: the announced one, where one was announced.
+
+    Raises
+    ------
+    FileNotFoundError
+        The file is not there.
+    OSError, http.client.HTTPException
+        The mirror refuses, or the connection fails several times without progress.
+    UserError
+        The part cannot be written.
+    """
+    note = part.with_name(f"{part.name}.tag")
+    idle = 0
+    while True:
+        before = part.stat().st_size if part.exists() else 0
+        wait = 0.0
         try:
-            total = _continue(mirror, name, part, progress)
-        except FileNotFoundError as error:
-            raise CalibrationError(f"{mirror.where(name)}: not there; check --mirror: {error}") from error
+            total = _continue(mirror, name, part, note, progress)
+            size = part.stat().st_size
+            if total is None or size == total:
+                note.unlink(missing_ok=True)
+                return size
+            problem: Exception = ConnectionError(f"{size} of {total} bytes arrived")
+            if size > total:
+                part.unlink(missing_ok=True)
+        except (FileNotFoundError, PermissionError):
+            raise
+        except BusyError as error:
+            problem, wait = error, min(error.wait, _LONGEST_WAIT)
         except (OSError, http.client.HTTPException) as error:
             problem = error
-            continue
-        with _writing(target):
-            size = part.stat().st_size
-        if total is None or size == total:
-            _check(part, mirror.where(name))
-            with _writing(target):
-                part.replace(target)
-            progress.finish(name)
-            return size
-        problem = ConnectionError(f"{size} of {total} bytes arrived")
-        if size > total:
-            part.unlink(missing_ok=True)
-    raise CalibrationError(
-        f"{mirror.where(name)}: cannot be fetched: {problem}; try again (what has arrived is kept), or another --mirror"
-    ) from problem
+        after = part.stat().st_size if part.exists() else 0
+        idle = 0 if after > before else idle + 1
+        if idle >= _ATTEMPTS:
+            raise problem
+        time.sleep(max(wait, _pause(idle)) if idle or wait else 0.0)
 
 
 def _pause(attempt: int) -> float:
     """Return the seconds to wait before another attempt."""
-    return 0.2 * 3.0 ** (attempt - 1)
+    return min(2.0 ** (attempt - 1), 60.0)
 
 
 @contextmanager
@@ -222,11 +302,13 @@ def _writing(target: Path) -> Iterator[None]:
         raise write_error(target, error) from error
 
 
-def _continue(mirror: Mirror, name: str, part: Path, progress: Progress) -> int | None:
+def _continue(mirror: Mirror, name: str, part: Path, note: Path, progress: Progress) -> int | None:
     """Append what is missing of a file; return its announced size."""
     done = part.stat().st_size if part.exists() else 0
-    transfer = mirror.open(name, done)
+    transfer = mirror.open(name, done, note.read_text() if done and note.exists() else "")
     with transfer.stream:
+        with _writing(note):
+            note.write_text(transfer.tag)
         progress.start(name, transfer.start, transfer.total)
         with _writing(part):
             out = part.open("r+b" if transfer.start and part.exists() else "wb")

@@ -27,7 +27,7 @@ def test_the_face():
         batch.chandra_refrob
 
 
-@pytest.mark.parametrize("name", [s.name for s in CHANDRA.stages])
+@pytest.mark.parametrize("name", [s.name for s in CHANDRA.stages if s.name != "download"])
 def test_functions_and_declarations_agree(name):
     given = inspect.signature(getattr(batch, name)).parameters
     names = list(given)

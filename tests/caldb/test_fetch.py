@@ -121,9 +121,10 @@ def test_a_cut_connection_is_continued(server, tmp_path):
     assert [extent for _, extent in server.log] == ["", "bytes=3000-", "bytes=6000-"]
 
 
-def test_a_connection_that_is_always_cut_is_an_error_and_the_next_run_continues(server, tmp_path):
-    server.cut_after, server.cuts = 100, 10**6
+def test_connections_that_bring_nothing_are_an_error_and_the_next_run_continues(server, tmp_path):
+    server.cut_after, server.cuts = 0, 10**6
     target = tmp_path / "qe.fits"
+    (tmp_path / "qe.fits.part").write_bytes((server.root / QE).read_bytes()[:400])
     with pytest.raises(CalibrationError, match=r"qeN0006.fits: cannot be fetched: .*what has arrived is kept"):
         get(server, target)
     assert not target.exists() and (tmp_path / "qe.fits.part").stat().st_size == 400

@@ -1,0 +1,54 @@
+"""`ciaopy download_chandra_obsid`: fetch observations from the Chandra archive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ciaopy.console import Console
+from ciaopy.errors import CiaopyError, DataError, UsageError
+
+
+@click.command("download_chandra_obsid", context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("obsids")
+@click.argument("types", required=False)
+@click.option("--exclude", metavar="TYPES", help="Types of files to leave out.")
+@click.option(
+    "--mirror", metavar="URL|PATH", multiple=True, help="Where from [default: $CDA_MIRROR_SITE, else the CXC]."
+)
+@click.option("--outdir", metavar="DIR", default=".", help="Where to [default: here].")
+@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option("--nproc", type=click.IntRange(1, 4), default=4, show_default=True, help="Files at a time.")
+def command(
+    obsids: str, types: str | None, exclude: str | None, mirror: tuple[str, ...], outdir: str, quiet: bool, nproc: int
+) -> int:
+    """Fetch the files of OBSIDS, or those of some TYPES, into a folder for each.
+
+    Both are lists with commas, or stacks (@list). What is there and right is not fetched again, an interrupted
+    transfer goes on, and every file is checked.
+    """
+    from ciaopy.stack import build
+    from ciaopy.transfer import archive_mirrors, fetch_observation, wanted_types
+
+    console = Console(0 if quiet else 1)
+    numbers = [w.strip() for w in build(obsids)]
+    for word in numbers:
+        if not word.isdigit() or not 1 <= int(word) <= 99999:
+            raise UsageError(f"{word!r}: no ObsID; they are numbers from 1 to 65535")
+    chosen = wanted_types(build(types) if types else [], build(exclude) if exclude else [])
+    mirrors = archive_mirrors(mirror)
+    problems = []
+    for number in dict.fromkeys(str(int(w)) for w in numbers):
+        try:
+            made = fetch_observation(number, Path(outdir) / number, mirrors, chosen, threads=nproc)
+        except CiaopyError as error:
+            problems.append(str(error))
+            continue
+        there = f", {made.kept} were there" if made.kept else ""
+        console.say(f"ObsID {number}: {len(made.files)} files, {made.size / 1e6:.1f} MB transferred{there}")
+        for note in made.notes:
+            console.warn(note)
+    if problems:
+        raise DataError("\n".join(problems))
+    return 0
