@@ -483,11 +483,13 @@ class Supervisor:
                 raise KeyboardInterrupt
 
         old = {n: signal.signal(n, heard) for n in (signal.SIGINT, signal.SIGTERM)}
+        wake = signal.set_wakeup_fd(-1)  # whoever watches it would end this process before its jobs have ended
         try:
             yield
         except KeyboardInterrupt:
             self.stopped = "interrupted"
         finally:
+            signal.set_wakeup_fd(wake)
             for number, handler in old.items():
                 signal.signal(number, handler)
 
