@@ -1,8 +1,8 @@
 """Many observations: cost of a job that does nothing, the same products everywhere, deaths.
 
-    python3 benchmarks/batch.py nothing 10000 [--engine dask]   jobs of `true`: time per job, memory of the supervisor, ledger
-    python3 benchmarks/batch.py survey 20                       simulated observations through all stages; an unchanged rerun
-    python3 benchmarks/batch.py deaths 2 --kills 20             SIGKILL of the supervisor at random moments, then compared
+    python3 benchmarks/batch.py nothing 10000 [--engine dask]   jobs of `true`: time, memory of the supervisor, ledger
+    python3 benchmarks/batch.py survey 20                       simulated observations, all stages; an unchanged rerun
+    python3 benchmarks/batch.py deaths 2 --kills 20             SIGKILL of the supervisor at random moments
     python3 benchmarks/batch.py same 2                          1 core, 2 cores, Dask, job array: product by product
 
 Everything happens in a folder of its own (--folder), which is removed.
@@ -28,8 +28,20 @@ from pathlib import Path
 import psutil
 
 CIAOPY = [sys.executable, "-m", "ciaopy.cli"]
-BANDS = ["--set", "flux_image.en_bounds=0.5:7", "--set", "flux_image.effective_ens=2.3", "--set", "flux_image.acis_bin_size=16",
-         "--set", "rate_image.en_bounds=0.5:7", "--set", "rate_image.effective_ens=2.3", "--set", "rate_image.acis_bin_size=16"]  # fmt: skip
+BANDS = [
+    "--set",
+    "flux_image.en_bounds=0.5:7",
+    "--set",
+    "flux_image.effective_ens=2.3",
+    "--set",
+    "flux_image.acis_bin_size=16",
+    "--set",
+    "rate_image.en_bounds=0.5:7",
+    "--set",
+    "rate_image.effective_ens=2.3",
+    "--set",
+    "rate_image.acis_bin_size=16",
+]
 DATE = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 
@@ -98,8 +110,11 @@ def nothing(number: int, engine: str) -> None:
     status = time.monotonic() - start
     size = Path("s/ledger.sqlite").stat().st_size
     print(text.splitlines()[-1])
-    print(f"{engine}: {number} jobs in {wall:.1f} s: {1e3 * wall / number:.2f} ms a job; the supervisor's own CPU "
-          f"{1e3 * cpu / number:.2f} ms a job, its peak memory {peak / 1e6:.0f} MB; ledger {size / 1e6:.1f} MB; status {status:.2f} s")  # fmt: skip
+    print(
+        f"{engine}: {number} jobs in {wall:.1f} s: {1e3 * wall / number:.2f} ms a job; the supervisor's own CPU "
+        f"{1e3 * cpu / number:.2f} ms a job, its peak memory {peak / 1e6:.0f} MB;"
+        f" ledger {size / 1e6:.1f} MB; status {status:.2f} s"
+    )
 
 
 def change_obsid(source: Path, target: Path, obs_id: int) -> None:
@@ -124,8 +139,11 @@ def survey(number: int) -> None:
     again = run("batch", "run", "s", "--num-cores", "2", "--disable-progress")
     unchanged = time.monotonic() - start
     print(done.stdout.splitlines()[-1], "/", again.stdout.splitlines()[-1])
-    print(f"{number} observations, {jobs} jobs in {wall:.1f} s on 2 cores; CPU of the jobs {cpu:.1f} s; "
-          f"both cores had a job for {100 * min(seconds / 2 / wall, 1):.0f}% of the time; unchanged rerun {unchanged:.2f} s")  # fmt: skip
+    print(
+        f"{number} observations, {jobs} jobs in {wall:.1f} s on 2 cores; CPU of the jobs {cpu:.1f} s; "
+        f"both cores had a job for {100 * min(seconds / 2 / wall, 1):.0f}% of the time;"
+        f" unchanged rerun {unchanged:.2f} s"
+    )
     del before
 
 
@@ -152,7 +170,8 @@ def fingerprint(folder: Path) -> dict[str, str]:
 
 def table(folder: Path) -> list[tuple[object, ...]]:
     with sqlite3.connect(folder / "ledger.sqlite") as db:
-        sql = "select ident, stage, config, state, parameters, inputs, extra from job where state != 'superseded' order by ident, stage"
+        sql = "select ident, stage, config, state, parameters, inputs, extra from job"
+        sql += " where state != 'superseded' order by ident, stage"
         return db.execute(sql).fetchall()
 
 
@@ -160,8 +179,10 @@ def compare(title: str, one: Path, other: Path) -> bool:
     a, b = fingerprint(one), fingerprint(other)
     differ = sorted(k for k in a.keys() | b.keys() if a.get(k) != b.get(k))
     same = not differ and table(one) == table(other)
-    print(f"{title}: {len(a)} products, {'equal' if not differ else 'DIFFERENT: ' + ', '.join(differ[:5])}; "
-          f"ledgers {'equal' if table(one) == table(other) else 'DIFFERENT'}")  # fmt: skip
+    print(
+        f"{title}: {len(a)} products, {'equal' if not differ else 'DIFFERENT: ' + ', '.join(differ[:5])}; "
+        f"ledgers {'equal' if table(one) == table(other) else 'DIFFERENT'}"
+    )
     return same
 
 
@@ -175,8 +196,11 @@ def deaths(number: int, kills: int) -> bool:
     dice = random.Random(15)
     orphans = resumed = 0
     for _ in range(kills):
-        process = subprocess.Popen([*CIAOPY, "batch", "run", "killed", "--num-cores", "2", "--disable-progress", *BANDS],
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+        process = subprocess.Popen(
+            [*CIAOPY, "batch", "run", "killed", "--num-cores", "2", "--disable-progress", *BANDS],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         time.sleep(dice.uniform(0.5, 0.5 + whole / 5))
         family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
         resumed += process.poll() is None
@@ -190,7 +214,8 @@ def deaths(number: int, kills: int) -> bool:
         assert not unsound, unsound
     end = run("batch", "run", "killed", "--num-cores", "2", "--disable-progress", *BANDS)
     print(
-        f"{kills} deaths, {resumed} of them in the middle of a run; {orphans} processes half a second after; last exit {end.returncode}"
+        f"{kills} deaths, {resumed} of them in the middle of a run; {orphans} processes half a second after;"
+        f" last exit {end.returncode}"
     )
     return compare("after the deaths", Path("undisturbed"), Path("killed")) and not orphans
 
@@ -205,10 +230,15 @@ def same(number: int) -> bool:
     shutil.copy("one/survey.toml", "array/survey.toml")
     run("batch", "slurm", "array")
     for index in range(number):
-        subprocess.run(["bash", "array/slurm/array.sh"], check=True, env={**os.environ, "SLURM_ARRAY_TASK_ID": str(index)},
-                       capture_output=True)  # fmt: skip
+        subprocess.run(
+            ["bash", "array/slurm/array.sh"],
+            check=True,
+            env={**os.environ, "SLURM_ARRAY_TASK_ID": str(index)},
+            capture_output=True,
+        )
     run("batch", "collect", "array")
-    return all([compare(f"{name} and 1 core", Path("one"), Path(name)) for name in ("two", "dask", "array")])
+    good = [compare(f"{name} and 1 core", Path("one"), Path(name)) for name in ("two", "dask", "array")]
+    return all(good)
 
 
 def main() -> None:
