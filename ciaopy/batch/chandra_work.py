@@ -24,6 +24,8 @@ __all__ = ["clean_events", "find_quiet_times", "prepare", "reprocess"]
 _READ = frozenset({"EVT1", "EVT2", "ASPSOLOBI", "OBCSOL", "BADPIX", "FOV", "GTI", "MSK", "mtl", "EXPSTATS", "PBK",
                    "BIAS0", "DTF", "ORBITEPHEM1", "SOLAREPHEM1", "LUNAREPHEM1"})  # fmt: skip
 _POINTERS = ("ASOLFILE", "BPIXFILE", "MASKFILE", "FLTFILE", "DTFFILE", "PBKFILE")
+#: A list of aspect files that chandra_repro wrote before it updated them, and kept under a name with the time.
+_OLD_LIST = re.compile(r"\.lis_\d{8}T\d{6}$")
 #: Grades that chandra_repro leaves (ASCA system).
 _GRADES = (0, 2, 3, 4, 6)
 
@@ -158,7 +160,7 @@ def reprocess(job: Job) -> Made:
         console,
     )
     made = Made(notes=notes_of(console))
-    for path in sorted(p for p in out.rglob("*") if p.is_file()):
+    for path in sorted(p for p in out.rglob("*") if p.is_file() and not _OLD_LIST.search(p.name)):
         made.products[str(path.relative_to(job.out))] = f"{job.place}/{place}/{path.relative_to(out)}"
     _link_products(job, out, made)
     return made
