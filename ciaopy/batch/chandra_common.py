@@ -28,7 +28,9 @@ def begin(job: Job) -> Console:
     """Name in HISTORY the places where files will lie; return the console of the job."""
     from ciaopy.fits import record_places
 
-    record_places({str(job.out): job.place, str(job.out.parent / "in"): str(job.folder), f"{job.survey}/": ""})
+    private = job.out.parent
+    places = {str(job.out): job.place, str(private / "in"): str(job.folder), str(private): "", f"{job.survey}/": ""}
+    record_places(places, ("nproc", "parallel"))
     return Console(1)
 
 

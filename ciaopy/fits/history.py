@@ -43,9 +43,10 @@ class HistoryEntry:
 
 
 _places: list[tuple[str, str]] = []
+_left_out: set[str] = set()
 
 
-def record_places(places: Mapping[str, str]) -> None:
+def record_places(places: Mapping[str, str], left_out: Iterable[str] = ()) -> None:
     """Name folders in the HISTORY that this process writes from now on by where their files will lie.
 
     Parameters
@@ -53,8 +54,12 @@ def record_places(places: Mapping[str, str]) -> None:
     places : mapping
         Folder in which files are made -> how HISTORY names it. A batch job works in a folder of its own, whose name
         says nothing to anybody afterwards, and differs between two runs whose products are the same.
+    left_out : iterable of str
+        Parameters that HISTORY does not tell of, since they change no product: the number of threads.
     """
     _places[:] = sorted(places.items(), key=lambda p: -len(p[0]))
+    _left_out.clear()
+    _left_out.update(left_out)
 
 
 def _records(tool: str, items: Iterable[tuple[str, str]], when: str) -> list[str]:
@@ -87,7 +92,8 @@ def add_history(
         when = datetime.now(UTC)
     date = when if isinstance(when, str) else when.strftime("%Y-%m-%dT%H:%M:%S")
     number = _last_number(header)
-    for text in _records(tool, [(name, _text(value)) for name, value in items], date):
+    told = [(name, _text(value)) for name, value in items if name not in _left_out]
+    for text in _records(tool, told, date):
         number += 1
         header.append(("HISTORY", f"{text:<{TEXT}}ASC{number:05d}"))
     header["HISTNUM"] = number

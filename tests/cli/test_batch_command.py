@@ -50,7 +50,7 @@ def test_a_survey_at_a_shell(survey, capsys):
     for words_ in ("102TOYE001", "number.txt is damaged", "there is nothing", "toy 1", "amount=1"):
         assert words_ in page
     assert "http://" not in page and "<script" not in page
-    rows = list(csv.DictReader(Path("r.csv").open()))
+    rows = list(csv.DictReader(Path("r.csv").read_text().splitlines()))
     assert {r["cause"] for r in rows if r["state"] == "failed"} == {"data", "bug"} and len(rows) == 17
 
 
