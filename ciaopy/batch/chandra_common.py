@@ -30,7 +30,7 @@ def begin(job: Job) -> Console:
 
     private = job.out.parent
     places = {str(job.out): job.place, str(private / "in"): str(job.folder), str(private): "", f"{job.survey}/": ""}
-    record_places(places, ("nproc", "parallel"))
+    record_places(places, ("nproc", "parallel"), str(private / "tmp"))
     return Console(1)
 
 

@@ -44,9 +44,10 @@ class HistoryEntry:
 
 _places: list[tuple[str, str]] = []
 _left_out: set[str] = set()
+_passing: list[re.Pattern[str]] = []
 
 
-def record_places(places: Mapping[str, str], left_out: Iterable[str] = ()) -> None:
+def record_places(places: Mapping[str, str], left_out: Iterable[str] = (), passing: str = "") -> None:
     """Name folders in the HISTORY that this process writes from now on by where their files will lie.
 
     Parameters
@@ -56,7 +57,10 @@ def record_places(places: Mapping[str, str], left_out: Iterable[str] = ()) -> No
         says nothing to anybody afterwards, and differs between two runs whose products are the same.
     left_out : iterable of str
         Parameters that HISTORY does not tell of, since they change no product: the number of threads.
+    passing : str
+        A folder for temporary files: what lies in a folder below it is named without either.
     """
+    _passing[:] = [re.compile(rf"{re.escape(passing)}/[^/\s]+/")] if passing else []
     _places[:] = sorted(places.items(), key=lambda p: -len(p[0]))
     _left_out.clear()
     _left_out.update(left_out)
@@ -103,6 +107,8 @@ def _text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     text = "" if value is None else str(value)
+    for pattern in _passing:
+        text = pattern.sub("", text)
     for made, stays in _places:
         text = text.replace(made, stays)
     return "".join(c if " " <= c <= "~" else "?" for c in text)
