@@ -133,8 +133,11 @@ def _settled(survey: Survey, settings: Settings, request: Request, lenient: bool
     for name, reason in refused.items():
         folders = [survey.raw_folder(r["folder"]) for r in rows if settings.mission.of(r["obs_id"]).name == name]
         member = next((m for m in settings.mission.members if m.name == name), settings.mission)
-        if len(here) == 1 and not any(member.stands_alone(f) for f in folders if f.is_dir()):
+        alone = [member.stands_alone(f) for f in folders if f.is_dir()]
+        if len(here) == 1 and not any(alone):
             raise reason
+        if not all(alone):
+            warnings.warn(f"{alone.count(False)} observations of {name} wait: {reason}", UserWarning, stacklevel=4)
     return replace(request, parameters=parameters, wanted=frozenset(wanted))
 
 

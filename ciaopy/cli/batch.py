@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,24 +109,29 @@ _COUNT = click.IntRange(min=1)
 @click.option("--min-free", callback=_size, metavar="SIZE", help="With less on the disk no job starts [default: 2 GB].")
 @click.option("--keep-failed", is_flag=True, help="Keep the private folder of a failed try.")
 @click.option("--disable-progress", is_flag=True, help="Show nothing while it runs.")
+@click.option("--sas", metavar="DIR", help="Installation of XMM SAS [default: SAS_DIR].")
 @click.option("--dry-run", is_flag=True, help="List what would run, and why; run nothing.")
-def run(survey: str, changes: tuple[str, ...], dry_run: bool, **options: Any) -> int:
+def run(survey: str, changes: tuple[str, ...], dry_run: bool, sas: str | None, **options: Any) -> int:
     """Run everything that is due in a SURVEY."""
     from ciaopy.batch import due_jobs, launch, set_parameters, summary_text
 
     opened, console = _open(survey), Console()
+    if sas is not None:
+        os.environ["SAS_DIR"] = sas
     settings = opened.settings()
     parsed = _parsed(settings, changes)
     wishes = _wishes(options, parsed if dry_run else {}, settings)
     if dry_run:
-        jobs = due_jobs(opened, wishes)
+        with _warnings_on(console):
+            jobs = due_jobs(opened, wishes)
         for ident, stage, reason in jobs:
             console.output(f"{ident} {stage}: {reason}")
         console.output(f"{len(jobs)} jobs would run (what follows a job that is run anew is not counted)")
         return 0
     if parsed:
         set_parameters(opened, settings, parsed)
-    done = launch(opened, wishes)
+    with _warnings_on(console):
+        done = launch(opened, wishes)
     names = [s.name for s in opened.settings().stages if wishes.stages is None or s.name in wishes.stages]
     text = summary_text(opened, names)
     if text:
@@ -136,6 +145,15 @@ def run(survey: str, changes: tuple[str, ...], dry_run: bool, **options: Any) ->
     if done.stopped:
         console.warn(f"the run ended early: {done.stopped}", 0)
     return done.exit_status
+
+
+@contextmanager
+def _warnings_on(console: Console) -> Iterator[None]:
+    """Show warnings as the command does, without the place in the program from which they come."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = lambda message, *rest, **more: console.warn(str(message), 0)
+        yield
 
 
 def _parsed(settings: Any, changes: tuple[str, ...]) -> dict[str, dict[str, Any]]:

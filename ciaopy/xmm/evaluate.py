@@ -131,7 +131,8 @@ def _not_null(truth: Any, *values: _Value) -> Any:
 
 
 def _truth(value: _Value) -> Any:
-    return _not_null(np.not_equal(value.data, 0), value)
+    data = np.asarray(value.data)
+    return _not_null(data if data.dtype.kind == "b" else np.not_equal(data, 0), value)
 
 
 def _number(data: Any) -> Any:
@@ -145,6 +146,7 @@ class _Evaluator:
 
     def __init__(self, text: str, columns: Mapping[str, Column], gtis: Mapping[str, Gti]) -> None:
         self.text, self.columns, self.gtis = text, columns, gtis
+        self._loaded: dict[str, _Value] = {}
 
     def value(self, node: Node) -> _Value:
         result: _Value = getattr(self, f"_{node.kind}")(node)
@@ -157,6 +159,11 @@ class _Evaluator:
         return _Value(np.asarray(node.value))
 
     def _column(self, node: Node) -> _Value:
+        if node.value not in self._loaded:
+            self._loaded[node.value] = self._load(node)
+        return self._loaded[node.value]
+
+    def _load(self, node: Node) -> _Value:
         data, null = self.columns[node.value]
         if data.dtype.kind not in "iufb" or data.ndim != 1:
             raise ExpressionError(f"column {node.value.upper()} does not hold numbers", self.text, node.start)

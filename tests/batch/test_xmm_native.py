@@ -200,3 +200,22 @@ def test_dry_run_lists_what_can_run(lists: Path, tmp_path: Path) -> None:
     espfilt(archive, only=[f"{OBS}M2S003"], **QUICK)
     due = due_jobs(archive.survey, Wishes(stages=("espfilt",)))
     assert [d[0][10:] for d in due] == ["M1S001", "M1U002", "PNS004"]
+
+
+def test_command_tells_which_observations_wait_and_takes_a_folder_of_sas(
+    lists: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sas_stand_in as sas
+    from click.testing import CliRunner
+
+    from ciaopy.cli.batch import command
+
+    monkeypatch.setenv("SAS_DIR", "")
+    survey = Archive(tmp_path / "s", [lists, sas.raw_folder(tmp_path / "raw")]).folder
+    words = ["run", str(survey), "--disable-progress", "--dry-run"]
+    done = CliRunner().invoke(command, words, standalone_mode=False)
+    assert done.exception is None, done.output
+    assert "1 observations of xmm_pointed wait: cif_build needs XMM SAS" in done.output
+    (tmp_path / "nothing").mkdir()
+    done = CliRunner().invoke(command, [*words, "--sas", str(tmp_path / "nothing")], standalone_mode=False)
+    assert "it has no folder bin" in done.output
