@@ -74,7 +74,9 @@ _ALL = (
     Rule("DSS-5", "error", "data outside the subspace; ccd_id of a component that is not its GTI's", "ciaopy"),
     Rule("TIM-1", "error TT, warning TDB", "TIME more than 1 s outside TSTART:TSTOP", "guide, files"),
     Rule("TIM-2", "error", "TSTART is after TSTOP", "files"),
-    Rule("TIM-3", "error evt2, warning evt1 mtl1 stat1", "the rows are not in order of TIME", "files"),
+    Rule(
+        "TIM-3", "error evt2, warning evt1 mtl1 stat1 and merged events", "the rows are not in order of TIME", "files"
+    ),
     Rule("TIM-4", "error", "level 2: events outside the good times of their chip", "guide, files"),
     Rule("TIM-5", "error evt2, warning evt1", "ONTIME or ONTIMEn is not the sum of the good times", "guide, files"),
     Rule("TIM-6", "error", "LIVETIME is not ONTIME x DTCOR", "files"),

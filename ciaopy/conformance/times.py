@@ -124,7 +124,9 @@ def time_row_rules(product: Product, part: Part) -> Iterator[RowRule]:
         text = f"TIME more than 1 s outside TSTART:TSTOP, {start:.15g}:{stop:.15g}"
         yield BadRows(part, "TIM-1", severity, ("TIME",), lambda r: (r["TIME"] < low) | (r["TIME"] > high), text)
     if part.layout.name in ("EVENTS", "EXPSTATS", "MTL", "MTL_S") and product.base in ORDERED:
-        yield TimeOrder(part, ORDERED[product.base])
+        # Merged event lists stand one after the other, as dmmerge writes them.
+        merged = part.text("OBS_ID").upper() == "MERGED"
+        yield TimeOrder(part, WARNING if merged else ORDERED[product.base])
     if product.base == "evt2" and part.layout.name == "EVENTS" and product.gtis:
         chip = part.scalar("CCD_ID")
         whole = chip is not None and chip.form.letter in "BIJK"

@@ -167,6 +167,7 @@ CASES = [
     Case("TIM-2", "bpix1_acis", key("TSTART", TSTOP + 1, "BADPIX"), "error", "after TSTOP"),
     Case("TIM-3", "evt2_acis", swap("TIME", "EVENTS", 3, 5), "error", "order"),
     Case("TIM-3", "evt1_acis", swap("TIME", "EVENTS", 3, 5), "warning", "order"),
+    Case("TIM-3", "evt2_acis", both(swap("TIME", "EVENTS", 3, 5), key("OBS_ID", "Merged")), "warning", "order"),
     Case("TIM-4", "evt2_acis", cell("TIME", 11, TSTART + 450), "error", "1 of 12"),
     Case("TIM-4", "evt2_hrc", cell("TIME", 11, TSTART + 305), "error", "1 of 12"),
     Case("TIM-4", "evt2_acis", cell("CCD_ID", 4, 5), "error", "no good times of CCD 5"),
