@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ciaopy.errors import DataError, OutputExistsError
+from ciaopy.pipelines.repro import grating_report
 from ciaopy.plots import figures
 from ciaopy.version import __version__
 
@@ -60,7 +61,11 @@ class _Facts:
 
 def report_files(job: Job) -> tuple[Path, ...]:
     """Return the files of a report: the page and its figures."""
-    return (job.file("repro_report.html"), *(job.file(f"repro_{name}.png") for name in _FIGURES))
+    return (job.file("repro_report.html"), *(job.file(f"repro_{name}.png") for name in _figure_names(job)))
+
+
+def _figure_names(job: Job) -> tuple[str, ...]:
+    return _FIGURES + (grating_report.FIGURES if grating_report.has_gratings(job) else ())
 
 
 def check_report(job: Job) -> None:
@@ -98,12 +103,15 @@ def write_report(job: Job, timings: Sequence[Timing], warnings: Sequence[str]) -
     OutputExistsError
         Files of an earlier report exist and clobber=no.
     """
-    from ciaopy.fits import AtomicFile
+    from ciaopy.fits import AtomicFile, read_dataset
 
     check_report(job)
     facts = _facts(job)
     page, *pictures = report_files(job)
     drawn = [figures.png(f) for f in _figures(job, facts)]
+    if grating_report.has_gratings(job):
+        products = read_dataset(job.file("repro_evt2.fits"))
+        drawn += [figures.png(f) for f in grating_report.grating_figures(job, products, _image(facts.events))]
     for path, data in zip(pictures, drawn, strict=True):
         with AtomicFile(path, clobber=True) as file:
             file.write(data)
@@ -270,6 +278,10 @@ def _page(job: Job, facts: _Facts, drawn: Sequence[bytes], timings: Sequence[Tim
         _section("Light curve", _picture(drawn[1], "light curve with good times") + _good_times(facts)),
         _section("Spectrum", _picture(drawn[2], "energy histogram")),
         _section("Bad pixels", _picture(drawn[3], "bad pixels of each chip")),
+        *(
+            _section(text, _picture(data, text))
+            for text, data in zip(grating_report.TITLES, drawn[len(_FIGURES) :], strict=False)
+        ),
         _section("Calibration", _table(_keywords(header, _CALIBRATION))),
         _section("Warnings", _list(dict.fromkeys(warnings))),
         _section("Timings", _timings(timings)),

@@ -113,8 +113,17 @@ def test_a_zero_order_one_pixel_off_moves_the_lines(letg, data, tmp_path):
     assert shifts[0] == pytest.approx(-shifts[1], rel=0.02) and abs(shifts[0]) == pytest.approx(step, rel=0.02)
 
 
-def test_detected_zero_order(data, tmp_path):
-    run("chandra_repro", data / "gratings/sim_hetg", tmp_path, tg_zo_position="detect", tg_orders="none", **USUAL)
+def test_detected_zero_order_and_report(data, tmp_path):
+    keys = {"tg_zo_position": "detect", "tg_orders": "none", "report": True}
+    run("chandra_repro", data / "gratings/sim_hetg", tmp_path, **keys, **USUAL)
+    page = (tmp_path / "acisf91001_repro_report.html").read_text()
+    for text, name in (
+        ("Order sorting", "orders"),
+        ("Zero order and arms", "mask"),
+        ("Spectra of the first orders", "arms"),
+    ):
+        assert f"<h2>{text}</h2>" in page
+        assert (tmp_path / f"acisf91001_repro_{name}.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     text = (data / "gratings/sim_hetg/truth/source.txt").read_text().splitlines()[1].split()
     r = region(tmp_path / "acisf91001_repro_evt2.fits")
     assert np.hypot(r["X"][0] - float(text[2]), r["Y"][0] - float(text[3])) < 0.2
