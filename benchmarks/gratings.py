@@ -1,8 +1,8 @@
 """Time and memory of the grating tools: `python3 benchmarks/gratings.py [EVENTS] [FOLDER]`.
 
 A simulated HETG observation of 100,000 events is reduced; its level-1 events are drawn again, in order of time, until
-there are EVENTS (default 1e6), and go through dmcopy (the floor: the same bytes read and written), tg_resolve_events and
-tgextract with 1 and 2 threads.
+there are EVENTS (default 1e6), and go through dmcopy (the floor: the same bytes read and written), tg_resolve_events
+and tgextract with 1 and 2 threads.
 """
 
 from __future__ import annotations

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from ciaopy.faces import lazy_face
 
 if TYPE_CHECKING:
-    from ciaopy.plots.grating_figures import dispersed_image, grating_spectra, order_sorting
     from ciaopy.plots import figures
+    from ciaopy.plots.grating_figures import dispersed_image, grating_spectra, order_sorting
     from ciaopy.plots.preview import write_previews
 
 __all__ = [
     "dispersed_image",
+    "figures",
     "grating_spectra",
     "order_sorting",
-    "figures",
     "write_previews",
 ]
 
