@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ciaopy.errors import DataError, ParameterError
@@ -95,7 +96,7 @@ def _instrument(par: ParameterSet, evtfile: str, header: Header, ws: Workspace) 
 
     plane, frame = FocalPlane.from_header(header, where=evtfile), SkyFrame.from_header(header, where=evtfile)
     found = _companions(par, evtfile, header, ws)
-    aspect = AspectSolution.read(found.aspect, ws)
+    aspect = AspectSolution.read([Path(name) for name in found.aspect], ws)  # names, not stacks: blanks stay
     detnam = str(header.get("DETNAM", "")).strip().upper()
     acis = plane.detector.name == "ACIS"
     chips = tuple(int(c) for c in detnam.partition("-")[2] if c.isdigit()) if acis else ()

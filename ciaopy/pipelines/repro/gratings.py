@@ -17,6 +17,7 @@ from ciaopy.pipelines.repro import acis, common, hrc
 from ciaopy.pipelines.repro.common import Stage, io, says
 from ciaopy.pipelines.repro.job import Job
 from ciaopy.response import order_list
+from ciaopy.stack import join
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
@@ -443,7 +444,12 @@ def make_responses(job: Job) -> list[Step]:
     }
     if "dtf1" in job.obs:
         parameters["dtffile"] = str(job.copy_of(job.obs["dtf1"]))
-    split = {"infile": str(spectra), "arffile": f"{root}*.arf", "rmffile": f"{root}*.rmf", "outroot": root}
+    split = {
+        "infile": str(spectra),
+        "arffile": join(map(str, areas)),
+        "rmffile": join(map(str, matrices)),
+        "outroot": root,
+    }
     reads = (final, spectra, job.aspect_list, job.bad_pixels)
     return [
         Step("make folder", {"folder": str(job.out / "tg")}, action=lambda ws: _make_folder(job.out / "tg")),

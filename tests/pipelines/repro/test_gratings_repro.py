@@ -16,8 +16,8 @@ USUAL = {"badpixel": False, "set_ardlib": False}
 
 @pytest.fixture(scope="module")
 def letg(data, tmp_path_factory):
-    """The whole of chandra_repro on the simulated LETG/ACIS-S observation."""
-    out = tmp_path_factory.mktemp("letg")
+    """The whole of chandra_repro on the simulated LETG/ACIS-S observation, in a folder with blanks."""
+    out = tmp_path_factory.mktemp("letg") / "new products"
     text = run("chandra_repro", data / "gratings/sim_letg", out, **USUAL)
     return out, text
 
