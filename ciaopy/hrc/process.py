@@ -68,6 +68,8 @@ class Observation:
     detector : HrcDetector
     transform : EventTransform or None
         CHIP to SKY; None where `stop` comes before.
+    origin : EventTransform or None
+        That of the aspect solution with which the input's DET was made, where it is not that of `transform`.
     areas : int64 array, shape (n, 5), or None
         Bad areas; None leaves status bit 15 alone.
     where : str
@@ -78,6 +80,7 @@ class Observation:
     transform: EventTransform | None = None
     areas: NDArray[np.int64] | None = None
     where: str = "input"
+    origin: EventTransform | None = None
 
 
 @dataclass(frozen=True)
@@ -229,7 +232,7 @@ class _Task:
                 "leave it out of eventdef, or give the level-1 event file and its calibration"
             )
         self.out = {c.name: np.zeros(self.nrows, c.dtype) for c in definition}
-        self.with_parts = self._has_parts()
+        self.source = self._source_of_parts()
 
     def _computed(self) -> set[str]:
         names = {"status", "crsu", "crsv", "samp", "chip_id"}
@@ -252,22 +255,22 @@ class _Task:
     def _chips_carried(self) -> bool:
         return self.options.start == "chip" or self.calibration.chips is None
 
-    def _has_parts(self) -> bool:
-        """Return whether the input's DET gives the sub-pixel part of the positions that are carried over."""
+    def _source_of_parts(self) -> EventTransform | None:
+        """Return the transformation that made the input's DET, which gives the sub-pixel part of kept positions."""
         seen = self.observation
-        if not self._chips_carried or self.options.start != "coarse" or seen.transform is None:
-            return False
+        if not self._chips_carried or self.options.start != "coarse":
+            return None
         if "detx" not in self.columns or "dety" not in self.columns or not self.nrows:
-            return False
+            return None
         rows = places.sample_rows(self.nrows)
         chip = np.stack([self.columns[n][rows].astype(np.float64) for n in ("chipx", "chipy")])
         chip_id = places.chip_of_taps(seen.detector, self.events.crsv[rows])
-        return places.belongs(self._recovered(rows, chip_id), chip)
+        known = (t for t in (seen.transform, seen.origin) if t is not None)
+        return next((t for t in known if places.belongs(self._recovered(rows, chip_id, t), chip)), None)
 
-    def _recovered(self, rows: slice, chip_id: NDArray[np.int16]) -> Array:
-        assert self.observation.transform is not None
-        det = (self.columns[n][rows] for n in ("detx", "dety"))
-        return np.stack(self.observation.transform.chip_of_det(self.time[rows], chip_id, *det))
+    def _recovered(self, rows: slice, chip_id: NDArray[np.int16], transform: EventTransform) -> Array:
+        detx, dety = (self.columns[n][rows] for n in ("detx", "dety"))
+        return np.stack(transform.chip_of_det(self.time[rows], chip_id, detx, dety))
 
     def run(self, rows: slice) -> Counts:
         """Process one block of rows."""
@@ -360,8 +363,8 @@ class _Task:
             return Counts(), places.whole(place), place
         chip = self._input_chip(rows)
         part = np.zeros_like(chip)
-        if self.with_parts:
-            part = places.subpixel_parts(self._recovered(rows, chip_id), chip)
+        if self.source is not None:
+            part = places.subpixel_parts(self._recovered(rows, chip_id, self.source), chip)
         shift: Array = np.zeros_like(chip)
         if "rawx" in self.columns and "rawy" in self.columns:
             shift = taps.raw - np.stack([self.columns[n][rows].astype(np.float64) for n in ("rawx", "rawy")])

@@ -68,7 +68,8 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     ratio = (par["grid_ratio"], par["pha_ratio"], par["amp_gain"]) if par["do_ratio"] else None
     calibration = products.rules(run.detector, run.header, ratio, run.levels)
     transform, aspect = _transform(run)
-    observation = Observation(run.detector, transform, _bad_areas(run), run.infile)
+    origin = _origin(run, transform) if calibration.chips is None and par["start"] == "coarse" else None
+    observation = Observation(run.detector, transform, _bad_areas(run), run.infile, origin)
     columns = {name: column.data for name, column in run.table.columns.items()}
     done = process_events(columns, definition, calibration, observation, _options(par), (ws.nproc, 65536))
     _check_aspect(run, done, aspect)
@@ -175,6 +176,25 @@ def _transform(run: _Run) -> tuple[EventTransform | None, tuple[str, ...]]:
     frame = SkyFrame.from_header(run.header, geometry, run.infile)
     aspect, sources = read_aspect(run.par["acaofffile"], run.header, run.ws, run.console)
     return EventTransform(plane, frame, aspect), sources
+
+
+def _origin(run: _Run, transform: EventTransform | None) -> EventTransform | None:
+    """Return the transformation of the aspect solution behind the input's DET: its ASOLFILE, beside the one given.
+
+    An old solution that was brought up to date has other offsets than it had then.
+    """
+    from ciaopy.coords import AspectSolution, EventTransform, FocalPlane
+
+    if transform is None or not isinstance(transform.aspect, AspectSolution) or not transform.aspect.sources:
+        return None
+    names = [n.strip() for n in str(run.table.header.get("ASOLFILE", "")).split(",") if n.strip()]
+    folder = Path(transform.aspect.sources[0].partition("[")[0]).parent
+    given = {base_name(name) for name in transform.aspect.sources}
+    paths = [folder / base_name(n) for n in names if n.upper() != "NONE"]
+    if not paths or {p.name for p in paths} == given or not all(run.ws.exists(p) for p in paths):
+        return None
+    plane = FocalPlane.from_header(run.table.header, where=run.infile)
+    return EventTransform(plane, transform.frame, AspectSolution.read(paths, run.ws))
 
 
 def _bad_areas(run: _Run) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -21,6 +21,7 @@ def test_a_record_counts_if_it_lies_inside_one_interval():
     assert not records_inside(time, 2.05, Gti()).any()
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.5, 1.0), min_size=3, max_size=40), st.floats(1e-4, 1e-2))
 def test_statistics_are_the_textbook_ones(values, error):
     f = np.array(values)

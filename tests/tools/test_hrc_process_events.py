@@ -125,13 +125,24 @@ def test_chip_moves_with_raw_and_says_so(bench, capsys):
     assert "2 of 400 events whose RAW does not follow from the amplifiers" in said
 
 
-def test_another_aspect_gives_whole_pixels_and_says_so(bench, capsys):
-    bench(outfile=bench.folder / "first.fits", gainfile="NONE")
-    with fits.open(bench.aspect) as f:
-        f[1].data["dy"] += 0.002
-        f.writeto(bench.folder / "moved.fits")
-    bench(infile=bench.folder / "first.fits", degapfile="CALDB", acaofffile=bench.folder / "moved.fits")
-    assert "positions are those of whole chip pixels" in capsys.readouterr().err
+def test_another_aspect_keeps_the_parts_through_the_old_one_beside_it_or_says_so(bench, capsys):
+    first = bench(outfile=bench.folder / "first.fits", gainfile="NONE")
+    for folder in ("beside", "alone"):
+        (bench.folder / folder).mkdir()
+        with fits.open(bench.aspect) as f:
+            f[1].data["dy"] += 0.002
+            f.writeto(bench.folder / folder / "moved.fits")
+    write_aspect(bench.folder / "beside" / "asol1.fits")
+    found = {}
+    for folder in ("beside", "alone"):
+        capsys.readouterr()
+        again = {"infile": bench.folder / "first.fits", "acaofffile": bench.folder / folder / "moved.fits"}
+        found[folder] = bench(**again, degapfile="CALDB").data["detx"] - first.data["detx"]
+        said = "positions are those of whole chip pixels" in capsys.readouterr().err
+        assert said is (folder == "alone")
+    # dy of 0.002 mm moves DETX by 0.31 pixel; whole pixels scatter about that
+    assert found["beside"].std() < 0.005 and 0.2 < found["alone"].std() < 0.4
+    assert abs(found["beside"].mean()) == pytest.approx(0.002 / 0.0064294, abs=0.02)
 
 
 def test_stop_and_start(bench):
