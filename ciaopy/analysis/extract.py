@@ -5,16 +5,19 @@ Columns and header keys as in files of CIAO: OGIP memo 93-003 for light curves, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from ciaopy.analysis.area import ValidArea
 from ciaopy.datamodel import Gti, Subspace, Text, chip_times, vector_columns
 from ciaopy.datamodel.binning import Grid, GridAxis, bin_selection, make_grid
-from ciaopy.datamodel.filtering import column_limits
-from ciaopy.datamodel.regions import Region, parse_region
-from ciaopy.errors import RegionError, UserError
+from ciaopy.datamodel.filtering import Always, Rows, text_shape
+from ciaopy.datamodel.regions import Region
+from ciaopy.errors import UserError
 from ciaopy.fits import Array, Column, Table
 
 if TYPE_CHECKING:
@@ -23,6 +26,14 @@ if TYPE_CHECKING:
 
 # Pixels in the full sky field of Chandra (8192 x 8192): BACKSCAL is the area in units of it.
 FIELD_PIXELS = 8192.0**2
+
+
+# Takes the text of a warning.
+Warn: TypeAlias = Callable[[str], None]
+
+
+def _quiet(text: str) -> None:
+    """Say nothing."""
 
 
 def errors(counts: Array, method: str) -> Array:
@@ -81,25 +92,22 @@ class Exposure:
 
 
 def sky_area(selection: Selection) -> float:
-    """Return the area in square pixels of the region filter on the sky, of the whole field without one."""
-    for component in selection.subspace.components:
-        for value in component.values():
-            if isinstance(value, Text) and "(" in value.text and not value.reference:
-                region = _region_of(value.text)
-                if region is not None:
-                    return region.area()
+    """Return the area in square pixels that the filters leave on the sky, of the whole field without any.
+
+    Where nothing limits the sky, a region on another pair of columns (`det`, `chip`) counts in its own pixels.
+    """
     pair = vector_columns(selection.source, "sky")
-    limits = [column_limits(selection.source.column(c)) for c in pair] if pair is not None else []
-    sizes = [s.spans[0][1] - s.spans[0][0] for s in limits if s is not None and None not in s.spans[0]]  # type: ignore[operator]
-    return float(sizes[0] * sizes[1]) if len(sizes) == 2 else FIELD_PIXELS
-
-
-def _region_of(text: str) -> Region | None:
-    try:
-        region = parse_region(text)
-    except RegionError:
-        return None
-    return region if region.bounds.is_finite else None
+    if pair is not None:
+        valid = ValidArea.of(selection.subspace, selection.source, pair)
+        if not valid.is_everything:
+            area = valid.area()
+            return area if math.isfinite(area) else FIELD_PIXELS
+    for value in (v for c in selection.subspace.components for v in c.values() if isinstance(v, Text)):
+        shape = text_shape(value) if "(" in value.text else None
+        if isinstance(shape, Region) and shape.bounds.is_finite:
+            return shape.area()
+    whole = ValidArea.of(Subspace(), selection.source, pair).area() if pair is not None else math.inf
+    return whole if math.isfinite(whole) else FIELD_PIXELS
 
 
 def _counts(selection: Selection, grid: Grid) -> Array:
@@ -129,8 +137,49 @@ def counts_table(name: str, columns: list[Column], header: Header, subspace: Sub
     return table
 
 
-def light_curve(selection: Selection, method: str = "gaussian") -> Table:
+def _chips_seen(selection: Selection) -> set[int]:
+    """Return the chips of the selected rows."""
+    predicate = selection.predicate
+
+    def task(rows: Rows, raw: Array | None) -> set[int]:
+        chips = rows.columns["ccd_id"]
+        return set(np.unique(chips if isinstance(predicate, Always) else chips[predicate.mask(rows)]).tolist())
+
+    columns = sorted({"ccd_id", *predicate.columns})
+    return set().union(*selection.opened.scan(selection.info, columns, task))
+
+
+def good_times(selection: Selection, warn: Warn) -> Gti | None:
+    """Return the good times of the rows selected; None where the subspace has none.
+
+    Chips may have good times of their own. Those of the chips that rows come from count; where these differ, time
+    counts in which any of them was good, and a warning says so.
+    """
+    times = chip_times(selection.subspace)
+    if not times:
+        return None
+    if "ccd_id" in selection.source and None not in times and len(set(times.values())) > 1:
+        chips = _chips_seen(selection)
+        times = {c: t for c, t in times.items() if c in chips} or times
+    if len(set(times.values())) > 1:
+        listed = ", ".join(str(c) for c in times)
+        warn(
+            f"the good times of chips {listed} differ: EXPOSURE is the time in which any of them was good; "
+            "for the rate of one chip filter it, as in [ccd_id=7]"
+        )
+    return Gti.union(times.values())
+
+
+def light_curve(selection: Selection, method: str = "gaussian", warn: Warn = _quiet) -> Table:
     """Bin a selection in time.
+
+    Parameters
+    ----------
+    selection : Selection
+    method : str
+        Of the errors.
+    warn : callable
+        Takes the text of a warning: chips whose good times differ, counts outside the good times.
 
     Returns
     -------
@@ -147,7 +196,11 @@ def light_curve(selection: Selection, method: str = "gaussian") -> Table:
     counts, edges = _counts(selection, grid), axis.edges
     start, stop = edges[:-1], edges[1:]
     template = selection.template()
-    exposure = Exposure.of(selection.subspace, template.header).in_bins(start, stop)
+    gti = good_times(selection, warn)
+    exposure = replace(Exposure.of(selection.subspace, template.header), gti=gti).in_bins(start, stop)
+    dark = int(np.count_nonzero((counts > 0) & (exposure <= 0)))
+    if dark:
+        warn(f"{dark} bins have counts and no good time: their rate is set to 0; filter the events with their GTIs")
     error = errors(counts, method)
     name = selection.source.column(axis.column).name.upper()
     columns = [

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ciaopy.analysis.area import ValidArea
 from ciaopy.analysis.extract import Exposure, classify, counts_table, errors, ratio
 from ciaopy.datamodel import SkyTransform, vector_columns
 from ciaopy.datamodel.filtering import AllOf, Always, InRegion, Rows
@@ -32,7 +33,7 @@ class RegionCounts:
 
 
 def count_regions(selection: Selection, regions: list[Region], pair: tuple[str, str]) -> RegionCounts:
-    """Count the selected rows in each region; regions may overlap."""
+    """Count the selected rows in each region; regions may overlap. Areas are those that the filters leave."""
     predicate = selection.predicate
     tests = [InRegion(pair[0], pair[1], r) for r in regions]
     columns = sorted({*pair, *predicate.columns})
@@ -48,7 +49,8 @@ def count_regions(selection: Selection, regions: list[Region], pair: tuple[str, 
     total = np.zeros(len(regions), dtype=np.int64)
     for part in selection.opened.scan(selection.info, columns, task):
         total += part
-    areas = np.array([r.area() if r.bounds.is_finite else np.nan for r in regions])
+    valid = ValidArea.of(selection.subspace, selection.source, pair)
+    areas = np.array([valid.area_within(r) for r in regions])
     return RegionCounts(regions, total.astype(np.int32), areas)
 
 

@@ -123,12 +123,14 @@ class TimeTable:
 class Text:
     """A value kept as text: a region (`Circle(4072.86,3945.82,3.04878)`), a mask, a list of strings.
 
-    `table` is the block that DSREF names (a mask image), if any.
+    `table` is the block that DSREF names (a mask image), if any; `shape` the region itself where its text is not
+    enough to make it anew (masks combined with shapes), in memory only.
     """
 
     text: str
     reference: str = ""
     table: Block | None = None
+    shape: object = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return self.text

@@ -66,7 +66,7 @@ def _histogram(vfile: VirtualFile, par: ParameterSet, ws: Workspace) -> Table:
         require_table(opened, info)
         selection = open_selection(opened, info, vfile, ws)
         if opt == "ltc1":
-            return extract.light_curve(selection, method)
+            return extract.light_curve(selection, method, lambda text: ws.console.warn(f"{vfile.text}: {text}", 0))
         if opt == "pha1":
             return extract.spectrum(selection, method, float(par["sys_err"] or 0.0))
         return extract.histogram(selection, method)

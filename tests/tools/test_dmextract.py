@@ -269,3 +269,63 @@ def test_error_formulas() -> None:
     assert np.allclose(errors(np.array([0, 4]), "gaussian"), [0, 2])
     assert np.allclose(errors(np.array([0, 1]), "gehrels"), [1 + np.sqrt(0.75), 1 + np.sqrt(1.75)])
     assert errors(np.array([3]), "none")[0] == 0
+
+
+def test_the_good_times_of_the_chips_that_rows_come_from(events: Path, tmp_path: Path) -> None:
+    """Chip n has a gap 1400 to 1500+n: a row of one chip takes the times of that chip."""
+    for text, gap, warned in (("[ccd_id=3]", 103, False), ("[energy=0:9999]", 100, True)):
+        _, said = run(
+            "dmextract", f"{events}{text}[bin time=1000:2000:100]", tmp_path / "l.fits", "opt=ltc1", "clobber=yes"
+        )
+        with fits.open(tmp_path / "l.fits") as f:
+            assert f[1].data["EXPOSURE"].sum() == pytest.approx(0.98 * (1000 - gap))
+        assert ("the good times of chips 3, 0 differ" in said) == warned
+        assert "1 bins have counts and no good time" in said  # 1400-1500: these rows were never filtered
+    with fits.open(events, mode="update") as f:
+        f["EVENTS"].data["ccd_id"] = 3
+    _, said = run("dmextract", f"{events}[bin time=1000:2000:100]", tmp_path / "l.fits", "opt=ltc1", "clobber=yes")
+    with fits.open(tmp_path / "l.fits") as f:
+        assert f[1].data["EXPOSURE"].sum() == pytest.approx(0.98 * 897) and "differ" not in said
+
+
+HOLE = np.pi * 400
+
+
+@pytest.mark.parametrize(
+    ("filters", "area"),
+    [
+        ("", np.pi * 6000),
+        ("[exclude sky=circle(4140,4096.5,20)]", np.pi * 6000 - HOLE),
+        ("[sky=circle(4140,4096.5,20)]", HOLE),
+        ("[x=:4096.5]", np.pi * 3000),
+        ("[x=4000:4096.5][sky=rectangle(0,0,8000,4096.5)]", np.pi * 1500),
+        ("[exclude x=:4096.5]", np.pi * 3000),
+        ("[sky=circle(4140,4096.5,20)||sky=circle(4050,4096.5,20)]", 2 * HOLE),
+        ("[energy=500:7000]", np.pi * 6000),
+        ("[sky=circle(5000,5000,20)]", 0.0),
+        ("[sky=mask({mask})]", 60 * 30.0),
+        ("[exclude sky=mask({mask})]", np.pi * 6000 - 60 * 30.0),
+        ("[sky=mask({mask})][sky=circle(4096.5,4146.5,10)]", np.pi * 100),
+    ],
+)
+def test_areas_are_those_that_filters_leave(filters: str, area: float, events: Path, tmp_path: Path) -> None:
+    """Inline, and from a file that was filtered before: AREA and COUNTS speak of the same rows."""
+    hdu = fits.PrimaryHDU(np.ones((30, 60), "i2"))
+    for i, name, lo in ((1, "x", 4066.5), (2, "y", 4131.5)):
+        hdu.header.update({f"CTYPE{i}P": name, f"CRPIX{i}P": 0.5, f"CRVAL{i}P": lo, f"CDELT{i}P": 1.0})
+    hdu.writeto(tmp_path / "mask.fits")
+    filters = filters.format(mask=tmp_path / "mask.fits")
+    regions = "[bin sky=annulus(4096.5,4096.5,20,80)]"
+    run("dmcopy", f"{events}{filters}", tmp_path / "cut.fits")
+    for name in (f"{events}{filters}", f"{tmp_path}/cut.fits"):
+        if "cut" in name and filters.count("sky=") == 2 and "mask" in filters:
+            with pytest.raises(UserError, match="area cannot be known from the file"):
+                run("dmextract", f"{name}{regions}", tmp_path / "p.fits", "opt=generic", "clobber=yes")
+            continue
+        run("dmextract", f"{name}{regions}", tmp_path / "p.fits", "opt=generic", "clobber=yes")
+        with fits.open(tmp_path / "p.fits") as f:
+            assert f[1].data["AREA"][0] == pytest.approx(area, rel=2e-3, abs=1e-9)
+    if area and "energy" not in filters and "||" not in filters:
+        run("dmextract", f"{events}{filters}[bin time=1000:2000:100]", tmp_path / "l.fits", "opt=ltc1")
+        with fits.open(tmp_path / "l.fits") as f:
+            assert f[1].data["AREA"][0] >= area * 0.998

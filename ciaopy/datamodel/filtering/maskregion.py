@@ -24,6 +24,7 @@ from ciaopy.datamodel.regions import (
     parse_region,
 )
 from ciaopy.datamodel.sky import PixelFrame
+from ciaopy.datamodel.subspace import KEY, Text
 from ciaopy.datamodel.wcs import physical_axis
 from ciaopy.errors import DataError, RegionError
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 MASK = re.compile(r"mask\s*\(([^()]*)\)$", re.I)
 HAS_MASK = re.compile(r"\bmask\s*\(", re.I)
+# The block that keeps the mask of a filter in the file filtered.
+MASK_BLOCK = "FILTERMASK"
 BOUNDS = re.compile(r"\bbounds\s*\(", re.I)
 
 
@@ -132,7 +135,54 @@ def _shown(negated: bool, part: Shape2D) -> str:
     return ("!" if negated else "") + (f"({text})" if re.search(r"[|&]", text) else text)
 
 
-def complement_text(region: MaskRegion | Combination) -> str:
+def text_shape(value: Text) -> Shape2D | None:
+    """Return the region that a value of the data subspace names, or None where it cannot be told (a mask not kept)."""
+    from ciaopy.fits import Image
+
+    if isinstance(value.shape, Region | MaskRegion | Combination):
+        return value.shape
+    if isinstance(value.table, Image):
+        return MaskRegion(value.table, value.text.startswith("!"))
+    if value.reference or HAS_MASK.search(value.text):
+        return None
+    try:
+        return parse_region(value.text)
+    except RegionError:
+        return None
+
+
+def intersection(old: Text | None, new: Region | MaskRegion | Combination, inside: bool) -> Text:
+    """Return the value of the data subspace for what is in `old`, and in `new` (or, with `inside` false, outside it).
+
+    A mask alone comes with its image, which the file keeps; a mask combined with other things is known in memory, and
+    to a reader of the file by its text alone.
+    """
+    known = text_shape(old) if old is not None else None
+    if isinstance(new, Region) and (old is None or isinstance(known, Region)):
+        both = new if inside else ~new
+        return Text(str(known & both if isinstance(known, Region) else both))
+    text = str(new) if inside else complement_text(new)
+    if old is None and isinstance(new, MaskRegion):
+        mask = MaskRegion(kept_mask(new.image), new.negate ^ (not inside))
+        return Text(str(mask), f":{MASK_BLOCK}", mask.image)
+    parts = [] if known is None else [(False, known)]
+    shape = Combination(((*parts, (not inside, new)),)) if old is None or known is not None else None
+    return Text(text if old is None else f"({old})&({text})", shape=shape)
+
+
+def kept_mask(image: Image) -> Image:
+    """Return a mask image as the block of a file that was filtered with it."""
+    from ciaopy.fits import Image as Made
+
+    header = image.header.copy()
+    for key in [c.keyword for c in header.cards if KEY.match(c.keyword)]:
+        header.remove(key, ignore_missing=True)
+    header.remove("EXTVER", ignore_missing=True)
+    header["EXTNAME"], header["HDUNAME"] = MASK_BLOCK, (MASK_BLOCK, "ASCDM block name")
+    return Made(MASK_BLOCK, image.data, header)
+
+
+def complement_text(region: Region | MaskRegion | Combination) -> str:
     """Return the text of what is outside a region."""
     text = str(region)
     if isinstance(region, MaskRegion):

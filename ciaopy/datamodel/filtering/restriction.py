@@ -7,10 +7,9 @@ import re
 from typing import TYPE_CHECKING
 
 from ciaopy.datamodel.filtering.binder import INT_MAX, INT_MIN, Binder, kind_of
-from ciaopy.datamodel.filtering.maskregion import complement_text
+from ciaopy.datamodel.filtering.maskregion import intersection
 from ciaopy.datamodel.filtering.timefilter import TimeSet
 from ciaopy.datamodel.gti import Gti
-from ciaopy.datamodel.regions import Region, parse_region
 from ciaopy.datamodel.subspace import Component, Descriptor, Ranges, Subspace, Text, TimeTable, Value, ranges_to_gti
 from ciaopy.datamodel.syntax import (
     All,
@@ -23,7 +22,6 @@ from ciaopy.datamodel.syntax import (
     RangeTerm,
     RegionTerm,
 )
-from ciaopy.errors import RegionError
 
 if TYPE_CHECKING:
     from ciaopy.fits import Column
@@ -152,30 +150,15 @@ class Restrictor:
         named = vector.name if vector is not None else "pos"
         x, y = (self.table.column(c) for c in pair)
         descriptor = Descriptor(f"{named}({x.name},{y.name})", self._descriptor(x.name).form, x.unit)
-        if not isinstance(region, Region):
-            shown = Text(str(region) if inside else complement_text(region))
-            subspace.update(descriptor, lambda _: shown)
-            return
-        new = region if inside else ~region
 
         def change(component: Component) -> Value:
             old = component.get(descriptor.key)
-            if isinstance(old, Text) and not old.reference:
-                return Text(_both(old.text, new))
-            return Text(str(new))
+            return intersection(old if isinstance(old, Text) else None, region, inside)
 
         for name in pair:  # the limits of the columns go; a filter on one of them stays
             if all(c.get(name) in (None, self._limits_of(name)) for c in subspace.components):
                 subspace.remove(name)
         subspace.update(descriptor, change)
-
-
-def _both(old: str, new: Region) -> str:
-    """Return the text of the intersection of a subspace's region with another."""
-    try:
-        return str(parse_region(old) & new)
-    except RegionError:
-        return str(new)
 
 
 def column_limits(column: Column) -> Ranges | None:

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.datamodel.filtering import MaskRegion
+from ciaopy.datamodel.filtering import MASK_BLOCK, kept_mask, text_shape
 from ciaopy.datamodel.images.access import null_pixels, pixels
 from ciaopy.datamodel.images.axes import axis_names
-from ciaopy.datamodel.regions import parse_region
 from ciaopy.datamodel.subspace import VECTOR_NAME, Component, Descriptor, Ranges, Subspace, Text, Value
 from ciaopy.datamodel.wcs import PhysicalAxis, physical_axis
 from ciaopy.fits import Image
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from ciaopy.fits import Array
 
 __all__ = ["keep_mask", "outside_subspace"]
-
-MASK_NAME = "FILTERMASK"
 
 
 def outside_subspace(image: Image) -> NDArray[np.bool_]:
@@ -108,11 +105,8 @@ def _test(value: Value, axes: tuple[int, ...], view: _View) -> NDArray[np.bool_]
         return found
     if not isinstance(value, Text) or len(axes) != 2:
         return None
-    if isinstance(value.table, Image):
-        return MaskRegion(value.table, value.text.startswith("!")).inside(*np.broadcast_arrays(*at))
-    if value.reference or "MASK(" in value.text.upper():
-        return None
-    return parse_region(value.text).inside(*np.broadcast_arrays(*at))
+    shape = text_shape(value)
+    return None if shape is None else shape.inside(*np.broadcast_arrays(*at))
 
 
 def _same_grid(mask: Image, view: _View) -> bool:
@@ -136,14 +130,11 @@ def keep_mask(image: Image) -> None:
     told = outside_subspace(Image(image.name, data, image.header, image.companions))
     if not (outside & ~told & ~null_pixels(image)).any():
         return
-    header = image.header.copy()
     subspace = Subspace.from_header(image.header, image.companions)
-    Subspace().to_header(header)
-    for key in ("BUNIT", "BLANK", "BSCALE", "BZERO", "EXTVER"):
-        header.remove(key, ignore_missing=True)
-    header["EXTNAME"], header["HDUNAME"] = MASK_NAME, (MASK_NAME, "ASCDM block name")
-    mask = Image(MASK_NAME, (~outside).astype(np.int16), header)
+    mask = kept_mask(Image(image.name, (~outside).astype(np.int16), image.header))
+    for key in ("BUNIT", "BLANK", "BSCALE", "BZERO"):
+        mask.header.remove(key, ignore_missing=True)
     names = {i: n for n, i in axis_names(image.header, 2).items() if not n.startswith("#")}
-    value = Text(f"MASK({MASK_NAME})", f":{MASK_NAME}", mask)
+    value = Text(f"MASK({MASK_BLOCK})", f":{MASK_BLOCK}", mask)
     subspace.update(Descriptor(f"sky({names[1]},{names[2]})", "D"), lambda _: value)
     image.companions = subspace.to_header(image.header)
