@@ -100,7 +100,7 @@ class Tool:
             raise ParameterError(error.in_lines) from error
 
     def __call__(self, *args: object, **kwargs: object) -> str | None:
-        """Set parameters, run the tool, and return what it printed (None if nothing).
+        """Set parameters, run the tool, and return what it printed, without the last newline (None if nothing).
 
         Raises
         ------
@@ -113,7 +113,7 @@ class Tool:
         ToolError
             The tool failed (also an OSError); the error itself is its `__cause__`.
         """
-        from ciaopy.engine import run_tool
+        from ciaopy.engine import result_parameters, run_tool
 
         values = self._bound(args, kwargs)
         texts = {name: self._checked(self._par.file[name], value) for name, value in values.items()}
@@ -124,10 +124,12 @@ class Tool:
         except (ParameterError, NotAvailableError):
             raise
         except CiaopyError as error:
+            for name in result_parameters(self._name):
+                self._par.set(name, par.raw(name))
             raise ToolError(self._name, out.getvalue() + str(error)) from error
         object.__setattr__(self, "_par", par)
         object.__setattr__(self, "last_result", result)
-        return out.getvalue() or None
+        return out.getvalue().rstrip("\n") or None
 
     def _bound(self, args: tuple[object, ...], kwargs: dict[str, object]) -> dict[str, object]:
         """Full parameter names and values of one call."""

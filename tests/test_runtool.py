@@ -8,9 +8,11 @@ import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ciaopy import runtool
+from ciaopy.cli.run import run_command
 from ciaopy.console import Console
 from ciaopy.engine.run import is_available, load_tool, run_tool
 from ciaopy.errors import (
@@ -21,6 +23,7 @@ from ciaopy.errors import (
     StackError,
     UnknownParamError,
 )
+from ciaopy.fits import Header, Image, write_dataset
 from ciaopy.param import open_parameters
 from ciaopy.runtool import Tool, ToolError, make_tool
 from ciaopy.tools.stk_where import match_pattern
@@ -175,7 +178,7 @@ def test_files_are_touched_only_when_asked(tool: Tool, tmp_path: Path) -> None:
 
 def test_a_call_returns_the_output_and_keeps_values_and_results(private_home: Path) -> None:
     count = make_tool("stk_count")
-    assert count("a,b c", echo=True) == "3\n"
+    assert count("a,b c", echo=True) == "3"
     assert (count.count, count.infile, count.echo) == (3, "a,b c", True)
     assert count("a", echo=False) is None
     assert count.count == 1
@@ -258,3 +261,32 @@ def test_a_parameter_folder_that_cannot_be_written_to(tmp_path: Path, monkeypatc
     assert out.endswith("a\nb\n")
     with pytest.raises(ParameterError, match="absent"):
         run("stk_count", "a,b")
+
+
+def test_a_text_result_has_no_newline_and_a_failure_leaves_no_old_results(
+    private_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also on the command line, where results are remembered in parameter files."""
+    monkeypatch.setenv("PFILES", str(tmp_path))
+    image = Image("PRIMARY", np.ones((2, 2)), Header())
+    image.header["INSTRUME"] = "ACIS"
+    write_dataset(tmp_path / "a.fits", [image])
+    tool = make_tool("dmkeypar")
+    assert tool(str(tmp_path / "a.fits"), "INSTRUME", echo=True) == "ACIS"
+    assert (tool.exist, tool.value) == (True, "ACIS")
+    with pytest.raises(ToolError, match="no keyword NOSUCH"):
+        tool(str(tmp_path / "a.fits"), "NOSUCH")
+    assert (tool.exist, tool.value, tool.keyword) == (False, "", "INSTRUME")
+
+    def remembered() -> list[str]:
+        par = open_parameters("dmkeypar", [], mode="rH", query=False)
+        return [par.raw(name) for name in ("exist", "value", "datatype")]
+
+    for name, key, results in (
+        ("a.fits", "INSTRUME", ["yes", "ACIS", "string"]),
+        ("a.fits", "NOSUCH", ["no", "", "null"]),
+        ("a.fits", "INSTRUME", ["yes", "ACIS", "string"]),
+        ("missing.fits", "INSTRUME", ["no", "", "null"]),
+    ):
+        run_command("dmkeypar", [str(tmp_path / name), key])
+        assert remembered() == results

@@ -5,14 +5,15 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+from contextlib import suppress
 from types import ModuleType
 
 from ciaopy.console import Console
 from ciaopy.engine.options import RunOptions
 from ciaopy.engine.runner import show_plan
 from ciaopy.engine.threads import thread_count
-from ciaopy.errors import NotAvailableError, ParameterError
-from ciaopy.param import ParameterSet
+from ciaopy.errors import CiaopyError, NotAvailableError, ParameterError
+from ciaopy.param import ParameterSet, ParFile, system_par_dir
 
 #: The room with a module for every simple tool, and the one whose `MODULES` names those of the pipelines. Both stand
 #: above this room: they are looked up by name, when a tool is asked for.
@@ -62,8 +63,9 @@ def unasked(par: ParameterSet, name: str) -> str | None:
 def run_tool(par: ParameterSet, console: Console, options: RunOptions | None = None) -> object:
     """Run a tool with bound parameters.
 
-    Values to be remembered are saved before the run, as CIAO does, and results after it. A parameter folder that cannot
-    be written to costs a warning, unless there are results to save.
+    Values to be remembered are saved before the run, as CIAO does, and results after it, also where it failed: they
+    never are those of an earlier run. A parameter folder that cannot be written to costs a warning, unless there are
+    results to save.
 
     Parameters
     ----------
@@ -111,7 +113,34 @@ def run_tool(par: ParameterSet, console: Console, options: RunOptions | None = N
     if options.plan:
         for recipe in module.plan(par, ws):
             show_plan(recipe, console)
-    else:
+        par.close()
+        return result
+    clear_results(par)
+    try:
         result = module.run(par, ws, **extra)
+    except (CiaopyError, OSError):
+        with suppress(ParameterError):  # the tool's own error is the one to tell
+            par.close()
+        raise
     par.close()
     return result
+
+
+def clear_results(par: ParameterSet) -> None:
+    """Give the result parameters the values they come with, so that nothing of the run before is taken for this one's.
+
+    Those given on the command line stay.
+    """
+    for name, text in result_parameters(par.tool).items():
+        if name in par.file and not par.given(name):
+            par.put(name, text)
+
+
+def result_parameters(tool: str) -> dict[str, str]:
+    """Return the parameters that hold results, with the values they come with.
+
+    Those are the ones whose prompt, in the package's own file, ends in `(result)`.
+    """
+    path = system_par_dir() / f"{tool}.par"
+    file = ParFile.read(path) if path.is_file() else ()
+    return {p.name: p.default for p in file if p.prompt.endswith("(result)")}

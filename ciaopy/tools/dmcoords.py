@@ -47,6 +47,7 @@ def run(par: ParameterSet, ws: Workspace) -> Position:
         _refuse_option(option)
     _refuse_unknown(par)
     given = _inputs(par, option)
+    _clear(par, option)
     observation, image = _observation(par, ws)
     position = _solved(observation, image, option, given)
     if not isfinite(position.ra) or not isfinite(position.dec):
@@ -75,6 +76,13 @@ def _refuse_unknown(par: ParameterSet) -> None:
         raise NotAvailableError(f"order={par['order']}: dmcoords does not do grating orders in ciaopy yet")
     if par["displace"].strip():
         raise NotAvailableError("displace: not available in ciaopy yet; give an aspect solution as asolfile")
+
+
+def _clear(par: ParameterSet, option: str) -> None:
+    """Empty the coordinates that are to be found, so that a run that fails leaves none of an earlier position."""
+    for name in ("ra", "dec", "chip_id", "logicalx", "logicaly", *NUMBERS):
+        if name not in OPTIONS[option]:
+            par.put(name, "" if name in ("ra", "dec") else "INDEF")
 
 
 def _inputs(par: ParameterSet, option: str) -> dict[str, Any]:
