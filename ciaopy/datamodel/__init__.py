@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ciaopy.datamodel.subspace import Component, Descriptor, Ranges, Subspace, Text, TimeTable
     from ciaopy.datamodel.syntax.parser import parse
     from ciaopy.datamodel.syntax.virtualfile import VirtualFile
+    from ciaopy.datamodel.timeframe import TimeFrame, require_one_time
     from ciaopy.datamodel.wcs import (
         PhysicalAxis,
         check_movable,
@@ -60,6 +61,7 @@ __all__ = [
     "Subspace",
     "TangentTransform",
     "Text",
+    "TimeFrame",
     "TimeTable",
     "VirtualFile",
     "Workspace",
@@ -93,6 +95,7 @@ __all__ = [
     "read_block",
     "read_rules",
     "renamed",
+    "require_one_time",
     "require_table",
     "scale_world",
     "set_range",
@@ -125,6 +128,7 @@ if not TYPE_CHECKING:
             "output": "empty_primary finish note_tool renamed with_companions",
             "reading": "read_block",
             "selection": "Selection open_selection require_table",
+            "timeframe": "TimeFrame require_one_time",
             "subspace": "Component Descriptor Ranges Subspace Text TimeTable",
             "syntax.parser": "parse",
             "syntax.virtualfile": "VirtualFile",

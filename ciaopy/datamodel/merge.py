@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ciaopy.datamodel.joining import check_same_meaning, common_null
 from ciaopy.datamodel.livetime import update_livetime
 from ciaopy.datamodel.subspace import KEY, Component, Ranges, Subspace, TimeTable, Value
+from ciaopy.datamodel.timeframe import require_one_time
 from ciaopy.errors import DataError, UserError
 from ciaopy.fits import Array, Column, Table
 
@@ -222,17 +224,30 @@ def common_columns(tables: Sequence[Table], listed: str = "") -> list[str]:
 
 
 def merge_tables(
-    tables: Sequence[Table], listed: str = "", rules: dict[str, str] | None = None
+    tables: Sequence[Table], listed: str = "", rules: dict[str, str] | None = None, files: Sequence[str] = ()
 ) -> tuple[Table, MergeReport]:
     """Merge tables: common columns, rows in order, headers by rules, the union of the subspaces.
+
+    Parameters
+    ----------
+    tables : sequence of Table
+    listed : str
+        Columns to keep or to drop, see `common_columns`.
+    rules : dict, optional
+        Of the headers.
+    files : sequence of str
+        Their names, for messages.
 
     Raises
     ------
     UserError, DataError
-        No common column, types that cannot be joined, a keyword that must not differ.
+        No common column, types that cannot be joined, a keyword that must not differ; times that count from different
+        moments, columns in different units or sky planes.
     """
+    files = files or [f"table {i}" for i in range(1, len(tables) + 1)]
+    require_one_time([(f, t.header) for f, t in zip(files, tables, strict=True)])
     names = common_columns(tables, listed)
-    columns = {n: _stacked([t.column(n) for t in tables]) for n in names}
+    columns = {n: _stacked([(f, t.column(n)) for f, t in zip(files, tables, strict=True)]) for n in names}
     header, report = merge_headers([t.header for t in tables], rules)
     spaces = [Subspace.from_header(t.header, t.companions) for t in tables]
     space = merge_subspaces(spaces)
@@ -255,13 +270,18 @@ def merge_tables(
     return merged, report
 
 
-def _stacked(parts: list[Column]) -> Column:
+def _stacked(named: list[tuple[str, Column]]) -> Column:
+    parts = [p for _, p in named]
     first = parts[0]
     shapes = {p.data.shape[1:] for p in parts}
     if len(shapes) > 1 or len({p.data.dtype.kind in "SO" for p in parts}) > 1:
         raise DataError(f"column {first.name}: the tables to merge hold it in different shapes or types")
-    data: Array = np.concatenate([p.data for p in parts])
+    check_same_meaning(first.name, named)
+    data: Array = np.concatenate(common_null(first.name, named))
     new = first.with_data(data)
     if data.dtype != first.data.dtype:
         new.form = ""
+    null = next((p.keys["TNULL"] for p in parts if "TNULL" in p.keys), None)
+    if null is not None and data.dtype.kind in "iu":
+        new.keys["TNULL"] = null
     return new

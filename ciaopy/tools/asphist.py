@@ -20,8 +20,9 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     live times: times DTCOR of the header, or the fractions of `dtffile`. They sum up to LIVETIME of the chip.
     """
     from ciaopy.coords import AspectSolution, SkyFrame
+    from ciaopy.datamodel import require_one_time
     from ciaopy.exposure import aspect_histogram, histogram_table
-    from ciaopy.response import chosen_geometry, live_fraction
+    from ciaopy.response import check_same_obsid, chosen_geometry, live_fraction
 
     outfile, events = par["outfile"].strip(), _stack(par["evtfile"], "evtfile")
     ws.check_output(outfile, par["clobber"], (*_stack(par["infile"], "infile"), *events))
@@ -29,6 +30,9 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     geometry, _ = chosen_geometry(par["geompar"], header)
     frame = SkyFrame.from_header(header, geometry, events[0])
     solution = AspectSolution.read(par["infile"], ws)
+    for name, own in zip(solution.sources, solution.headers, strict=True):
+        check_same_obsid(name, own, events[0], header)
+        require_one_time([(events[0], header), (name, own)])
     live = live_fraction(par["dtffile"], header, events[0], ws)
     resolution = (float(par["res_xy"] or 0.0), float(par["res_roll"] or 0.0))
     histogram = aspect_histogram(solution, gti, frame, live, resolution, float(par["max_bin"] or 0.0))

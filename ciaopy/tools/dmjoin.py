@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ciaopy.datamodel import require_one_time
 from ciaopy.errors import DataError, UserError
 from ciaopy.fits import Array, Column, Table
-from ciaopy.tools.dmpaste import add_columns, read_table
+from ciaopy.tools.dmpaste import add_columns, has_times, read_table
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
@@ -35,6 +36,8 @@ def run(par: ParameterSet, ws: Workspace) -> Table:
     for source, text in ((table, infile), (other, joinfile)):
         if source[name].ndim != 1 or source[name].dtype.kind not in "iuf":
             raise DataError(f"{text}: column {name} is not a column of numbers")
+    if name.lower().startswith("time") or has_times(other):
+        require_one_time([(infile, table.header), (joinfile, other.header)])
     if not other.nrows:
         raise DataError(f"{joinfile}: has no rows to join")
     columns = joined(other, name, table[name].astype(np.float64), str(par["interpolate"]))

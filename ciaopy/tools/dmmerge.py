@@ -38,7 +38,8 @@ def run(par: ParameterSet, ws: Workspace) -> None:
         if not isinstance(block, Table):
             raise UserError(f"{name}: block {block.name} is an image; use dmimgcalc or reproject_image")
         tables.append(block)
-    merged, report = merge_tables(tables, str(par["columnList"] or ""), lookup_rules(str(par["lookupTab"] or "")))
+    rules = lookup_rules(str(par["lookupTab"] or ""))
+    merged, report = merge_tables(tables, str(par["columnList"] or ""), rules, names)
     if report.kept_first:
         text = f"these keywords differ, the value of the first file is kept: {', '.join(report.kept_first)}"
         ws.console.warn(text, level=0)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ciaopy.datamodel import require_one_time
 from ciaopy.errors import DataError
 from ciaopy.fits import Column, Table, Vector
 
@@ -23,7 +24,8 @@ def run(par: ParameterSet, ws: Workspace) -> Table:
     Raises
     ------
     UserError, DataError
-        Tables of different length, an image, an empty stack, an output that exists.
+        Tables of different length, an image, an empty stack, an output that exists; times that count from different
+        moments.
     """
     from ciaopy.stack import build
 
@@ -36,10 +38,17 @@ def run(par: ParameterSet, ws: Workspace) -> Table:
         other = read_table(name, ws)
         if other.nrows != table.nrows:
             raise DataError(f"{name}: has {other.nrows} rows, {infile} has {table.nrows}; they must be equal")
+        if has_times(other):
+            require_one_time([(infile, table.header), (name, other.header)])
         for new, old in add_columns(result, list(other.columns.values()), other.vectors):
             ws.console.warn(f"{name}: column {old} is called {new} in {outfile}: the name is taken")
     ws.write(outfile, result, par, bool(par["clobber"]))
     return result
+
+
+def has_times(table: Table) -> bool:
+    """Return whether a table has a column of times: `time`, `start`, `stop`, or one whose name begins with `time`."""
+    return any(name in ("start", "stop") or name.startswith("time") for name in table.columns)
 
 
 def read_table(text: str, ws: Workspace) -> Table:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
+    from ciaopy.fits import Header
     from ciaopy.param import ParameterSet
 
 
@@ -28,6 +29,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     plane = FocalPlane.from_header(header, geometry, names[0])
     frame = SkyFrame.from_header(header, geometry, names[0])
     instmap, own = read_instrument_map(names[1], plane.detector, ws)
+    _check_pair(names, header, own, instmap.chip)
     grid = sky_grid(par["xygrid"], frame, ws)
     if par["useavgaspect"]:
         histogram = histogram.mean()
@@ -38,3 +40,22 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     ws.console.say(f"chip {instmap.chip}: {len(histogram)} aspect bins {ways[result.method]}", 1)
     image = expmap_image(result, 0, header, own, frame, bool(par["normalize"]))
     ws.write(outfile, image, par, par["clobber"])
+
+
+def _check_pair(names: tuple[str, str], histogram: Header, instmap: Header, chip: int) -> None:
+    """Refuse an instrument map of another observation or chip than the histogram's.
+
+    Raises
+    ------
+    DataError
+    """
+    from ciaopy.errors import DataError
+    from ciaopy.response import check_same_obsid
+
+    check_same_obsid(names[1], instmap, names[0], histogram)
+    own = histogram.get("CCD_ID")
+    if isinstance(own, int) and own != chip:
+        raise DataError(
+            f"{names[1]} is of chip {chip}, {names[0]} has the good times of chip {own}; "
+            f"make the histogram with asphist and [ccd_id={chip}]"
+        )

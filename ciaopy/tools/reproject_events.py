@@ -13,6 +13,7 @@ from ciaopy.datamodel.syntax import file_of
 from ciaopy.errors import DataError, UserError
 from ciaopy.fits import Array, Table
 from ciaopy.observation import reference
+from ciaopy.response import check_same_obsid, obsid
 
 if TYPE_CHECKING:
     from ciaopy.coords import AspectSolution, FloatArray, FocalPlane, SkyFrame
@@ -28,8 +29,9 @@ def run(par: ParameterSet, ws: Workspace) -> int:
 
     Without `aspect` X, Y go to the sky and back (no rounding but that of the columns). With it they are made from DETX,
     DETY and the aspect record in force at TIME; events of files that the solution does not cover at all (backgrounds)
-    get a record picked at random. `random` above or equal 0 adds a shift within half a pixel to each axis; the shift
-    depends on the seed and the event alone, not on the order of events.
+    get a record picked at random, unless OBS_ID says that they are of one observation. `random` above or equal 0 adds a
+    shift within half a pixel to each axis; the shift depends on the seed and the event alone, not on the order of
+    events.
 
     Raises
     ------
@@ -187,11 +189,32 @@ def _move(
         raise DataError(f"{infile}: no column {', '.join(missing)}, of which SKY is made with an aspect solution")
     aspect = AspectSolution.read(name, ws)
     plane = FocalPlane.from_header(template.header, where=infile)
+    _check_aspect(template, aspect, infile)
     covered = "time" in template and _covered(selection, aspect)
+    if not covered and "time" in template and obsid(template.header):
+        raise DataError(
+            f"{aspect.name}: the aspect solution covers none of the events of {infile} (ObsID "
+            f"{obsid(template.header)}); give that of the observation. A background of many observations, whose events "
+            "get records at random, has no number as OBS_ID"
+        )
     seed = None if covered else _seed(max(par["random"] or 0, 0))
     if seed is not None:
         ws.console.say(f"{infile}: the aspect solution covers none of the events; records are picked at random", 1)
     return FromAspect(plane, SkyFrame(*target, 0.0, plane.detector), aspect, seed)
+
+
+def _check_aspect(template: Table, aspect: AspectSolution, infile: str) -> None:
+    """Refuse an aspect solution of another observation, or with times of another zero point.
+
+    Raises
+    ------
+    DataError
+    """
+    from ciaopy.datamodel import require_one_time
+
+    for name, header in zip(aspect.sources, aspect.headers, strict=True):
+        check_same_obsid(name, header, infile, template.header)
+        require_one_time([(infile, template.header), (name, header)])
 
 
 def _covered(selection: Selection, aspect: AspectSolution) -> bool:

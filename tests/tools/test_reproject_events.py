@@ -198,7 +198,8 @@ def test_events_outside_the_aspect(tmp_path):
 
 def test_background_events_take_random_records(tmp_path):
     """Events at other times (blank sky, HRC-I background) are spread over the aspect solution."""
-    name, asol = made_events(tmp_path / "a.fits"), aspect_file(tmp_path / "asol.fits", start=5e8)
+    name = made_events(tmp_path / "a.fits", OBS_ID="Merged")
+    asol = aspect_file(tmp_path / "asol.fits", start=5e8)
     _, said = run(
         "reproject_events", name, tmp_path / "b.fits", "match=none", f"aspect={asol}", "random=3", "verbose=1"
     )
@@ -209,6 +210,23 @@ def test_background_events_take_random_records(tmp_path):
     assert np.array_equal(data["x"], fits.getdata(tmp_path / "c.fits", "EVENTS")["x"])
     run("reproject_events", f"{name}[cols ccd_id,detx,dety,sky]", tmp_path / "d.fits", "match=none", f"aspect={asol}")
     assert np.isfinite(fits.getdata(tmp_path / "d.fits", "EVENTS")["x"]).all()
+
+
+@pytest.mark.parametrize(
+    ("start", "keys", "message"),
+    [
+        (5e8, {}, "covers none of the events"),
+        (1e8 - 10, {"OBS_ID": "012"}, "is of ObsID 12, .* of ObsID 11"),
+        (1e8 - 10, {"MJDREF": 40000.0}, "MJDREF 50814 and 40000"),
+    ],
+)
+def test_an_aspect_solution_of_another_observation_is_refused(tmp_path, start, keys, message):
+    name, asol = made_events(tmp_path / "a.fits", MJDREF=50814.0), aspect_file(tmp_path / "asol.fits", start=start)
+    with fits.open(asol, mode="update") as f:
+        f[1].header.update(keys)
+    with pytest.raises(DataError, match=message):
+        run("reproject_events", name, tmp_path / "b.fits", "match=none", f"aspect={asol}")
+    assert not (tmp_path / "b.fits").exists()
 
 
 def test_simulated_truth(data, tmp_path):

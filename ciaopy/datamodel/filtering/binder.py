@@ -44,6 +44,7 @@ from ciaopy.datamodel.syntax import (
     RangeTerm,
     RegionTerm,
 )
+from ciaopy.datamodel.timeframe import TimeFrame
 from ciaopy.datamodel.wcs import WorldColumn, columns_frame, vector_columns, world_columns
 from ciaopy.errors import RegionError, VirtualFileError
 from ciaopy.fits import Array
@@ -315,6 +316,11 @@ class Binder:
             if not self.table.columns or not self.table.nrows:
                 return Always()
             raise self._fail(f"block {self.table.name} has no column {name} to filter with good times", term.position)
+        for source in (s.source for s in sets if s.source is not None):
+            differ = TimeFrame.of(self.table.header).difference(TimeFrame.of(source.header))
+            if differ:
+                problem = f"the times of {term.path} do not count as those of block {self.table.name} ({differ})"
+                raise self._fail(f"{problem}; use good times of the same zero point", term.position)
         by_chip = "ccd_id" in self.table and any(s.chips is not None for s in sets)
         if not by_chip:
             return InTimes(name.lower(), ((None, Gti.union(s.gti for s in sets)),))

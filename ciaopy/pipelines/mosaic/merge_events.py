@@ -18,6 +18,7 @@ from ciaopy.datamodel import (
     parse,
     require_table,
 )
+from ciaopy.errors import DataError
 from ciaopy.fits import Table
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def merge_events(
         with ExitStack() as stack:
             templates.append(_select(name, (*COUNTERS[instrument], *left_out), stack, ws).template())
     listed = ",".join(f"-{c}" for c in left_out if c in templates[0])
-    merged, report = merge_tables(templates, listed, MERGE_RULES)
+    merged, report = merge_tables(templates, listed, MERGE_RULES, names)
     sum_exposures(merged.header, [t.header for t in templates])
     merged.header.remove("HISTORY", ignore_missing=True, remove_all=True)
     primary = empty_primary(merged.header)
@@ -111,7 +112,9 @@ def merge_events(
     with TableWriter(target, merged, par["clobber"], before=[primary], nproc=ws.nproc) as writer:
         for name in names:
             with ExitStack() as stack:
-                for piece in _select(name, (), stack, ws).pieces():
+                selection = _select(name, (), stack, ws)
+                _check_nulls(merged, selection.source, name)
+                for piece in selection.pieces():
                     columns = {
                         k: c.with_data(piece[k].astype(c.data.dtype, copy=False)) for k, c in merged.columns.items()
                     }
@@ -129,6 +132,22 @@ def _select(name: str, forgotten: Sequence[str], stack: ExitStack, ws: Workspace
     for entry in forgotten:
         selection.subspace.remove(entry)
     return selection
+
+
+def _check_nulls(merged: Table, source: Table, name: str) -> None:
+    """Raise where a column of a file has another value for null than the merged one: rows are streamed as they are.
+
+    Raises
+    ------
+    DataError
+    """
+    for key, column in merged.columns.items():
+        own, common = source.column(key).key("TNULL"), column.key("TNULL")
+        if isinstance(own, int) and isinstance(common, int) and own != common:
+            raise DataError(
+                f"{name}: column {column.name} has null value (TNULL) {own}, another file {common}; "
+                "process the observations alike, with chandra_repro"
+            )
 
 
 def sum_exposures(merged: Header, headers: Sequence[Header]) -> None:
