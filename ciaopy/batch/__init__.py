@@ -11,9 +11,11 @@ from ciaopy.faces import lazy_face
 
 if TYPE_CHECKING:
     from ciaopy.batch.archive import Archive, NoDependencyProcessError
+    from ciaopy.batch.arrays import run_task, write_array
     from ciaopy.batch.assemble import chandra_repro, cleaned_chandra_evts
     from ciaopy.batch.attempt import CAUSES
     from ciaopy.batch.clean import deflare
+    from ciaopy.batch.engines import ArrayOptions
     from ciaopy.batch.generate import flux_image, rate_image
     from ciaopy.batch.launching import Wishes, due_jobs, launch, set_parameters
     from ciaopy.batch.oif import parse_oif
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CAUSES",
     "Archive",
+    "ArrayOptions",
     "NoDependencyProcessError",
     "Progress",
     "Run",
@@ -46,12 +49,14 @@ __all__ = [
     "parse_oif",
     "prepare_chandra_info",
     "rate_image",
+    "run_task",
     "seconds",
     "set_parameters",
     "size_bytes",
     "status_json",
     "status_text",
     "summary_text",
+    "write_array",
     "write_csv",
     "write_html",
 ]
@@ -61,9 +66,11 @@ if not TYPE_CHECKING:
         __name__,
         {
             "archive": "Archive NoDependencyProcessError",
+            "arrays": "run_task write_array",
             "assemble": "chandra_repro cleaned_chandra_evts",
             "attempt": "CAUSES",
             "clean": "deflare",
+            "engines": "ArrayOptions",
             "generate": "flux_image rate_image",
             "launching": "Wishes due_jobs launch set_parameters",
             "oif": "parse_oif",

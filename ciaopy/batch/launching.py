@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ciaopy.batch.attempt import CAUSES
 from ciaopy.batch.engines import make_engine
@@ -98,7 +98,7 @@ def make_request(settings: Settings, wishes: Wishes) -> Request:
     )
 
 
-def _settled(survey: Survey, settings: Settings, request: Request, lenient: bool) -> Request:
+def settled_request(survey: Survey, settings: Settings, request: Request, lenient: bool) -> Request:
     """Let each mission decide what only this machine does: who does the work of its stages.
 
     Raises
@@ -161,26 +161,40 @@ def launch(survey: Survey, wishes: Wishes, settled: bool = False) -> Run:
     settings = survey.settings()
     request = make_request(settings, wishes)
     if not settled:
-        request = _settled(survey, settings, request, wishes.stages is None or wishes.drop_missing)
+        request = settled_request(survey, settings, request, wishes.stages is None or wishes.drop_missing)
     if survey.supervisor() is not None:
         with survey.lock():  # raises, and names who it is
             pass
-    run = settings.run
-    cores = wishes.num_cores or run.get("num_cores") or default_cores()
-    retries = run.get("retries", 2) if wishes.retries is None else wishes.retries
-    min_free = run.get("min_free", Options.min_free) if wishes.min_free is None else wishes.min_free
-    options = Options(cores, wishes.threads or run.get("threads"), retries, min_free, wishes.keep_failed)
-    slots = max(cores // (options.threads or 1), 1)
+    options = run_options(settings, wishes)
+    slots = max(options.num_cores // (options.threads or 1), 1)
     engine = make_engine(wishes.engine, slots, settings.mission.modules, wishes.workers)
     progress = wishes.progress if wishes.progress is not None else make_progress(False)
     return Supervisor(survey, settings, request, options, engine, progress).run()
 
 
-def due_jobs(survey: Survey, wishes: Wishes) -> list[tuple[str, str, str]]:
-    """Return (ident, stage, reason) of the jobs that would run; those of observations not yet prepared are unknown."""
+def run_options(settings: Settings, wishes: Wishes) -> Options:
+    """Return how a run goes about its work: wishes, else survey.toml, else the defaults."""
+    run = settings.run
+    cores = wishes.num_cores or run.get("num_cores") or default_cores()
+    retries = run.get("retries", 2) if wishes.retries is None else wishes.retries
+    min_free = run.get("min_free", Options.min_free) if wishes.min_free is None else wishes.min_free
+    return Options(cores, wishes.threads or run.get("threads"), retries, min_free, wishes.keep_failed)
+
+
+class DueJob(NamedTuple):
+    """A job that would run, and why."""
+
+    ident: str
+    stage: str
+    reason: str
+    obs_id: str
+
+
+def due_jobs(survey: Survey, wishes: Wishes) -> list[DueJob]:
+    """Return the jobs that would run; those of observations not yet prepared are unknown."""
     settings = survey.settings()
     request = make_request(settings, wishes)
-    request = _settled(survey, settings, request, wishes.stages is None or wishes.drop_missing)
+    request = settled_request(survey, settings, request, wishes.stages is None or wishes.drop_missing)
     found = []
     with survey.ledger() as ledger:
         for row in ledger.observations():
@@ -188,7 +202,9 @@ def due_jobs(survey: Survey, wishes: Wishes) -> list[tuple[str, str, str]]:
                 continue
             jobs = ledger.jobs("obs_id = ?", (row["obs_id"],))
             plan: Plan = settings.mission.plan(survey.folder, request, row, jobs)
-            found += [(n.ident, n.stage.name, n.reason) for n in plan.nodes.values() if n.state == "due"]
+            found += [
+                DueJob(n.ident, n.stage.name, n.reason, row["obs_id"]) for n in plan.nodes.values() if n.state == "due"
+            ]
     return found
 
 

@@ -64,7 +64,7 @@ class Ledger:
 
     def __init__(self, path: Path, write: bool = False) -> None:
         self.path = path
-        self.shared = write and is_shared(path.parent)
+        self.shared = write and str(path) != ":memory:" and is_shared(path.parent)
         self._committed = 0.0
         new = write and not path.exists()
         try:
@@ -84,6 +84,11 @@ class Ledger:
             raise UserError(
                 f"{path}: made by a newer ciaopy (schema {version}, this one knows {SCHEMA}); update ciaopy"
             )
+
+    @classmethod
+    def in_memory(cls) -> Ledger:
+        """Return a ledger that is on no disk, for those who must not write the survey's."""
+        return cls(Path(":memory:"), write=True)
 
     def _set_up(self, new: bool) -> None:
         if self.shared:

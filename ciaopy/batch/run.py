@@ -17,6 +17,7 @@ from typing import Any
 
 from ciaopy.batch.engines import Engine, EngineLostError, Task
 from ciaopy.batch.graph import Node, Plan, Request
+from ciaopy.batch.ledger import Ledger
 from ciaopy.batch.mission import memory_limit
 from ciaopy.batch.progress import Progress
 from ciaopy.batch.records import changed_product, read_record, record_path, versions
@@ -139,11 +140,17 @@ class Supervisor:
         SurveyBusyError
             Another supervisor works on the survey.
         """
-        with self.survey.lock(), self.survey.ledger(write=True) as self.ledger, self._listening():
+        with self.survey.lock(), self.survey.ledger(write=True) as ledger:
             self.survey.cancel_file.unlink(missing_ok=True)
+            sweep(self.survey.folder)
+            adopt(self.survey, ledger, self.settings)
+            return self.run_with(ledger)
+
+    def run_with(self, ledger: Ledger) -> Run:
+        """Do everything that is due for the observations of a ledger that nobody else writes."""
+        self.ledger = ledger
+        with self._listening():
             try:
-                sweep(self.survey.folder)
-                adopt(self.survey, self.ledger, self.settings)
                 self._line_up()
                 self._loop()
             except EngineLostError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -124,8 +125,8 @@ def run(survey: str, changes: tuple[str, ...], dry_run: bool, sas: str | None, *
     if dry_run:
         with _warnings_on(console):
             jobs = due_jobs(opened, wishes)
-        for ident, stage, reason in jobs:
-            console.output(f"{ident} {stage}: {reason}")
+        for job in jobs:
+            console.output(f"{job.ident} {job.stage}: {job.reason}")
         console.output(f"{len(jobs)} jobs would run (what follows a job that is run anew is not counted)")
         return 0
     if parsed:
@@ -295,3 +296,46 @@ def collect(survey: str) -> int:
     new, observations = take_in(opened, opened.settings())
     Console().output(f"{new} records taken in" + (f", {observations} observations found again" if observations else ""))
     return 0
+
+
+@command.command("slurm", context_settings=_HELP)
+@click.argument("survey")
+@click.option("--time", metavar="TIME", help="Time of each index, such as 4:00:00.")
+@click.option("--mem", metavar="SIZE", help="Memory of each index, such as 8G.")
+@click.option("--cpus", type=_COUNT, help="Cores of each index.")
+@click.option("--partition", metavar="NAME")
+@click.option("--account", metavar="NAME")
+@click.option("--max-running", type=_COUNT, help="Most indexes at once.")
+@click.option("--chunk", type=_COUNT, default=1, show_default=True, help="Observations of each index.")
+def slurm(survey: str, chunk: int, **options: Any) -> int:
+    """Write a Slurm job array for what is due in a SURVEY; no daemon, the ledger is filled afterwards by collect."""
+    from ciaopy.batch import ArrayOptions, write_array
+
+    opened, console = _open(survey), Console()
+    script, indexes = write_array(opened, ArrayOptions(**options), chunk)
+    if not indexes:
+        console.output("nothing is due; no script is written")
+        return 0
+    console.output(f"Created: {script} ({indexes} indexes)")
+    console.output(f"sbatch {shlex.quote(str(script))}")
+    console.output(f"and in the end: ciaopy batch collect {shlex.quote(survey)}")
+    return 0
+
+
+@command.command("task", context_settings=_HELP)
+@click.argument("survey")
+@click.argument("index", type=int)
+@click.option("--num-cores", type=_COUNT, envvar="SLURM_CPUS_PER_TASK", help="Cores in all.")
+def task(survey: str, index: int, num_cores: int | None) -> int:
+    """Do what INDEX of a job array has to do; called by slurm/array.sh.
+
+    The status is 0 where everything was tried: how each job ended stands in its record.
+    """
+    from ciaopy.batch import Wishes, run_task
+
+    console = Console()
+    done = run_task(_open(survey), index, Wishes(num_cores=num_cores))
+    console.output(f"{done.launched} jobs were run, {done.done} are done, {done.failed} failed, {done.blocked} blocked")
+    if done.stopped:
+        console.warn(f"ended early: {done.stopped}", 0)
+    return done.exit_status if done.stopped else 0

@@ -23,12 +23,14 @@ class LocalEngine:
         Most tasks at once.
     modules : sequence of str
         What the work imports: loaded once, before the first task that is no command of the user's.
+    name : str
+        As it stands in the records.
     """
 
-    name = "local"
     local = True
 
-    def __init__(self, slots: int, modules: Sequence[str] = ()) -> None:
+    def __init__(self, slots: int, modules: Sequence[str] = (), name: str = "local") -> None:
+        self.name = name
         self._slots = slots
         self._light = Server()
         self._full = Server(modules) if modules else self._light
