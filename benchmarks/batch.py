@@ -17,7 +17,6 @@ import random
 import re
 import resource
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -204,7 +203,7 @@ def deaths(number: int, kills: int) -> bool:
         time.sleep(dice.uniform(0.5, 0.5 + whole / 5))
         family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
         resumed += process.poll() is None
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
         time.sleep(0.5)
         orphans += sum(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in family)

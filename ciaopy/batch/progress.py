@@ -112,7 +112,7 @@ class LiveTable(Progress):
         for stage, own in counts.items():
             table.add_row(stage, *(str(own.get(s) or "") for s in states))
         running = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
-        for name in ("running", "stage", "age", "memory"):
+        for name in ("running", "stage", "age", "expected memory"):
             running.add_column(name, justify="left" if name in ("running", "stage") else "right")
         for ident, stage, age, memory in jobs[:16]:
             running.add_row(ident, stage, f"{age:.0f} s", f"{memory / 1e6:.0f} MB")
