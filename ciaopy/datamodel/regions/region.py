@@ -154,7 +154,7 @@ class Region:
         if any(len(c) > 1 or c[0].excluded for c in self.components):
             return None
         shapes = [c[0] for c in self.components]
-        areas = [a for a in (s.area for s in shapes) if a is not None and math.isfinite(a)]
+        areas = [a for a in (s.area for s in shapes) if math.isfinite(a)]
         if len(areas) < len(shapes):
             return None
         if any(not a.extent.intersect(b.extent).is_empty for a, b in combinations(shapes, 2)):

@@ -176,8 +176,10 @@ class Shape:
         return width * cos + height * sin, width * sin + height * cos
 
     @property
-    def area(self) -> float | None:
-        """Area of the shape itself in square pixels; infinite for field and sector, None for a crossed polygon."""
+    def area(self) -> float:
+        """Area of the shape itself in square pixels; infinite for field and sector; of a polygon by the even-odd rule."""
+        from ciaopy.datamodel.regions.polygons import polygon_area
+
         match self.kind:
             case "circle":
                 return math.pi * self.radii[0] ** 2
@@ -192,7 +194,7 @@ class Shape:
             case "rectangle":
                 return abs(self.x[1] - self.x[0]) * abs(self.y[1] - self.y[0])
             case "polygon":
-                return None if _crosses_itself(self.x, self.y) else _shoelace(self.x, self.y)
+                return polygon_area(self.x, self.y)
             case "point":
                 return 0.0
         return math.inf
@@ -204,30 +206,3 @@ class Shape:
 
 def _number_text(value: float, digits: int | None) -> str:
     return repr(value).removesuffix(".0") if digits is None else f"{value:.{digits}g}"
-
-
-def _shoelace(x: tuple[float, ...], y: tuple[float, ...]) -> float:
-    """Return the area of a simple polygon, relative to its first vertex to keep the digits."""
-    u, v = [a - x[0] for a in x], [b - y[0] for b in y]
-    return abs(math.fsum(u[i - 1] * v[i] - u[i] * v[i - 1] for i in range(len(u)))) / 2
-
-
-def _side(ax: float, ay: float, bx: float, by: float, px: float, py: float) -> float:
-    return (bx - ax) * (py - ay) - (by - ay) * (px - ax)
-
-
-def _crosses_itself(x: tuple[float, ...], y: tuple[float, ...]) -> bool:
-    """Return True where two edges that share no vertex cross properly."""
-    n = len(x)
-    for i in range(n):
-        a = (x[i], y[i], x[(i + 1) % n], y[(i + 1) % n])
-        for j in range(i + 2, n):
-            if (j + 1) % n == i:
-                continue
-            b = (x[j], y[j], x[(j + 1) % n], y[(j + 1) % n])
-            if (
-                _side(*a, b[0], b[1]) * _side(*a, b[2], b[3]) < 0.0
-                and _side(*b, a[0], a[1]) * _side(*b, a[2], a[3]) < 0.0
-            ):
-                return True
-    return False
