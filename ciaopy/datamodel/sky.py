@@ -352,24 +352,29 @@ class ProjectedTransform(SkyTransform):
 
     @cached_property
     def _frame(self) -> Any:
-        """The frame of `astropy.coordinates`; None for ICRS and FK5 J2000."""
-        from astropy.coordinates import FK4, FK5, ICRS, Galactic
-        from astropy.wcs.utils import wcs_to_celestial_frame
+        """The frame of `astropy.coordinates`; None for ICRS and FK5 J2000 (defaults: FITS standard 8.3).
 
-        try:
-            frame = wcs_to_celestial_frame(self._wcs)
-        except DataError:
-            raise
-        except ValueError:
-            frame = None
-        if not isinstance(frame, (FK4, FK5, ICRS, Galactic)):
-            system = str(self._wcs.wcs.radesys).strip()
-            raise self._fail(
-                f"the reference system{' ' + system if system else ''} cannot be turned to ICRS; "
-                "ICRS, FK5, FK4 and galactic coordinates are known"
-            )
-        plain = isinstance(frame, ICRS) or (isinstance(frame, FK5) and abs(frame.equinox.jyear - 2000.0) < 1e-9)
-        return None if plain else frame
+        CTYPE comes first: galactic coordinates stay galactic where RADESYS speaks of the rest of the header.
+        """
+        from astropy.coordinates import FK4, FK5, Galactic
+
+        wcs = self._wcs.wcs
+        if self.names == ("GLON", "GLAT"):
+            return Galactic()
+        system, equinox = str(wcs.radesys).strip().upper(), float(wcs.equinox)
+        if self.names != ("RA", "DEC"):
+            system = self.names[0]
+        elif not system:
+            system = "ICRS" if math.isnan(equinox) else "FK4" if equinox < 1984.0 else "FK5"
+        if system == "ICRS" or (system == "FK5" and (math.isnan(equinox) or equinox == 2000.0)):
+            return None
+        if system == "FK5":
+            return FK5(equinox=f"J{equinox!r}")
+        if system == "FK4":
+            return FK4(equinox="B1950" if math.isnan(equinox) else f"B{equinox!r}")
+        raise self._fail(
+            f"the system {system} cannot be turned to ICRS; ICRS, FK5, FK4 and galactic coordinates are known"
+        )
 
     @property
     def names(self) -> tuple[str, str]:

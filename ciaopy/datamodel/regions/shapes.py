@@ -177,7 +177,7 @@ class Shape:
 
     @property
     def area(self) -> float:
-        """Area of the shape itself in square pixels; infinite for field and sector; of a polygon by the even-odd rule."""
+        """Area of the shape itself in square pixels (polygons: even-odd rule); infinite for field and sector."""
         from ciaopy.datamodel.regions.polygons import polygon_area
 
         match self.kind:
