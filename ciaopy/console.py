@@ -27,11 +27,18 @@ class Console:
         self._out, self._err = out, err
         self._deaf: list[IO[str]] = []
         self.warnings: list[str] = []
+        self._out_is_data = False
 
     @property
     def out(self) -> IO[str]:
         """Stream of progress messages and results."""
-        return self._out if self._out is not None else sys.stdout
+        if self._out is not None:
+            return self._out
+        return self.err if self._out_is_data else sys.stdout
+
+    def spare_output(self) -> None:
+        """Send messages to the error stream from now on: the process's standard output carries a file."""
+        self._out_is_data = True
 
     @property
     def err(self) -> IO[str]:
@@ -46,6 +53,7 @@ class Console:
     def at(self, verbose: int) -> Console:
         """Return a console with another verbosity on the same streams, sharing the list of warnings."""
         other = Console(verbose, self._out, self._err)
+        other._out_is_data = self._out_is_data
         other.warnings = self.warnings
         return other
 

@@ -114,11 +114,13 @@ class Tool:
             The tool failed (also an OSError); the error itself is its `__cause__`.
         """
         from ciaopy.engine import result_parameters, run_tool
+        from ciaopy.streams import forget_streams
 
         values = self._bound(args, kwargs)
         texts = {name: self._checked(self._par.file[name], value) for name, value in values.items()}
         par = ParameterSet(self._par.file, self._name, {**self._par.values, **texts}, list(texts))
         out = io.StringIO()
+        forget_streams()
         try:
             result = run_tool(par, Console(out=out))
         except (ParameterError, NotAvailableError):

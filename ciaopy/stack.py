@@ -16,7 +16,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from ciaopy.errors import StackError
+from ciaopy.errors import DataError, StackError
 
 __all__ = ["BlankStackError", "Stack", "build", "expand", "expand_numbered", "join", "quote"]
 
@@ -251,9 +251,8 @@ class _Builder:
     def _records(self, name: str) -> Iterator[str]:
         """Lines of a stack file: continued lines joined, blanks cut, comments and blank lines left out."""
         try:
-            with open(name, "rb") as stream:  # noqa: PTH123 - a name may end in a blank or a slash, kept as typed
-                lines = stream.read().decode("utf-8", "surrogateescape").split("\n")
-        except (OSError, ValueError) as error:
+            lines = _content(name).decode("utf-8", "surrogateescape").split("\n")
+        except (OSError, ValueError, DataError) as error:
             reason = getattr(error, "strerror", None) or error
             raise self._failure(f"can not open stack '{name}': {reason}", _UnreadableError) from error
         joined = ""
@@ -268,6 +267,16 @@ class _Builder:
 
     def _failure(self, why: str, kind: type[StackError] = StackError) -> StackError:
         return kind(f"Cannot build stack from string '{self.text}': {why}")
+
+
+def _content(name: str) -> bytes:
+    """Return the bytes of a stack file, or of a stream, without a byte-order mark."""
+    from ciaopy.streams import is_stream, read_bytes
+
+    if is_stream(name):
+        return read_bytes(name)
+    with open(name, "rb") as stream:  # noqa: PTH123 - a name may end in a blank or a slash, kept as typed
+        return stream.read().removeprefix(b"\xef\xbb\xbf")
 
 
 def _real_path(name: str) -> str:

@@ -222,6 +222,28 @@ def light_curve(selection: Selection, method: str = "gaussian", warn: Warn = _qu
     return table
 
 
+def background_curve(source: Selection, background: Selection, warn: Warn = _quiet) -> tuple[Array, Array, float]:
+    """Return counts, live time (s) and area (square pixels) of a background in the time bins of a source.
+
+    Raises
+    ------
+    UserError
+        The two do not count time alike (MJDREF, TIMESYS), or the background has no such column.
+    """
+    grid, axis = _axis(source)
+    ours, theirs = source.template().header, background.template().header
+    for key in ("MJDREF", "MJDREFI", "MJDREFF", "TIMESYS", "TIMEUNIT"):
+        a, b = ours.get(key), theirs.get(key)
+        if a is not None and b is not None and a != b:
+            raise UserError(f"dmextract: {key} of the source is {a}, of the background {b}; their times differ")
+    if axis.column not in background.source:
+        raise UserError(f"{background.vfile.text}: no column {axis.column} in block {background.source.name}")
+    start, stop = axis.edges[:-1], axis.edges[1:]
+    gti = good_times(background, warn)
+    live = replace(Exposure.of(background.subspace, theirs), gti=gti).in_bins(start, stop)
+    return _counts(background, grid), live, sky_area(background)
+
+
 def classify(header: Header, *classes: str) -> None:
     """Write the OGIP classes HDUCLAS1, HDUCLAS2, ... and take away those beyond."""
     header["HDUCLASS"] = ("OGIP", "format conforms to OGIP standard")

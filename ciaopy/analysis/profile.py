@@ -177,12 +177,23 @@ def shape_columns(regions: list[Region]) -> list[Column]:
 
 @dataclass(frozen=True)
 class Background:
-    """Counts in background regions: one row for all source rows, or as many rows as these."""
+    """Counts in background regions: one row for all source rows, or as many rows as these.
+
+    Attributes
+    ----------
+    counts, error, areas : ndarray
+        Counts, their errors, square pixels; of length 1 or of that of the source's rows.
+    exposure : float or ndarray
+        Live time, s; of each bin of a light curve.
+    norm : float
+        `bkgnorm`.
+    exposure_map : MeanExposure or None
+    """
 
     counts: Array
     error: Array
     areas: Array
-    exposure: float
+    exposure: Array | float
     norm: float
     exposure_map: MeanExposure | None = None
 
@@ -193,7 +204,7 @@ class Background:
 
         The background is scaled to the area and exposure of each source row, times `norm`; where both sides have an
         exposure map (`seen` is that of the source), by the ratio of the mean exposures too. Maps that hold the time
-        take the place of the times.
+        take the place of the times. Where the source was seen and the background was not, the net counts are NaN.
 
         Raises
         ------
@@ -206,9 +217,11 @@ class Background:
         bg, bg_error, bg_area = (
             np.broadcast_to(a, n).astype(np.float64) for a in (self.counts, self.error, self.areas)
         )
-        bg_time = np.full(n, self.exposure)
+        bg_time = np.broadcast_to(np.asarray(self.exposure, np.float64), n)
         factor = self.norm * ratio(areas, bg_area) * self._exposure_ratio(time, bg_time, seen)
         net, net_error = counts - factor * bg, np.hypot(error, factor * bg_error)
+        unknown = (time > 0) & ~((bg_time > 0) & (bg_area > 0))
+        net, net_error = (np.where(unknown, np.nan, v) for v in (net, net_error))
         made = [
             ("BG_AREA", bg_area, "pixel**2"), ("BG_EXPOSURE", bg_time, "s"), ("BG_COUNTS", bg, "count"),
             ("BG_ERR", bg_error, "count"), ("BG_RATE", ratio(bg, bg_time), "count/s"),
@@ -232,6 +245,14 @@ class Background:
             )
         maps = ratio(seen.mean, np.broadcast_to(self.exposure_map.mean, time.shape))
         return maps if seen.has_time else maps * ratio(time, bg_time)
+
+
+def with_background(curve: Table, background: Background) -> Table:
+    """Return a light curve with the BG_* and NET_* columns of a background in the same bins."""
+    counts, error, area, live = (curve[n].astype(np.float64) for n in ("counts", "stat_err", "area", "exposure"))
+    made, _, _ = background.columns(counts, error, area, live)
+    columns = curve.columns | {c.name.lower(): c for c in made}
+    return Table(curve.name, columns, curve.header, curve.vectors, curve.companions)
 
 
 def sky_pair(selection: Selection) -> tuple[str, str]:

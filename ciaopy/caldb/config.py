@@ -70,7 +70,7 @@ def read_config(path: Path, root: Path, environ: Mapping[str, str] | None = None
     """
     variables = os.environ if environ is None else environ
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
         raise CalibrationError(
             f"{path}: no such configuration file of the CALDB; set CALDB to the folder that holds software/tools/, "

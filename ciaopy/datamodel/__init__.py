@@ -8,7 +8,7 @@ from ciaopy.datamodel.column_range import column_range
 from ciaopy.faces import lazy_face
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel import listing
+    from ciaopy.datamodel import image_listing, listing
     from ciaopy.datamodel.block_header import block_without_rows
     from ciaopy.datamodel.column_range import Range, outwards, set_range
     from ciaopy.datamodel.copying import copy
@@ -78,6 +78,7 @@ __all__ = [
     "finish",
     "full_header",
     "image_frame",
+    "image_listing",
     "image_wcs",
     "linear_matrix",
     "listing",
@@ -136,6 +137,6 @@ if not TYPE_CHECKING:
             "wcs": "PhysicalAxis check_movable columns_frame columns_wcs image_frame image_wcs linear_matrix move_axis "
             "physical_axis scale_world table_wcs vector_columns world_descriptions",
             "workspace": "Workspace read",
-            "": "listing",
+            "": "image_listing listing",
         },
     )

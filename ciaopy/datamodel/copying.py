@@ -60,7 +60,7 @@ def copy(
         The virtual file cannot be read; the output exists, is the input, or has no folder.
     """
     vfile, target = parse(text), parse(outfile)
-    ws.check_output(target.path, clobber, (vfile.path,))
+    ws.check_output(outfile, clobber, (vfile.path,))
     kernel = target.options.get("kernel", "")
     name = target.rename or (target.block if isinstance(target.block, str) else "")
     if name:

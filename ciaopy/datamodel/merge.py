@@ -19,6 +19,7 @@ from ciaopy.datamodel.subspace import KEY, Component, Ranges, Subspace, TimeTabl
 from ciaopy.datamodel.timeframe import require_one_time
 from ciaopy.errors import DataError, UserError
 from ciaopy.fits import Array, Column, Table
+from ciaopy.streams import read_text
 
 if TYPE_CHECKING:
     from ciaopy.fits import Header
@@ -51,9 +52,9 @@ def read_rules(path: Path) -> dict[str, str]:
         The file cannot be read, or a rule is unknown.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as problem:
-        raise DataError(f"{path}: header rules cannot be read: {problem}") from None
+        lines = read_text(path).splitlines()
+    except DataError as problem:
+        raise DataError(f"header rules cannot be read: {problem}") from None
     rules = {}
     for number, line in enumerate(lines, 1):
         words = line.partition("#")[0].split(None, 1)

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ciaopy.errors import DataError, OutputExistsError, UserError
-from ciaopy.fits import Array, Block, Column, Table, Vector
+from ciaopy.fits import Array, AtomicFile, Block, Column, Table, Vector
+from ciaopy.streams import has_mark, is_standard, is_stream, start_of
+from ciaopy.streams import read_text as read_text_file
 
 if TYPE_CHECKING:
     from ciaopy.fits import Header
@@ -30,12 +32,13 @@ TOKEN = re.compile(r"\"([^\"]*)\"|'([^']*)'|([^\s,]+)")
 
 def is_text_table(path: Path) -> bool:
     """Tell whether a file exists, is not FITS (nor named so), and begins with printable text."""
-    if not path.is_file() or FITS_NAME.search(path.name):
+    if not is_stream(path) and (not path.is_file() or FITS_NAME.search(path.name)):
         return False
-    with path.open("rb") as f:
-        start = f.read(SNIFF_BYTES)
+    start = start_of(path, SNIFF_BYTES)
     if not start or start.startswith(FITS_STARTS):
         return False
+    if has_mark(start):
+        return True
     control = sum((b < 32 and b not in b"\t\n\r\f") or b == 127 for b in start)
     return not control and not start.startswith(b"SIMPLE")
 
@@ -58,12 +61,7 @@ def read_text(path: Path, options: dict[str, str]) -> Table:
     kernel = options.get("kernel", "text")
     if kernel not in KERNELS:
         raise UserError(f"[opt kernel={kernel}]: unknown; use fits, {', '.join(KERNELS)}")
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (UnicodeDecodeError, OSError) as problem:
-        raise DataError(f"{path}: cannot be read as text: {problem}") from None
+    lines = read_text_file(path).splitlines()
     skip = options.get("skip", "0")
     lines = lines[int(skip) if skip.isdigit() else 0 :]
     header, names, rows = _split(lines, kernel, options, path)
@@ -189,15 +187,10 @@ def write_text(path: Path, block: Block, kernel: str, clobber: bool) -> None:
         raise UserError(f"[opt kernel={kernel}]: unknown; use fits, {', '.join(KERNELS)}")
     if not isinstance(block, Table):
         raise UserError(f"{path}: only tables can be written as text; block {block.name} is an image")
-    if path.exists() and not clobber:
+    if not is_standard(path) and path.exists() and not clobber:
         raise OutputExistsError(f"{path}: the file exists; set clobber=yes to replace it")
-    temporary = path.with_name(f".{path.name}.writing")
-    try:
-        temporary.write_text("\n".join(text_lines(block, kernel)) + "\n", encoding="utf-8")
-        temporary.replace(path)
-    except OSError as problem:
-        temporary.unlink(missing_ok=True)
-        raise UserError(f"{path}: cannot be written: {problem.strerror}") from None
+    with AtomicFile(path, clobber) as file:
+        file.write(("\n".join(text_lines(block, kernel)) + "\n").encode())
 
 
 def text_lines(table: Table, kernel: str) -> list[str]:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ciaopy.console import Console
-from ciaopy.datamodel.syntax import file_of, parse
+from ciaopy.datamodel.syntax import file_of, parse, split_file, whole_path
 from ciaopy.errors import OutputExistsError, UserError
 from ciaopy.fits import Block, Dataset, Image, Table
 from ciaopy.kernels import default_nproc
+from ciaopy.streams import is_standard
 
 if TYPE_CHECKING:
     from ciaopy.param import ParameterSet
@@ -84,7 +85,7 @@ class Workspace:
 
         vfile = parse(str(path))
         target = Path(vfile.path)
-        self.check_output(vfile.path, clobber)
+        self.check_output(path, clobber)
         name = vfile.rename or (vfile.block if isinstance(vfile.block, str) else "")
         dataset = finish(content, par, name)
         key = _key(target)
@@ -100,6 +101,8 @@ class Workspace:
     def exists(self, path: str | Path) -> bool:
         """True where the name can be read: in memory, on disk, or on disk with `.gz` added."""
         plain = Path(file_of(path))
+        if is_standard(plain):
+            return True
         return _key(plain) in self._memory or plain.exists() or plain.with_name(plain.name + ".gz").exists()
 
     def keep_in_memory(self, path: str | Path) -> None:
@@ -151,6 +154,11 @@ class Workspace:
         target = Path(file_of(path))
         if not target.name:
             raise UserError("no output file name given; set outfile")
+        if split_file(path)[0] != whole_path(path):
+            raise UserError(f"{path}: names an extension of {target}; an output is a whole file, give another name")
+        if is_standard(target):
+            self.console.spare_output()
+            return
         for name in inputs:
             plain = Path(file_of(name))
             same = _key(plain) == _key(target)

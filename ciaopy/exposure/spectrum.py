@@ -67,7 +67,7 @@ class Spectrum:
             do not rise.
         """
         try:
-            lines = Path(path).read_text(encoding="utf-8").splitlines()
+            lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(
                 f"{path}: cannot be read as a text file of weights (energy in keV, weight): {error}"

@@ -10,6 +10,7 @@ import errno
 import os
 import platform
 import stat
+import tempfile
 import threading
 from itertools import count
 from pathlib import Path
@@ -18,6 +19,7 @@ from types import TracebackType
 from ciaopy.errors import OutputExistsError, UserError
 from ciaopy.fits.files import being_read
 from ciaopy.scratch import forget, register
+from ciaopy.streams import is_standard, send_to_output
 
 __all__ = ["AtomicFile", "check_output"]
 
@@ -124,7 +126,7 @@ class AtomicFile:
     Parameters
     ----------
     path : path-like
-        Final name.
+        Final name; `-` is standard output, which gets the complete file.
     clobber : bool
         Replace an existing file.
     sync : bool
@@ -139,7 +141,8 @@ class AtomicFile:
     def __init__(self, path: str | os.PathLike[str], clobber: bool = False, sync: bool = True) -> None:
         self.path = Path(path)
         self._clobber, self._sync = clobber, sync
-        self._place = check_output(path, clobber)
+        self._standard = is_standard(path)
+        self._place = Path(tempfile.gettempdir(), "-") if self._standard else check_output(path, clobber)
         _sweep(self._place.parent)
         self.temporary = self._place.parent / f"{_PREFIX}{_here()}-{os.getpid()}-{next(_numbers)}{_SUFFIX}"
         try:
@@ -191,6 +194,12 @@ class AtomicFile:
 
     def commit(self) -> None:
         """Sync, close, give the file its final name."""
+        if self._standard:
+            try:
+                send_to_output(self.fd)
+            finally:
+                self.abandon()
+            return
         try:
             try:
                 if self._sync:

@@ -19,6 +19,7 @@ from ciaopy.fits.hdus import HduInfo, HduList, truncated
 from ciaopy.fits.header import card_keyword, encode_cards, header_cards, is_structural, make_card
 from ciaopy.fits.source import Source
 from ciaopy.fits.writer import open_output, write_blocks
+from ciaopy.streams import is_stream
 
 if TYPE_CHECKING:
     from ciaopy.fits.keywords import Header
@@ -51,6 +52,8 @@ def edit_header(
     UserError
         A structural keyword (NAXIS2, TFORM1, ...) was changed, or the file cannot be written.
     """
+    if is_stream(path):
+        raise UserError(f"{os.fspath(path)}: is changed in place; a stream cannot be, copy it to a file first")
     source = open_source(path)
     try:
         info = HduList(source).find(hdu)
@@ -124,6 +127,8 @@ def append_blocks(path: str | os.PathLike[str], blocks: Iterable[Block], sync: b
     UserError
         The file cannot be written.
     """
+    if is_stream(path):
+        raise UserError(f"{os.fspath(path)}: is changed in place; a stream cannot be, copy it to a file first")
     source = open_source(path)
     try:
         end = HduList(source).all()[-1].end

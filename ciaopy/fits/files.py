@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import os
-import stat
 import threading
 from pathlib import Path
 
 from ciaopy.errors import DataError
 from ciaopy.fits.gzip_stream import GzipSource
 from ciaopy.fits.source import PlainSource, Source
+from ciaopy.streams import is_standard, open_input
 
 __all__ = ["being_read", "find_file", "note_open", "open_source"]
 
@@ -31,7 +31,7 @@ def find_file(path: str | os.PathLike[str]) -> Path:
         Neither exists.
     """
     plain = Path(path)
-    if plain.exists():
+    if is_standard(path) or plain.exists():
         return plain
     packed = plain.with_name(plain.name + ".gz") if plain.name else plain
     if packed != plain and packed.exists():
@@ -40,24 +40,17 @@ def find_file(path: str | os.PathLike[str]) -> Path:
 
 
 def open_source(path: str | os.PathLike[str]) -> Source:
-    """Open a file for reading.
+    """Open a file for reading; `-` and FIFOs are read to their end first.
 
     Raises
     ------
     DataError
-        No such file, a folder, not readable, or empty.
+        No such file, a folder, a device, not readable, or empty.
     """
     place = find_file(path)
-    try:
-        fd = os.open(place, os.O_RDONLY)
-    except OSError as problem:
-        raise DataError(f"{place}: cannot be read: {problem.strerror}") from None
+    fd = open_input(place)
     try:
         status = os.fstat(fd)
-        if stat.S_ISDIR(status.st_mode):
-            raise DataError(f"{place}: is a folder, not a FITS file")
-        if not stat.S_ISREG(status.st_mode):
-            raise DataError(f"{place}: is not a regular file; copy it to disk first")
         if not status.st_size:
             raise DataError(f"{place}: is empty (0 bytes), not a FITS file")
         if os.pread(fd, 2, 0) == GZIP_MAGIC:

@@ -7,6 +7,7 @@ Format: CIAO `ahelp parameter`; quoting rules as in the IRAF family of parameter
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -126,7 +127,7 @@ class ParFile:
         self.tool = path.stem
         self._lines: list[_Line] = []
         self._by_name: dict[str, _Line] = {}
-        text = data.decode("utf-8", "surrogateescape")
+        text = data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
         pieces = text.split("\n")
         for number, piece in enumerate(pieces, 1):
             end = "\n" if number < len(pieces) else ""

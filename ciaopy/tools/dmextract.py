@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ciaopy.analysis import extract, imageprofile, profile
 from ciaopy.datamodel import OpenFile, columns_frame, columns_wcs, open_selection, parse, read_block, require_table
 from ciaopy.datamodel.images import read_image
@@ -13,7 +15,7 @@ from ciaopy.errors import NotAvailableError, UserError
 from ciaopy.fits import Dataset, Image, Table
 
 if TYPE_CHECKING:
-    from ciaopy.datamodel import VirtualFile, Workspace
+    from ciaopy.datamodel import Selection, VirtualFile, Workspace
     from ciaopy.param import ParameterSet
 
 
@@ -25,7 +27,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     UserError
         No binning, or one that does not go with `opt`; an image without regions.
     NotAvailableError
-        opt pha2, ltc2, generic2; a background or an exposure map without regions.
+        opt pha2, ltc2, generic2; an exposure map without regions, or a background of a spectrum.
     """
     infile, outfile, opt = str(par["infile"]), str(par["outfile"]), str(par["opt"])
     ws.check_output(outfile, bool(par["clobber"]), (infile,))
@@ -37,8 +39,9 @@ def run(par: ParameterSet, ws: Workspace) -> None:
             f"{infile}: dmextract needs a binning, such as [bin time=::200], [bin pi] or [bin sky=annulus(...)]"
         )
     for name in ("bkg", "exp", "bkgexp"):
-        if _name(par[name]) and not _by_regions(vfile):
-            raise NotAvailableError(f"dmextract: {name} goes with regions (opt=generic, [bin sky=...])")
+        if _name(par[name]) and not _by_regions(vfile) and (name, opt) != ("bkg", "ltc1"):
+            also = ", or opt=ltc1" if name == "bkg" else ""
+            raise NotAvailableError(f"dmextract: {name} goes with regions (opt=generic, [bin sky=...]){also}")
     if _name(par["bkgexp"]) and not (_name(par["bkg"]) and _name(par["exp"])):
         raise UserError("dmextract: bkgexp goes with bkg and exp; give these too")
     table = _profile(vfile, par, ws) if _by_regions(vfile) else _histogram(vfile, par, ws)
@@ -66,7 +69,9 @@ def _histogram(vfile: VirtualFile, par: ParameterSet, ws: Workspace) -> Table:
         require_table(opened, info)
         selection = open_selection(opened, info, vfile, ws)
         if opt == "ltc1":
-            return extract.light_curve(selection, method, lambda text: ws.console.warn(f"{vfile.text}: {text}", 0))
+            curve = extract.light_curve(selection, method, lambda text: ws.console.warn(f"{vfile.text}: {text}", 0))
+            bkg = _name(par["bkg"])
+            return profile.with_background(curve, _bins_of(bkg, selection, par, ws)) if bkg else curve
         if opt == "pha1":
             return extract.spectrum(selection, method, float(par["sys_err"] or 0.0))
         return extract.histogram(selection, method)
@@ -116,6 +121,41 @@ def _background(name: str, par: ParameterSet, ws: Workspace) -> profile.Backgrou
     norm = 1.0 if par["bkgnorm"] is None else float(par["bkgnorm"])
     seen = _mean_exposure(_name(par["bkgexp"]), found, ws)
     return profile.Background(found.counts, error, found.areas, source.exposure, norm, seen)
+
+
+def _bins_of(name: str, source: Selection, par: ParameterSet, ws: Workspace) -> profile.Background:
+    """Count the background in the bins of a light curve.
+
+    Raises
+    ------
+    UserError
+        It is a number, has a region of no size, or a binning of its own that differs.
+    """
+    try:
+        float(name)
+    except ValueError:
+        vfile = parse(name)
+    else:
+        raise UserError(f"dmextract: bkg={name}: a fixed level has no area and no exposure; name an event file")
+    if vfile.binning is not None and not _same_bins(vfile, source.vfile):
+        raise UserError(f"{name}: the background is counted in the bins of the source; leave out its [bin ...]")
+    with OpenFile(vfile, ws) as opened:
+        info = opened.find(vfile.block)
+        require_table(opened, info)
+        found = open_selection(opened, info, replace(vfile, binning=source.vfile.binning), ws)
+        counts, live, area = extract.background_curve(source, found, lambda text: ws.console.warn(f"{name}: {text}", 0))
+    if not area > 0:
+        raise UserError(f"{name}: the region of the background has no area")
+    error = extract.errors(counts, str(par["bkgerror"] or "gaussian").lower())
+    norm = 1.0 if par["bkgnorm"] is None else float(par["bkgnorm"])
+    return profile.Background(counts, error, np.array([area]), live, norm)
+
+
+def _same_bins(one: VirtualFile, other: VirtualFile) -> bool:
+    assert one.binning is not None and other.binning is not None
+    plain = [tuple(replace(a, names=tuple(n.lower() for n in a.names), position=0) for a in v.binning.axes)
+             for v in (one, other) if v.binning is not None]  # fmt: skip
+    return plain[0] == plain[1]
 
 
 def _with_wmap(table: Table, par: ParameterSet, ws: Workspace) -> Dataset:

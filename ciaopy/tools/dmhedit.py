@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ciaopy.datamodel import change_header, typed_value
-from ciaopy.errors import UserError
+from ciaopy.errors import DataError, UserError
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
@@ -95,11 +95,14 @@ def _checked(key: str) -> str:
 
 def _edits_of_file(name: str) -> list[Edit]:
     """Parse a list of edits: `#add` and `#delete` lines begin sections, `KEY = value / [unit] comment` lines follow."""
+    from ciaopy.streams import decoded, has_mark, read_bytes
+
     path = Path(name.removeprefix("@"))
     try:
-        lines = path.read_text("latin-1").splitlines()
-    except OSError as problem:
-        raise UserError(f"{path}: the list of edits cannot be read: {problem.strerror}") from None
+        data = read_bytes(path)
+        lines = (decoded(data, name) if has_mark(data) else data.decode("latin-1")).splitlines()
+    except DataError as problem:
+        raise UserError(f"the list of edits cannot be read: {problem}") from None
     edits, adding = [], True
     for number, line in enumerate(lines, 1):
         text = line.strip()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ciaopy.datamodel import BlockInfo, OpenFile, VirtualFile, listing, open_selection, parse, read_block
+from ciaopy.datamodel import BlockInfo, OpenFile, VirtualFile, image_listing, listing, open_selection, parse, read_block
 from ciaopy.errors import OutputExistsError, UserError
 from ciaopy.fits import Block, Table
 
@@ -49,6 +49,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     vfile = parse(str(par["infile"]))
     rows, cells = _range(str(par["rows"] or ""), "rows"), _range(str(par["cells"] or ""), "cells")
     outfile = str(par["outfile"] or "").strip()
+    outfile = "" if outfile == "-" else outfile
     if outfile and Path(outfile).exists():
         raise OutputExistsError(f"{outfile}: the file exists; remove it first")
     with OpenFile(vfile, ws) as opened:
@@ -126,7 +127,7 @@ class _Lister:
             if isinstance(block, Table):
                 yield from listing.columns(block)
             else:
-                yield from listing.blocks(self.vfile.path, [i for i in self.infos() if i.name == block.name])
+                yield from image_listing.axes(block)
         elif what in ("keys", "header", "comments"):
             yield from listing.keys(self.header_block(), what != "keys", what != "comments")
         elif what == "subspace":

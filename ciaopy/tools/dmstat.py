@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ciaopy.analysis import Clipping, Statistics, image_centroid, statistics
-from ciaopy.datamodel import physical_axis
+from ciaopy.datamodel import physical_axis, vector_columns
 from ciaopy.datamodel.images import outside_subspace, pixels
 from ciaopy.errors import UserError
 from ciaopy.fits import Column, Image, Table
@@ -73,8 +73,13 @@ def run(par: ParameterSet, ws: Workspace) -> None:
             raise UserError(f"{infile}: block {block.name} has no column of numbers; it has {', '.join(block.names)}")
     for name, texts in _results(reports, par).items():
         par.put(f"out_{name}", ",".join(texts))
-    for report in reports:
-        _print(report, par, ws)
+    if isinstance(block, Image):
+        _print(reports, par, ws)
+        return
+    for together in _in_vectors(block, reports):
+        pair = [r.name.lower() for r in together]
+        names = [v.name for v in block.vectors if list(vector_columns(block, v.name) or ()) == pair]
+        _print(together, par, ws, names[0] if names else "")
 
 
 def _image_report(image: Image, clipping: Clipping | None, centroid: bool) -> Report:
@@ -149,27 +154,59 @@ def _stored_place(report: Report, index: int) -> str:
     return report.place(index).strip("( )").replace(" ", ",")
 
 
-def _print(report: Report, par: ParameterSet, ws: Workspace) -> None:
-    say, values = ws.console.say, report.values
-    say(f"{report.name}[{report.unit}]" if report.unit else report.name)
+def _in_vectors(table: Table, reports: list[Report]) -> Iterator[list[Report]]:
+    """Yield what is printed together: the two columns of a vector, where the first stands, and single columns."""
+    known = {r.name.lower(): r for r in reports}
+    done: set[str] = set()
+    for report in reports:
+        if report.name.lower() in done:
+            continue
+        pairs = (vector_columns(table, v.name) for v in table.vectors)
+        pair = next((p for p in pairs if p and report.name.lower() in p and set(p) <= set(known) - done), None)
+        together = [known[name] for name in pair] if pair is not None else [report]
+        done |= {r.name.lower() for r in together}
+        yield together
+
+
+def _print(reports: list[Report], par: ParameterSet, ws: Workspace, name: str = "") -> None:
+    """Print one block of lines; of a vector called `name`, the values of its columns in brackets."""
+    say, first = ws.console.say, reports[0]
+
+    def line(texts: list[str]) -> str:
+        return texts[0] if len(reports) == 1 else f"( {' '.join(texts)} )"
+
+    title = f"{name}({', '.join(r.name for r in reports)})" if name else first.name
+    say(f"{title}[{first.unit}]" if first.unit else title)
+    every = [r.values for r in reports]
     rows = [
-        ("min", f"{_text(values.minimum)} \t@:\t{report.place(values.minimum_at)}"),
-        ("max", f"{_text(values.maximum)} \t@:\t{report.place(values.maximum_at)}"),
+        (
+            "min",
+            f"{line([_text(v.minimum) for v in every])} \t@:\t{line([r.place(r.values.minimum_at) for r in reports])}",
+        ),
+        (
+            "max",
+            f"{line([_text(v.maximum) for v in every])} \t@:\t{line([r.place(r.values.maximum_at) for r in reports])}",
+        ),
     ]
-    if "cntrd_log" in report.centroid:
+    if "cntrd_log" in first.centroid:
         rows += [
-            ("cntrd[log]", f"( {report.centroid['cntrd_log']} )"),
-            ("cntrd[phys]", f"( {report.centroid['cntrd_phys']} )"),
-            ("sigma_cntrd", f"( {report.centroid['sigma_cntrd']} )"),
+            ("cntrd[log]", f"( {first.centroid['cntrd_log']} )"),
+            ("cntrd[phys]", f"( {first.centroid['cntrd_phys']} )"),
+            ("sigma_cntrd", f"( {first.centroid['sigma_cntrd']} )"),
         ]
-    rows.append(("mean", _text(values.mean)))
+    rows.append(("mean", line([_text(v.mean) for v in every])))
     if par["median"]:
-        rows.append(("median", _text(values.median)))
+        rows.append(("median", line([_text(v.median) for v in every])))
     if par["sigma"]:
-        rows.append(("sigma", _text(values.sigma)))
-    rows += [("sum", _text(values.total)), ("good", str(values.good)), ("null", str(values.null))]
+        rows.append(("sigma", line([_text(v.sigma) for v in every])))
+    rows += [
+        ("sum", line([_text(v.total) for v in every])),
+        ("good", line([str(v.good) for v in every])),
+        ("null", line([str(v.null) for v in every])),
+    ]
     for label, text in rows:
         say(f"{label:>9}:\t{text}")
-    if par["clip"] and not values.converged:
-        ws.console.warn(f"{report.name}: clipping did not converge in {par['maxiter']} iterations")
+    for report in reports:
+        if par["clip"] and not report.values.converged:
+            ws.console.warn(f"{report.name}: clipping did not converge in {par['maxiter']} iterations")
     say()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ciaopy.datamodel import operand, vector_columns
 from ciaopy.datamodel.syntax import Assignment, parse_assignments, with_bit
-from ciaopy.errors import DataError, UserError
+from ciaopy.errors import UserError
 from ciaopy.fits import Array, Column, Table
 
 if TYPE_CHECKING:
@@ -53,11 +52,9 @@ def _text(expression: str) -> str:
     """Return the expressions; `@file` reads them from a file, one per line, `#` lines being comments."""
     if not expression.startswith("@"):
         return expression
-    path = Path(expression[1:])
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as problem:
-        raise DataError(f"{path}: cannot be read: {problem.strerror}") from None
+    from ciaopy.streams import read_text
+
+    lines = read_text(expression[1:].strip()).splitlines()
     return "\n".join(s for s in lines if not s.lstrip().startswith("# ") and s.strip() != "#")
 
 

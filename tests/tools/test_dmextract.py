@@ -60,6 +60,39 @@ def test_light_curve(events: Path, tmp_path: Path) -> None:
         assert (h["HDUCLAS1"], h["TIMEDEL"], h["TIMEPIXR"]) == ("LIGHTCURVE", 100, 0.5)
 
 
+def test_light_curve_with_background(events: Path, tmp_path: Path) -> None:
+    """Each bin: the background scaled by area, live time and bkgnorm; no numbers where only the source was seen."""
+    query = f"{events}[ccd_id=3,sky=circle(4100,4100,50)][bin time=1000:2000:100]"
+    other = f"{events}[ccd_id=0,sky=annulus(4100,4100,60,80)]"
+    run("dmextract", query, tmp_path / "lc.fits", "opt=ltc1", f"bkg={other}", "bkgerror=gehrels", "bkgnorm=0.5")
+    d = fits.getdata(tmp_path / "lc.fits", 1)
+    r2, edges = (X - 4100) ** 2 + (Y - 4100) ** 2, np.arange(1000, 2001, 100)
+    src, bkg = (
+        np.histogram(T[inside & (C["ccd_id"] == chip)], edges)[0]
+        for chip, inside in ((3, r2 <= 2500), (0, (r2 >= 3600) & (r2 <= 6400)))
+    )
+    assert np.array_equal(d["COUNTS"], src) and np.array_equal(d["BG_COUNTS"], bkg)
+    assert np.allclose(d["BG_AREA"], np.pi * 2800) and np.allclose(d["BG_ERR"], 1 + np.sqrt(bkg + 0.75))
+    seen = (d["EXPOSURE"] > 0) & (d["BG_EXPOSURE"] > 0)
+    assert seen.any() and (d["BG_EXPOSURE"][0] == 0) == ((d["EXPOSURE"] > 0) & ~seen)[0]
+    factor = 0.5 * 2500 / 2800 * d["EXPOSURE"][seen] / d["BG_EXPOSURE"][seen]
+    assert np.allclose(d["NET_COUNTS"][seen], src[seen] - factor * bkg[seen])
+    assert np.allclose(d["NET_ERR"][seen], np.hypot(np.sqrt(src[seen]), factor * d["BG_ERR"][seen]))
+    assert np.allclose(d["NET_RATE"][seen], d["NET_COUNTS"][seen] / d["EXPOSURE"][seen])
+    assert np.isnan(d["NET_COUNTS"][(d["EXPOSURE"] > 0) & ~seen]).all()
+    for bad, message in (("3.5", "no area"), (f"{other}[bin time=::7]", "bins of the source"),
+                         (f"{events}[sky=point(4100,4100)]", "no area")):  # fmt: skip
+        with pytest.raises(UserError, match=message):
+            run("dmextract", query, tmp_path / "x.fits", "opt=ltc1", f"bkg={bad}")
+    with fits.open(events) as f:
+        f[1].header["MJDREF"] = 1.0
+        f.writeto(tmp_path / "mjd.fits")
+    with fits.open(events, mode="update") as f:
+        f[1].header["MJDREF"] = 50814.0
+    with pytest.raises(UserError, match="MJDREF"):
+        run("dmextract", query, tmp_path / "x.fits", "opt=ltc1", f"bkg={tmp_path}/mjd.fits[sky=circle(4100,4100,9)]")
+
+
 def test_spectrum(events: Path, tmp_path: Path) -> None:
     run(
         "dmextract",

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from datamodel_helpers import columns, write_events
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from image_tools_helpers import run, write_image, write_table
@@ -121,3 +122,20 @@ def test_energy_of_754_against_astropy(data: Path) -> None:
     assert float(par["out_mean"]) == pytest.approx(energy.mean(), rel=1e-10)
     assert float(par["out_sigma"]) == pytest.approx(energy.std(), rel=1e-10)
     assert float(par["out_median"]) == pytest.approx(np.percentile(energy, 50, method="lower"), rel=1e-10)
+
+
+def test_the_columns_of_a_vector_stand_in_one_line(tmp_path: Path) -> None:
+    """`sky(x, y)`: minimum ( x y ) and so on; the parameters hold one value for each column."""
+    write_events(tmp_path / "e.fits")
+    par, said = run("dmstat", f"{tmp_path}/e.fits[cols sky,pi]", "sigma=no")
+    c = columns()
+    x, y = c["x"].astype("f8"), c["y"].astype("f8")
+    lines = [line.replace("\t", " ").split() for line in said.splitlines() if line.strip()]
+    assert " ".join(lines[0]) == "sky(x, y)[pixel]" and lines[7][0].startswith("pi")
+    assert lines[1][:4] == ["min:", "(", f"{x.min():.11g}", f"{y.min():.11g}"]
+    assert lines[1][5:] == ["@:", "(", str(x.argmin() + 1), str(y.argmin() + 1), ")"]
+    assert np.allclose([float(v) for v in lines[3][2:4]], [x.mean(), y.mean()], rtol=1e-10)
+    assert [line[0] for line in lines[4:7]] == ["sum:", "good:", "null:"] and lines[6][1:] == ["(", "0", "0", ")"]
+    assert par["out_columns"] == "x,y,pi"
+    assert np.allclose([float(v) for v in par["out_mean"].split(",")][:2], [x.mean(), y.mean()])
+    assert "sky(" not in run("dmstat", f"{tmp_path}/e.fits[cols x,pi]")[1]

@@ -12,6 +12,7 @@ from ciaopy.datamodel.subspace import Ranges, Subspace, TimeTable
 from ciaopy.datamodel.syntax import All, Filter, FilterExpression, parse
 from ciaopy.errors import DataError, UserError
 from ciaopy.fits import Dataset, Table
+from ciaopy.streams import is_stream, read_text, start_of
 
 if TYPE_CHECKING:
     from ciaopy.datamodel.datasource import DataSource
@@ -33,7 +34,8 @@ def read_time_filter(name: str, ws: DataSource) -> tuple[TimeSet, ...] | Filter:
 
     A block named in brackets, or the only one with START and STOP, holds for all rows. Otherwise the data subspace of
     the file's main block pairs chips with times; without one, GTI blocks are paired by CCD_ID (or the number in their
-    name). A text file gives filters, one per line, all of which must hold.
+    name). A text file is a table of START and STOP (its two columns, where they have no names), or gives filters, one
+    per line, all of which must hold.
 
     Raises
     ------
@@ -45,7 +47,8 @@ def read_time_filter(name: str, ws: DataSource) -> tuple[TimeSet, ...] | Filter:
     if not ws.exists(path):
         raise UserError(f"filter file {path}: no such file")
     if _is_text(path, ws):
-        return _text_filter(path)
+        times = _text_times(name, path, ws)
+        return (times,) if times is not None else _text_filter(path)
     dataset = ws.dataset(name)
     if vfile.block is not None and not vfile.filters:
         block = ws.read(name)
@@ -58,18 +61,39 @@ def read_time_filter(name: str, ws: DataSource) -> tuple[TimeSet, ...] | Filter:
 
 
 def _is_text(path: Path, ws: DataSource) -> bool:
-    if ws.in_memory(path) is not None or not path.is_file():
+    if ws.in_memory(path) is not None or not (path.is_file() or is_stream(path)):
         return False
-    with path.open("rb") as f:
-        return not f.read(9).startswith(FITS_START)
+    return not start_of(path, 9).startswith(FITS_START)
+
+
+def _text_times(name: str, path: Path, ws: DataSource) -> TimeSet | None:
+    """Return the good times of a text table, or None where the text is not one but filters.
+
+    Raises
+    ------
+    DataError
+        A table without START and STOP and with other than two columns, or with words among the times.
+    """
+    lines = [line.strip() for line in read_text(path).splitlines()]
+    body = [line for line in lines if line and not line.startswith("#")]
+    if not body or any(re.search(r"[=<>@\[\]]", line) for line in body):
+        return None
+    table = ws.read(name if "[" in name else f"{path}[opt kernel=text]")
+    if not isinstance(table, Table):
+        return None
+    pair = ["start", "stop"] if "start" in table and "stop" in table else list(table.columns)
+    if len(pair) != 2 or any(table[c].dtype.kind not in "iuf" for c in pair):
+        raise DataError(
+            f"{name}: a table of good times has columns START and STOP of numbers; "
+            f"this one has {', '.join(table.names)}"
+        )
+    times = Table("GTI", {k: table.column(c) for k, c in zip(("start", "stop"), pair, strict=True)}, table.header)
+    return TimeSet(None, Gti.from_table(times), None)
 
 
 def _text_filter(path: Path) -> Filter:
     parts: list[FilterExpression] = []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: neither a FITS file nor filter text") from None
+    lines = read_text(path).splitlines()
     for line in lines:
         text = line.partition("#")[0].strip() if not line.lstrip().startswith("#row") else line.strip()
         if text:

@@ -88,7 +88,15 @@ def _grid_table(image: Image) -> AxisTable:
     vectors = [v for _, v in axis_vectors(image.header)]
     if not any(v.name.lower() == "sky" for v in vectors) and {"x", "y"} <= set(columns):
         vectors.append(Vector("sky", ("x", "y")))
+    if image.data.ndim > 1 and "pos" not in {v.name.lower() for v in vectors}:
+        vectors.append(Vector("pos", _first_two(names)))
     return AxisTable(image.name, columns, Header(), vectors, image=image.header, numbers=names)
+
+
+def _first_two(names: dict[str, int]) -> tuple[str, str]:
+    """Return the physical names of axes 1 and 2, which CIAO calls `pos` where the file has no name for the pair."""
+    physical = {i: n for n, i in names.items() if not n.startswith("#")}
+    return physical.get(1, "#1"), physical.get(2, "#2")
 
 
 def _filtered(image: Image, vfile: VirtualFile, ws: DataSource) -> Image:

@@ -17,8 +17,9 @@ from ciaopy.datamodel.regions.coordinates import SkyMapping
 from ciaopy.datamodel.regions.parser import parse_expression, parse_lines
 from ciaopy.datamodel.regions.region import Region
 from ciaopy.datamodel.regions.shapes import KINDS, Shape
-from ciaopy.errors import CiaopyError, RegionError
+from ciaopy.errors import CiaopyError, DataError, RegionError
 from ciaopy.fits import Image, Table
+from ciaopy.streams import decoded, is_stream, read_bytes
 
 __all__ = ["ReadBlock", "parse_region", "read_region_file", "region_from_table"]
 
@@ -90,8 +91,8 @@ def read_region_file(
         raw = _content(file)
         if raw.startswith(b"SIMPLE  ="):
             return region_from_table(_first_region_table(file))
-        return parse_lines(raw.decode("utf-8", errors="strict"), wcs, lambda other: read_region_file(other, wcs, read))
-    except UnicodeDecodeError:
+        return parse_lines(decoded(raw, name), wcs, lambda other: read_region_file(other, wcs, read))
+    except DataError:
         raise RegionError(f"{name}: neither a FITS file nor region text") from None
     except RegionError as error:
         text = str(error)
@@ -105,7 +106,7 @@ def _existing(name: str) -> Path:
         raise RegionError("region(): no file name")
     for file in (Path(name), Path(name + ".gz")):
         try:
-            if file.is_file():
+            if file.is_file() or is_stream(file):
                 return file
         except (OSError, ValueError):
             break
@@ -114,6 +115,8 @@ def _existing(name: str) -> Path:
 
 def _content(file: Path) -> bytes:
     """Return the bytes of a file, inflated if need be (of a FITS file its first ones are enough)."""
+    if is_stream(file):
+        return read_bytes(file)
     try:
         with file.open("rb") as stream:
             head = stream.read(9)

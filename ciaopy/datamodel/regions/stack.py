@@ -12,6 +12,7 @@ from ciaopy.datamodel.regions.coordinates import SkyMapping
 from ciaopy.datamodel.regions.reading import ReadBlock, parse_region, read_region_file
 from ciaopy.datamodel.regions.region import Region
 from ciaopy.errors import RegionError, StackError
+from ciaopy.streams import decoded, is_stream, read_bytes
 
 if TYPE_CHECKING:
     from ciaopy.datamodel.syntax import Axis
@@ -47,13 +48,13 @@ def axis_regions(axis: Axis, wcs: SkyMapping | None, read: ReadBlock) -> list[Re
 
 def _from_stack(name: str, wcs: SkyMapping | None, read: ReadBlock) -> list[Region]:
     path = Path(name.lstrip("-"))
-    if not path.is_file():
+    if not path.is_file() and not is_stream(path):
         raise StackError(f"{path}: no such file of regions")
-    with path.open("rb") as f:
-        if f.read(9) == b"SIMPLE  =":
-            return [Region((c,)) for c in read_region_file(path, wcs, read).components]
+    data = read_bytes(path)
+    if data.startswith(b"SIMPLE  ="):
+        return [Region((c,)) for c in read_region_file(path, wcs, read).components]
     texts = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in decoded(data, str(path)).splitlines():
         text = line.partition("#")[0].strip().rstrip(";").strip()
         if text and "(" in text:
             texts += expand_ranges(text.lstrip("+").strip())

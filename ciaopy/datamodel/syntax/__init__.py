@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ciaopy.datamodel.syntax.assignments import Assignment, parse_assignments
     from ciaopy.datamodel.syntax.bits import bit_conditions, bit_name, bit_of, parse_bits, with_bit
     from ciaopy.datamodel.syntax.expressions import Expression, cast_values, parse_expression
-    from ciaopy.datamodel.syntax.names import file_of, split_file
+    from ciaopy.datamodel.syntax.names import file_of, hdu_suffix, split_file, whole_path
     from ciaopy.datamodel.syntax.parser import parse
     from ciaopy.datamodel.syntax.running import smoothed
     from ciaopy.datamodel.syntax.virtualfile import (
@@ -48,12 +48,14 @@ __all__ = [
     "bit_of",
     "cast_values",
     "file_of",
+    "hdu_suffix",
     "parse",
     "parse_assignments",
     "parse_bits",
     "parse_expression",
     "smoothed",
     "split_file",
+    "whole_path",
     "with_bit",
 ]
 
@@ -64,7 +66,7 @@ if not TYPE_CHECKING:
             "assignments": "Assignment parse_assignments",
             "bits": "bit_conditions bit_name bit_of parse_bits with_bit",
             "expressions": "Expression cast_values parse_expression",
-            "names": "file_of split_file",
+            "names": "file_of hdu_suffix split_file whole_path",
             "parser": "parse",
             "running": "smoothed",
             "virtualfile": "All AnyOf Axis ColumnItem CompareTerm FileTerm Filter FilterExpression Item "

@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import os
+import re
 from os import PathLike, fspath
 
-__all__ = ["file_of", "split_file"]
+__all__ = ["file_of", "hdu_suffix", "split_file", "whole_path"]
+
+_HDU = re.compile(r"(.+[^+])\+(\d{1,6})", re.S)
+
+
+def whole_path(text: str | PathLike[str]) -> str:
+    """Return the path of a virtual file with the `+1` that cfitsio's users put behind it, if there is one."""
+    return fspath(text).partition("[")[0].strip()
+
+
+def hdu_suffix(path: str) -> tuple[str, int | None]:
+    """Cut `evt2.fits+1` into the file and the number of the HDU, counted from 0, as cfitsio does.
+
+    The number is None, and the path as it was, where a file of the whole name exists, or none of the shorter one.
+    """
+    match = _HDU.fullmatch(path)
+    if match is None or os.path.lexists(path):
+        return path, None
+    there = os.path.exists(match[1]) or os.path.exists(match[1] + ".gz")  # noqa: PTH110 - names are kept as typed
+    return (match[1], int(match[2])) if there else (path, None)
 
 
 def split_file(text: str | PathLike[str]) -> tuple[str, str]:
     """Cut `path[block][filter]` into the path, without blanks around it, and the brackets as typed ("" without any).
 
-    The first `[` ends the path, as in `parse`; brackets are not checked.
+    The first `[` ends the path, as in `parse`; brackets are not checked. The path is that of the file: without `+1`.
     """
-    path, bracket, rest = fspath(text).partition("[")
-    return path.strip(), bracket + rest
+    _, bracket, rest = fspath(text).partition("[")
+    return hdu_suffix(whole_path(text))[0], bracket + rest
 
 
 def file_of(text: str | PathLike[str]) -> str:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+from ciaopy.datamodel.syntax.names import hdu_suffix
 from ciaopy.datamodel.syntax.virtualfile import (
     All,
     AnyOf,
@@ -125,6 +126,8 @@ class _Builder:
         self.rename = ""
 
     def build(self, parts: list[tuple[str, int]]) -> VirtualFile:
+        self.path, hdu = hdu_suffix(self.path)
+        self.block = None if hdu is None else hdu + 1
         for index, (body, position) in enumerate(parts):
             if self.rename:
                 raise VirtualFileError("a new block name must be the last bracket", self.text, position)
@@ -157,6 +160,8 @@ class _Builder:
             self._subspace(rest, at)
 
     def _unnamed(self, body: str, position: int, first: bool) -> None:
+        if first and self.block is not None and (BLOCK_NUMBER.match(body) or BARE_WORD.match(body)):
+            raise VirtualFileError("the number behind the file names the block already", self.text, position)
         if first and BLOCK_NUMBER.match(body):
             self.block = int(body)
             if self.block < 1:
@@ -312,7 +317,7 @@ class _FilterReader:
         at = self.position + (first.start_pos or 0) if hasattr(first, "start_pos") else self.position
         match node.data:
             case "region_term":
-                names = tuple(re.findall(r"#?[A-Za-z_][\w.]*", str(first)))
+                names = tuple(re.findall(r"#\d+|#?[A-Za-z_][\w.]*", str(first)))
                 region = node.children[1].children[0]
                 return RegionTerm(names, str(region), self.position + region.start_pos)
             case "file_term":

@@ -205,7 +205,7 @@ def weights_range(path: Path) -> tuple[float, float]:
         The file cannot be read, has fewer than two rows, a number is none, or energies do not ascend.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as problem:
         raise DataError(
             f"{path}: the weights cannot be read ({problem}); two columns are expected, keV and weight"
