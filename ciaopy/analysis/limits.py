@@ -88,7 +88,7 @@ def limit_status(table: Table, limits: Sequence[Limit], smooth: bool = True) -> 
 def _value(table: Table, name: str, limit: Limit, smooth: bool) -> Any:
     if name in ("t", "f") and name not in table:
         return name == "t"
-    value = operand(table, name)
+    value = operand(table, name, nulls=True)
     if value is not None:
         return smoothed(value, limit.widths.get(name, 1)) if smooth and name in table else value
     raise UserError(f"limit {limit.text!r}: no column {name} in block {table.name}; it has {', '.join(table.names)}")

@@ -14,7 +14,7 @@ from ciaopy.fits import Array, Table
 __all__ = ["operand", "vector_values"]
 
 
-def operand(table: Table, name: str) -> Any:
+def operand(table: Table, name: str, nulls: bool = False) -> Any:
     """Return the value of a name, or None where the table has none of that name.
 
     Parameters
@@ -23,6 +23,8 @@ def operand(table: Table, name: str) -> Any:
     name : str
         A column; a vector (`sky`: shape (rows, 2)); a bit (`status__bit3`, see `syntax.bits`); `#row`, the 1-based row
         number; a header keyword. Looked up in this order, without regard to case.
+    nulls : bool
+        Integer columns that hold null values (TNULL) come as doubles with NaN in their place.
 
     Raises
     ------
@@ -30,8 +32,8 @@ def operand(table: Table, name: str) -> Any:
         A column has no such bit.
     """
     if name in table:
-        return table[name]
-    vector = vector_values(table, name)
+        return table.column(name).values if nulls else table[name]
+    vector = vector_values(table, name, nulls)
     if vector is not None:
         return vector
     bit = bit_name(name)
@@ -48,7 +50,7 @@ def operand(table: Table, name: str) -> Any:
     return table.header.get(name)
 
 
-def vector_values(table: Table, name: str) -> Array | None:
+def vector_values(table: Table, name: str, nulls: bool = False) -> Array | None:
     """Return the components of a vector of two columns, shape (rows, 2), or None where there is no such vector."""
     pair = vector_columns(table, name)
-    return None if pair is None else np.stack([table[c] for c in pair], axis=-1)
+    return None if pair is None else np.stack([table.column(c).values if nulls else table[c] for c in pair], axis=-1)

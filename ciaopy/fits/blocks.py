@@ -66,6 +66,22 @@ class Column:
         names = {str(self.keys[k][0]).lower() for k in ("TCNAM", "TCNA") if k in self.keys}
         return names or ({str(self.keys["TCTYP"][0]).split("-")[0].lower()} if "TCTYP" in self.keys else set())
 
+    @property
+    def null(self) -> int | None:
+        """The integer that stands for no value (TNULL); None for other types, and where there is none."""
+        value = self.keys["TNULL"][0] if "TNULL" in self.keys else None
+        if self.data.dtype.kind not in "iu" or self.form.strip().upper().endswith("X"):
+            return None
+        return int(value) if isinstance(value, int) else None
+
+    @property
+    def values(self) -> Array:
+        """The data with nulls as NaN: the array itself, or doubles where integers hold TNULL."""
+        if self.null is None:
+            return self.data
+        unknown = self.data == self.null
+        return np.where(unknown, np.nan, self.data.astype(np.float64)) if unknown.any() else self.data
+
     def with_data(self, data: Array) -> Column:
         """Return the same column description with other data."""
         return Column(self.name, data, self.form, self.unit, self.comment, dict(self.keys))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ciaopy.analysis import OPERATIONS, combine, evaluate, images_equal
 from ciaopy.datamodel import merge_headers
-from ciaopy.datamodel.images import image_like, pixels, read_images, values
+from ciaopy.datamodel.images import check_same_sky, image_like, pixels, read_images, values
 from ciaopy.errors import DataError, UserError
 from ciaopy.fits import Image
 from ciaopy.stack import build
@@ -24,7 +24,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     Raises
     ------
     DataError
-        operation=tst and the images differ: the command ends with status 1.
+        operation=tst and the images differ: the command ends with status 1; or the images show different sky.
     """
     names = [name for name in build(par["infile"]) if name]
     second = par["infile2"].strip()
@@ -39,6 +39,8 @@ def run(par: ParameterSet, ws: Workspace) -> None:
         return
     ws.check_output(par["outfile"], par["clobber"], tuple(names))
     images = read_images(ws, names, ndim=None)
+    for name, image in zip(names[1:], images[1:], strict=True):
+        check_same_sky(names[0], images[0], name, image)
     if word in OPERATIONS:
         if len(images) > 2:
             raise UserError(f"operation={word} takes one or two images, not {len(images)}; use imgout=img1+img2+...")

@@ -40,7 +40,7 @@ def run(par: ParameterSet, ws: Workspace) -> Table:
         require_one_time([(infile, table.header), (joinfile, other.header)])
     if not other.nrows:
         raise DataError(f"{joinfile}: has no rows to join")
-    columns = joined(other, name, table[name].astype(np.float64), str(par["interpolate"]))
+    columns = joined(other, name, table.column(name).values.astype(np.float64), str(par["interpolate"]))
     result = Table(table.name, dict(table.columns), table.header, list(table.vectors), table.companions)
     for new, old in add_columns(result, columns, other.vectors):
         ws.console.warn(f"{joinfile}: column {old} is called {new} in {outfile}: the name is taken")
@@ -71,7 +71,7 @@ def joined(other: Table, name: str, at: Array, method: str) -> list[Column]:
     DataError
         No row has a finite value to join on.
     """
-    known = other[name].astype(np.float64)
+    known = other.column(name).values.astype(np.float64)
     rows = np.argsort(known, kind="stable")
     rows = rows[np.isfinite(known[rows])]
     if not len(rows):
@@ -109,6 +109,10 @@ def _evaluated(column: Column, pairs: tuple[Array, Array, Array], outside: Array
         values = np.where(weight == 0, a, a + weight * (b - a))
         values = np.rint(values) if data.dtype.kind in "iu" else values
     values = np.array(values.astype(data.dtype))
+    if column.null is not None and method in ("linear", "minimum", "maximum"):
+        part = share.reshape((-1, *(1,) * (data.ndim - 1)))
+        unknown = ((data[low] == column.null) & (part < 1)) | ((data[high] == column.null) & (part > 0))
+        values[unknown] = column.null
     null = np.nan if data.dtype.kind == "f" else column.key("TNULL", 0) if numbers else np.zeros((), data.dtype)
     values[outside] = null
     return column.with_data(values)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ciaopy.analysis import BinSpec, Motion, parse_bins, regrid, regridded_header
 from ciaopy.datamodel import PhysicalAxis, physical_axis
-from ciaopy.datamodel.images import image_like, pixels, read_image
+from ciaopy.datamodel.images import image_like, pixels, read_image, values
 from ciaopy.errors import UserError
 from ciaopy.fits import Image
 from ciaopy.stack import build
@@ -43,7 +43,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
         image = read_image(ws, name)
         axes = (physical_axis(image.header, 1), physical_axis(image.header, 2))
         grid, moved = (bins, motion) if logical else (_pixel_bins(bins, axes), _pixel_motion(motion, axes))
-        part = regrid(pixels(image), grid, moved, int(par["npts"]), ws.nproc)
+        part = regrid(values(image), grid, moved, int(par["npts"]), ws.nproc)
         total = part if total is None else total + part
         if first is None:
             first, header = image, regridded_header(image.header, axes, grid, moved)

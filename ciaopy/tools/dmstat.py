@@ -108,8 +108,7 @@ def _column_reports(table: Table, clipping: Clipping | None, ws: Workspace) -> I
         if column.data.dtype.kind not in "iufb" or column.form.upper().endswith("X"):
             ws.console.say(f"column {column.name} is skipped: it does not hold numbers", 2)
             continue
-        null = column.key("TNULL")
-        null = null if isinstance(null, int) else None
+        null = column.null
         if column.data.ndim == 1:
             yield Report(column.name, column.unit, statistics(column.data, null, clipping))
             continue

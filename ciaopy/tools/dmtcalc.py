@@ -76,7 +76,7 @@ def with_columns(table: Table, assignments: list[Assignment]) -> Table:
         if one.bits:
             _assign_bits(result, one)
             continue
-        value = one.expression.evaluate(_values(result, one))
+        value = _evaluated(result, one)
         pair = vector_columns(result, one.name) if one.name.lower() not in result.columns else None
         if pair is None:
             _assign(result, one, value)
@@ -86,6 +86,31 @@ def with_columns(table: Table, assignments: list[Assignment]) -> Table:
         for k, name in enumerate(pair):
             _assign(result, replace(one, name=name), value[:, k])
     return result
+
+
+def _evaluated(table: Table, one: Assignment) -> Array:
+    """Return the value of an expression; what is made of a null value (TNULL) is NaN, and no number.
+
+    Rows without nulls have the value that they have in a table without any: integers stay integers.
+    """
+    values = _values(table, one)
+    value = one.expression.evaluate(values)
+    known = {name: operand(table, name, nulls=True) for name in values}
+    unknown = np.zeros(table.nrows, dtype=bool)
+    for name in values:
+        if isinstance(known[name], np.ndarray) and known[name].dtype != np.asarray(values[name]).dtype:
+            unknown |= np.isnan(known[name]).reshape(table.nrows, -1).any(axis=1)
+    if not unknown.any():
+        return value
+    careful = np.broadcast_to(one.expression.evaluate(known), value.shape)
+    if value.ndim == 0 or len(value) != table.nrows:
+        return np.asarray(careful)
+    take = unknown.reshape(-1, *(1,) * (value.ndim - 1)) | (
+        np.isnan(careful) if careful.dtype.kind == "f" else np.zeros(value.shape, dtype=bool)
+    )
+    if not (careful.dtype.kind == "f" and np.isnan(careful[np.broadcast_to(take, value.shape)]).any()):
+        return np.where(take, careful.astype(value.dtype), value)
+    return np.where(take, careful, value)
 
 
 def _values(table: Table, one: Assignment) -> dict[str, Any]:
@@ -130,17 +155,26 @@ def _as_column(value: Array, nrows: int, one: Assignment, old: Column | None) ->
     if one.dtype is not None:
         from ciaopy.datamodel.syntax import cast_values
 
+        if np.dtype(one.dtype).kind in "iu" and value.dtype.kind == "f" and np.isnan(value).any():
+            count = int(np.isnan(value).sum())
+            raise UserError(f"dmtcalc: {one.name}: {count} values are null or NaN, which no integer can stand for")
         return np.ascontiguousarray(cast_values(value, one.dtype))
     if old is not None and old.data.dtype.kind in "iufb" and old.data.shape == value.shape:
-        return _kept_type(value, old.data.dtype)
+        return _kept_type(value, old)
     if value.dtype == np.int64 and (not value.size or bool((np.abs(value) < 2**31).all())):
         return np.ascontiguousarray(value.astype(np.int32))
     return np.ascontiguousarray(value)
 
 
-def _kept_type(value: Array, dtype: np.dtype[Any]) -> Array:
-    """Return the values in the type of the column they replace, or in their own where that would lose something."""
+def _kept_type(value: Array, old: Column) -> Array:
+    """Return the values in the type of the column they replace, or in their own where that would lose something.
+
+    NaN becomes the null value of an integer column that has one, unless that is one of the numbers.
+    """
+    dtype = old.data.dtype
     if dtype.kind in "iu" and value.dtype.kind in "iufb" and value.size:
+        if old.null is not None and value.dtype.kind == "f" and not (value == old.null).any():
+            value = np.where(np.isnan(value), old.null, value)
         limits = np.iinfo(dtype)
         whole = value.dtype.kind != "f" or bool((value == np.floor(value)).all())
         if not whole or value.min() < limits.min or value.max() > limits.max:

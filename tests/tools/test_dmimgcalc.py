@@ -160,3 +160,13 @@ def test_null_pixels_stay_null(tmp_path: Path, images: dict[str, str]) -> None:
     assert pixels_of(Path(images["out"])).tolist() == [[1, 7, 3]]
     run("dmimgfilt", name, images["out"], "max", "box(0,0,3,1)", "clobber=yes")
     assert pixels_of(Path(images["out"])).tolist() == [[1, 3, 3]]
+
+
+def test_images_of_different_sky_are_not_combined(tmp_path: Path) -> None:
+    a = write_image(tmp_path / "a.fits", np.ones((10, 10), "i2"))
+    near = write_image(tmp_path / "b.fits", np.ones((10, 10), "i2"), CRPIX1=20.1)
+    far = write_image(tmp_path / "c.fits", np.ones((10, 10), "i2"), CRPIX1=23.0)
+    run("dmimgcalc", a, near, tmp_path / "o.fits", "add")
+    assert (pixels_of(tmp_path / "o.fits") == 2).all()
+    with pytest.raises(DataError, match=r"c.fits: its pixels are up to 3 pixels away on the sky .*reproject_image"):
+        run("dmimgcalc", a, far, tmp_path / "p.fits", "add")

@@ -28,7 +28,11 @@ def test_columns_are_computed(events: Path, tmp_path: Path) -> None:
     x, y = C["x"], C["y"]
     assert np.allclose(d["r2"], (x - 4100) ** 2 + (y - 4100) ** 2, rtol=1e-5)
     assert d["kev"].dtype == ">f4" and np.allclose(d["kev"], C["energy"] / 1000, equal_nan=True)
-    assert np.array_equal(d["n"], np.arange(1, 501)) and np.array_equal(d["pi"], C["pi"] + 1) and d["pi"].dtype == ">i4"
+    assert (
+        np.array_equal(d["n"], np.arange(1, 501))
+        and np.array_equal(d["pi"], np.where(C["pi"] == -1, -1, C["pi"] + 1))
+        and d["pi"].dtype == ">i4"
+    )
     assert np.array_equal(d["dt"], C["time"] - 990) and d["big"].dtype == bool
     with fits.open(tmp_path / "o.fits") as f:
         assert [b.header.get("HDUNAME") for b in f] == ["PRIMARY", "EVENTS", "GTI3", "GTI0"]

@@ -253,13 +253,13 @@ class _Resolver:
         return lo, hi
 
     def _data(self, column: Column) -> tuple[float, float] | None:
-        key, predicate = column.name.lower(), self.selection.predicate
+        key, predicate, null = column.name.lower(), self.selection.predicate, column.null
 
         def task(rows: Rows, raw: Array | None) -> tuple[float, float]:
             values = rows.columns[key]
             if not isinstance(predicate, Always):
                 values = values[predicate.mask(rows)]
-            values = values[values == values]
+            values = values[(values == values) & (values != null if null is not None else True)]
             return (float(values.min()), float(values.max())) if len(values) else (math.inf, -math.inf)
 
         wanted = sorted({key, *predicate.columns})
@@ -287,7 +287,7 @@ def _region_terms(selection: Selection) -> list[RegionTerm]:
 
 
 def bin_selection(selection: Selection, grid: Grid) -> Array:
-    """Return the counts (or sums of weights) in the cells of a grid; rows outside it are dropped.
+    """Return the counts (or sums of weights) in the cells of a grid; rows outside it, and with nulls, are dropped.
 
     Returns
     -------
@@ -298,10 +298,15 @@ def bin_selection(selection: Selection, grid: Grid) -> Array:
 
     predicate, weight = selection.predicate, grid.weight
     columns = list(dict.fromkeys([*(a.column for a in grid.axes), *([weight] if weight else []), *predicate.columns]))
+    binned = [*(a.column for a in grid.axes), *([weight] if weight else [])]
+    described = {name: selection.source.column(name).null for name in binned}
+    nulls = {name: null for name, null in described.items() if null is not None}
     strides = np.cumprod([1, *(a.count for a in grid.axes)])[:-1].tolist()
 
     def task(rows: Rows, raw: Array | None) -> tuple[Array, Array | None]:
         index = new_index(rows.count, None if isinstance(predicate, Always) else predicate.mask(rows))
+        for name, null in nulls.items():
+            index[rows.columns[name] == null] = -1
         for axis, stride in zip(grid.axes, strides, strict=True):
             axis_index(rows.columns[axis.column], axis.lo, axis.step, axis.count, stride, index)
         return index, rows.columns[weight] if weight else None

@@ -102,12 +102,19 @@ class Binder:
                 return self._compare(expression)
             case RegionTerm():
                 x, y = self.pair(expression)
-                return InRegion(x, y, self.region(expression))
+                inside = InRegion(x, y, self.region(expression))
+                known = [self._known(c) for c in (x, y) if self.table.column(c).null is not None]
+                return AllOf((*known, inside)) if known else inside
             case FileTerm():
                 found = self.time_sets(expression)
                 if isinstance(found, Filter):
                     return self.predicate(found.expression)
                 return self._in_times(found, expression)
+
+    def _known(self, name: str) -> Predicate:
+        """Return what keeps the rows whose integer is not null."""
+        every = np.array([INT_MIN]), np.array([INT_MAX])
+        return InRanges(name, *every, closed=True, null=self.table.column(name).null)
 
     def _fail(self, problem: str, position: int) -> VirtualFileError:
         return VirtualFileError(problem, self.text, position if self.text else None)

@@ -8,6 +8,7 @@ from ciaopy.faces import lazy_face
 
 if TYPE_CHECKING:
     from ciaopy.datamodel.images.access import (
+        check_same_sky,
         image_like,
         null_pixels,
         pixels,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ciaopy.datamodel.images.validity import outside_subspace
 
 __all__ = [
+    "check_same_sky",
     "image_grid",
     "image_like",
     "null_pixels",
@@ -35,7 +37,7 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_face(
         __name__,
         {
-            "access": "image_like null_pixels pixels read_image read_images values",
+            "access": "check_same_sky image_like null_pixels pixels read_image read_images values",
             "filtering": "select_image",
             "grids": "image_grid",
             "validity": "outside_subspace",

@@ -14,7 +14,11 @@ from ciaopy.fits import Image
 if TYPE_CHECKING:
     from ciaopy.datamodel.datasource import DataSource
 
-__all__ = ["image_like", "null_pixels", "pixels", "read_image", "read_images", "values"]
+__all__ = ["check_same_sky", "image_like", "null_pixels", "pixels", "read_image", "read_images", "values"]
+
+
+# Images further apart than this, in pixels, do not show the same sky.
+SAME_SKY_PIXELS = 0.5
 
 
 def pixels(image: Image) -> NDArray[Any]:
@@ -89,3 +93,33 @@ def image_like(image: Image, data: NDArray[Any]) -> Image:
     for key in ("BSCALE", "BZERO", "BLANK", "DATAMIN", "DATAMAX"):
         header.remove(key, ignore_missing=True, remove_all=True)
     return Image(image.name, data, header, list(image.companions))
+
+
+def check_same_sky(first_name: str, first: Image, name: str, other: Image) -> None:
+    """Raise where the pixels of two images of one size lie more than half a pixel apart on the sky.
+
+    Images without a sky transform that is understood pass: nothing is known against them.
+
+    Raises
+    ------
+    DataError
+        With the distance at the worst of the corners and the centre.
+    """
+    from ciaopy.datamodel.wcs import image_wcs
+
+    if pixels(first).ndim != 2 or pixels(other).ndim != 2:
+        return
+    one, two = image_wcs(first), image_wcs(other)
+    if one is None or two is None or not (one.is_known() and two.is_known()):
+        return
+    height, width = pixels(first).shape
+    x = np.array([1.0, width, 1.0, width, (width + 1) / 2])
+    y = np.array([1.0, 1.0, height, height, (height + 1) / 2])
+    u, v = one.sky_to_logical(*two.logical_to_sky(x, y))
+    seen = np.isfinite(two.logical_to_sky(x, y)[0])
+    gap = float(np.nan_to_num(np.hypot(u - x, v - y)[seen], nan=np.inf).max(initial=0.0))
+    if gap > SAME_SKY_PIXELS:
+        raise DataError(
+            f"{name}: its pixels are up to {gap:.4g} pixels away on the sky from those of {first_name}; "
+            "bring them to one grid with reproject_image or dmregrid"
+        )
