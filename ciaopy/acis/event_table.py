@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ciaopy.coords import SkyFrame
+from ciaopy.datamodel import clear_world
 from ciaopy.events import DefinedColumn
 from ciaopy.fits import Array, Column, Table, Vector
 
@@ -134,6 +135,8 @@ def event_table(
     columns: dict[str, Column] = {}
     for item in definition:
         column = _column(source, item, arrays[item.name])
+        if item.name in world:
+            clear_world(column, world[item.name])
         for key, value in world.get(item.name, {}).items():
             column.keys[key] = (value, column.keys[key][1] if key in column.keys else "")
         if item.name == "pi":

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ciaopy.datamodel.wcs import (
         PhysicalAxis,
         check_movable,
+        clear_world,
         columns_frame,
         columns_wcs,
         image_frame,
@@ -69,6 +70,7 @@ __all__ = [
     "change_header",
     "check_movable",
     "chip_times",
+    "clear_world",
     "column_range",
     "columns_frame",
     "columns_wcs",
@@ -134,8 +136,8 @@ if not TYPE_CHECKING:
             "syntax.parser": "parse",
             "syntax.virtualfile": "VirtualFile",
             "sky": "PixelFrame SkyTransform TangentTransform",
-            "wcs": "PhysicalAxis check_movable columns_frame columns_wcs image_frame image_wcs linear_matrix move_axis "
-            "physical_axis scale_world table_wcs vector_columns world_descriptions",
+            "wcs": "PhysicalAxis check_movable clear_world columns_frame columns_wcs image_frame image_wcs "
+            "linear_matrix move_axis physical_axis scale_world table_wcs vector_columns world_descriptions",
             "workspace": "Workspace read",
             "": "image_listing listing",
         },

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -119,6 +119,16 @@ def column_cards(table: Table, names: Sequence[str]) -> tuple[Cards, str]:
             elif head in _MATRIX and other and value != 0:
                 problem = f"{stem.replace('_@', ' with ')} of column {column.name} couples it to another column"
     return cards, problem
+
+
+def clear_world(column: Column, keep: Collection[str]) -> None:
+    """Remove the keywords of a column's world coordinates but those to `keep` (TCRVL ...), in place."""
+    words = {w for pair in COLUMN_WORDS for w in pair[:2]} | {w for w, _ in SHARED_WORDS}
+    for stem in list(column.keys):
+        if stem in keep:
+            continue
+        if stem in words or ("_" in stem and stem.partition("_")[0] in _MATRIX.keys() | _PARAMETER.keys()):
+            del column.keys[stem]
 
 
 def _add_system(cards: Cards, header: Header) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ciaopy.coords import Geometry, SkyFrame
+from ciaopy.datamodel import clear_world
 from ciaopy.events import PAIRS, DefinedColumn
 from ciaopy.fits import Array, Column, Table, Vector
 from ciaopy.hrc.detector import HrcDetector
@@ -107,6 +108,8 @@ def event_table(
     columns: dict[str, Column] = {}
     for item in definition:
         column = _column(source, item, arrays[item.name], limits)
+        if item.name in world:
+            clear_world(column, world[item.name])
         for key, value in world.get(item.name, {}).items():
             column.keys[key] = (value, column.keys[key][1] if key in column.keys else "")
         if world and item.name in ("detx", "dety"):

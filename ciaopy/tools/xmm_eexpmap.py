@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ciaopy.datamodel import TangentTransform, image_wcs
 from ciaopy.errors import CiaopyError, DataError, UserError
 from ciaopy.fits import Image, Table, open_fits
 from ciaopy.stack import build
@@ -121,6 +122,9 @@ def _pixel_to_sky(header: Any, events: eventlist.EventList) -> Affine:
     DataError
         Image and events have other world coordinates.
     """
+    sky = image_wcs(header)
+    if sky is not None and not isinstance(sky, TangentTransform):
+        raise DataError("the image is not a tangent plane with North up (rotation or another projection)")
     rows = []
     for axis, name in ((1, "x"), (2, "y")):
         column = events.template.column(name)

@@ -12,7 +12,7 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from ciaopy.datamodel import read
+from ciaopy.datamodel import clear_world, read
 from ciaopy.errors import DataError, RegionError, VirtualFileError
 from ciaopy.fits import Image, Table
 
@@ -134,3 +134,12 @@ def test_positions_of_another_equinox_are_not_called_ra_and_dec(tmp_path: Path) 
             read(name + text)
     with pytest.raises(VirtualFileError, match="no column glon"):
         read(f"{name}[cols glon]")
+
+
+def test_new_positions_lose_the_rotation_of_the_old(tmp_path: Path) -> None:
+    table = read(events(tmp_path, TPC1_2=0.3, TCROT2=20.0, RADE1="FK4"))
+    assert isinstance(table, Table)
+    column = table.column("x")
+    assert {"TPC_@y", "RADE"} <= set(column.keys)
+    clear_world(column, {"TCRVL", "TCTYP"})
+    assert set(column.keys) & {"TCRVL", "TCTYP", "TCRPX", "TCDLT", "TPC_@y", "RADE"} == {"TCRVL", "TCTYP"}
