@@ -29,8 +29,10 @@ _NAMES = (
     ("LINE", "line"),
     ("TEXT", "text"),
     ("PANDA", "panda"),
+    ("EPANDA", "epanda"),
+    ("BPANDA", "bpanda"),
 )
-_UNSUPPORTED = ("ELLIPTANNulus", "DIAmond", "RHOmbus", "ROTDIA", "ROTRECTangle", "EPANDA", "BPANDA")
+_UNSUPPORTED = ("ELLIPTANNulus", "DIAmond", "RHOmbus", "ROTDIA", "ROTRECTangle")
 # ds9 annotations: they mark no area
 _ANNOTATIONS = ("vector", "ruler", "compass", "projection", "segment", "composite")
 _FOREIGN_SYSTEMS = ("amplifier", "detector", "linear", *(f"wcs{c}" for c in "abcdefghijklmnopqrstuvwxyz"))
@@ -39,6 +41,7 @@ _QUOTED = re.compile(r"(?<=[,(\s])\"[^\"]*\"|\{[^{}]*\}")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 OPERATORS = {"+": "|", "|": "|", "||": "|", "*": "&", "&": "&", "&&": "&", "-": "-"}
 _MAX_DEPTH = 30
+_MAX_ANNULI = 10_000
 
 Include = Callable[[str], Region]
 
@@ -270,6 +273,8 @@ _COUNTS: dict[str, tuple[int, ...]] = {
     "line": (4,),
     "pie": (6,),
     "panda": (8,),
+    "epanda": (11,),
+    "bpanda": (11,),
     "sector": (4,),
     "point": (2,),
     "text": (2, 3),
@@ -279,7 +284,11 @@ _COUNTS: dict[str, tuple[int, ...]] = {
 
 def _make(kind: str, arguments: list[str], frame: Frame) -> Region:
     """Build the region of one shape from its arguments as typed."""
+    if kind in ("annulus", "ellipse", "box") and any("=" in a for a in arguments):
+        arguments = _divided(kind, arguments)
     count = len(arguments)
+    if kind in ("ellipse", "box") and count > 5:
+        return _nested_annuli(kind, arguments, frame)
     counts = _COUNTS.get(kind)
     if counts is not None and count not in counts:
         wanted = " or ".join(map(str, counts))
@@ -290,10 +299,75 @@ def _make(kind: str, arguments: list[str], frame: Frame) -> Region:
         raise RegionError(f"region: annulus takes a centre and 2 or more radii, not {count} numbers")
     if kind == "field":
         return Region.from_shape(Shape("field"))
+    if kind in ("epanda", "bpanda"):
+        return _turned_panda(kind, arguments, frame)
     if kind in ("polygon", "rectangle", "line"):
         return Region.from_shape(_from_vertices(kind, arguments, frame))
     x, y = frame.position(arguments[0], arguments[1])
     return Region(tuple((s,) for s in _centred(kind, (x,), (y,), arguments[2:], frame)))
+
+
+def _divided(kind: str, arguments: list[str]) -> list[str]:
+    """Return the arguments with the `n=3` of ds9 replaced by the sizes in between, evenly spaced.
+
+    Raises
+    ------
+    RegionError
+        Another word than n, no whole number above 0, not two sizes, or sizes in different units.
+    """
+    found = [re.fullmatch(r"n=(\d+)", a, re.IGNORECASE) for a in arguments]
+    number = next((m for m in found if m), None)
+    plain = [a for a, m in zip(arguments, found, strict=True) if m is None]
+    width = 1 if kind == "annulus" else 2
+    turns = plain[2 + 2 * width :]
+    if number is None or int(number[1]) < 1 or len(turns) > width - 1 or len(plain) < 2 + 2 * width:
+        raise RegionError(
+            f"region: {kind}({','.join(arguments)}): with n=, give the inner and the outer sizes, and n > 0"
+        )
+    count, sizes = int(number[1]), plain[2 : 2 + 2 * width]
+    parts = [re.fullmatch(r"([-+.\deE]+?)(d|p|i|r|''|\"|')?", s) for s in sizes]
+    if None in parts or len({m[2] for m in parts if m}) > 1 or count > _MAX_ANNULI:
+        raise RegionError(f"region: {kind} with n= needs two sizes of one unit, and n of at most {_MAX_ANNULI}")
+    numbers = [float(m[1]) for m in parts if m]
+    unit = (parts[0][2] if parts[0] else "") or ""
+    steps = [
+        f"{a + (b - a) * k / count!r}{unit}"
+        for k in range(count + 1)
+        for a, b in zip(numbers[:width], numbers[width:], strict=True)
+    ]
+    return [*plain[:2], *steps, *turns]
+
+
+def _nested_annuli(kind: str, arguments: list[str], frame: Frame) -> Region:
+    """Return the elliptical or box annuli of ds9: a centre, pairs of sizes from the inside out, and an angle."""
+    sizes, turn = arguments[2:], "0"
+    if len(sizes) % 2:
+        sizes, turn = sizes[:-1], sizes[-1]
+    inner = [_make(kind, [*arguments[:2], *sizes[i : i + 2], turn], frame) for i in range(0, len(sizes), 2)]
+    return _rings(kind, inner)
+
+
+def _rings(kind: str, nested: list[Region]) -> Region:
+    for small, large in pairwise(nested):
+        (a, b), (c, d) = small.shapes[0].radii, large.shapes[0].radii
+        if a > c or b > d:
+            raise RegionError(f"region: {kind}: the sizes of annuli must grow; {a:g},{b:g} is followed by {c:g},{d:g}")
+    return Region(tuple(c for small, large in pairwise(nested) for c in (large - small).components))
+
+
+def _turned_panda(kind: str, arguments: list[str], frame: Frame) -> Region:
+    """Return the `epanda` or `bpanda` of ds9: x, y, two angles, their number, four sizes, their number, a rotation.
+
+    The angles count from the turned axes of the shape, so that its rotation turns its spokes as well.
+    """
+    shape = "ellipse" if kind == "epanda" else "box"
+    first, last = (frame.angle(a) - frame.angle("0") for a in arguments[2:4])
+    rings = _nested_annuli(shape, [*arguments[:2], *arguments[5:9], arguments[10]], frame)
+    if abs(last - first) >= 360.0:
+        return rings
+    centre = rings.shapes[0]
+    turn = frame.angle(arguments[10])
+    return rings & Region.from_shape(Shape("sector", centre.x, centre.y, (), (first + turn, last + turn)))
 
 
 def _from_vertices(kind: str, arguments: list[str], frame: Frame) -> Shape:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ciaopy.datamodel.regions.coordinates import SkyMapping
+from ciaopy.datamodel.regions.coordinates import SYSTEMS, SkyMapping
 from ciaopy.datamodel.regions.reading import ReadBlock, parse_region, read_region_file
 from ciaopy.datamodel.regions.region import Region
 from ciaopy.errors import RegionError, StackError
@@ -53,11 +53,14 @@ def _from_stack(name: str, wcs: SkyMapping | None, read: ReadBlock) -> list[Regi
     data = read_bytes(path)
     if data.startswith(b"SIMPLE  ="):
         return [Region((c,)) for c in read_region_file(path, wcs, read).components]
-    texts = []
+    texts, system = [], ""
     for line in decoded(data, str(path)).splitlines():
-        text = line.partition("#")[0].strip().rstrip(";").strip()
-        if text and "(" in text:
-            texts += expand_ranges(text.lstrip("+").strip())
+        for piece in line.partition("#")[0].split(";"):
+            text = piece.strip()
+            if text.lower() in SYSTEMS:
+                system = f"{text};"
+            elif "(" in text and not text.lower().startswith("global"):
+                texts += [system + t for t in expand_ranges(text.lstrip("+").strip())]
     if not texts:
         raise RegionError(f"{path}: no regions in it")
     return [parse_region(t, wcs, read) for t in texts]
@@ -73,6 +76,7 @@ def expand_ranges(text: str) -> list[str]:
     if match is None:
         return [text]
     name, arguments = match[1].lower(), [a.strip() for a in match[2].split(",")]
+    arguments = _counted(name, arguments)
     texts = [arguments]
     for number in range(len(arguments) - 1, 1, -1):
         found = RANGE.match(arguments[number])
@@ -91,6 +95,16 @@ def expand_ranges(text: str) -> list[str]:
         if len(texts) > MAX_REGIONS:
             raise RegionError(f"{text}: more than {MAX_REGIONS} regions")
     return [f"{match[1]}({','.join(t)})" for t in texts]
+
+
+def _counted(name: str, arguments: list[str]) -> list[str]:
+    """Return `annulus(x,y,r0,r1,n=3)` of ds9 as the range r0:r1:#3; radii with units stay, as one region."""
+    number = re.fullmatch(r"n\s*=\s*(\d+)", arguments[-1], re.IGNORECASE)
+    if name != "annulus" or number is None or len(arguments) != 5:
+        return arguments
+    if not all(re.fullmatch(r"[-+.\deE]+", a) for a in arguments[2:4]):
+        return arguments
+    return [*arguments[:2], f"{arguments[2]}:{arguments[3]}:#{number[1]}"]
 
 
 def _edges(found: re.Match[str], text: str) -> list[float]:
