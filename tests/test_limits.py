@@ -20,6 +20,8 @@ MODULE_LINES = 400
 #: Modules that are one noun.
 LONG_MODULES = {
     "caldb/products_area.py": "the products of the effective area, a dataclass each",
+    "datamodel/sky.py": "one noun: the sky transform, by formula and by wcslib",
+    "datamodel/wcs.py": "one noun: world coordinate keywords, read and moved",
     "datamodel/syntax/expressions.py": "one language: words, tree, types, evaluation",
     "fits/keywords.py": "one card: text, value and comment, both ways",
     "fits/reader.py": "one file opened for reading",

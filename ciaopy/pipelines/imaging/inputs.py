@@ -167,7 +167,7 @@ def _check_tangent(table: Table, name: str) -> None:
     planes = [name for name, wcs in found.items() if isinstance(wcs, TangentTransform)]
     if not planes and found:
         raise DataError(
-            f"{name}: {', '.join(found)} is not a tangent plane with North up in ICRS; reprocess the events"
+            f"{name}: {', '.join(found)} is not a plain tangent plane (RA---TAN, North up, ICRS); reprocess the events"
         )
     if not planes:
         raise DataError(f"{name}: no column has a position on the sky (RA---TAN); use a calibrated event file")
