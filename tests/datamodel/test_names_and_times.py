@@ -31,6 +31,7 @@ def test_the_number_of_an_hdu(events: Path, tmp_path: Path) -> None:
     assert par["value"] == fits.getheader(events, 2)["HDUNAME"]
     run("dmcopy", f"{events}+1[pi=0:100]", tmp_path / "o.fits")
     assert len(fits.getdata(tmp_path / "o.fits", 1)) == ((C["pi"] >= 0) & (C["pi"] <= 100)).sum()
+    assert (parse("-+1").path, parse("-+1").block, parse("-").block) == ("-", 2, None)
     with pytest.raises(VirtualFileError, match="names the block already"):
         parse(f"{events}+1[GTI3]")
     with pytest.raises(DataError, match="no block 10"):
@@ -67,6 +68,8 @@ TIMES = ((1100, 1200), (1500.5, 1700))
 def test_good_times_as_text(events: Path, tmp_path: Path, text: str) -> None:
     (tmp_path / "g.txt").write_text(text)
     run("dmcopy", f"{events}[@{tmp_path}/g.txt]", tmp_path / "o.fits")
+    run("dmcopy", f"{events}[time=@{tmp_path}/g.txt]", tmp_path / "q.fits")
+    assert len(fits.getdata(tmp_path / "q.fits", 1)) == len(fits.getdata(tmp_path / "o.fits", 1))
     run("dmcopy", f"{events}[exclude @{tmp_path}/g.txt]", tmp_path / "p.fits")
     want = np.any([(C["time"] >= a) & (C["time"] < b) for a, b in TIMES], axis=0)
     assert len(fits.getdata(tmp_path / "o.fits", 1)) == want.sum()

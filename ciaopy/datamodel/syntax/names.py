@@ -8,7 +8,7 @@ from os import PathLike, fspath
 
 __all__ = ["file_of", "hdu_suffix", "split_file", "whole_path"]
 
-_HDU = re.compile(r"(.+[^+])\+(\d{1,6})", re.S)
+_HDU = re.compile(r"(.*[^+])\+(\d{1,6})", re.S)
 
 
 def whole_path(text: str | PathLike[str]) -> str:
@@ -19,12 +19,13 @@ def whole_path(text: str | PathLike[str]) -> str:
 def hdu_suffix(path: str) -> tuple[str, int | None]:
     """Cut `evt2.fits+1` into the file and the number of the HDU, counted from 0, as cfitsio does.
 
-    The number is None, and the path as it was, where a file of the whole name exists, or none of the shorter one.
+    The number is None, and the path as it was, where a file of the whole name exists, or none of the shorter one. `-+1`
+    is the second HDU on standard input.
     """
     match = _HDU.fullmatch(path)
     if match is None or os.path.lexists(path):
         return path, None
-    there = os.path.exists(match[1]) or os.path.exists(match[1] + ".gz")  # noqa: PTH110 - names are kept as typed
+    there = match[1] == "-" or os.path.exists(match[1]) or os.path.exists(match[1] + ".gz")  # noqa: PTH110 - names are kept as typed
     return (match[1], int(match[2])) if there else (path, None)
 
 
