@@ -28,6 +28,9 @@ CHUNK = 1 << 20
 WRITER_SECONDS = 2.0
 SILENCE_SECONDS = 600.0
 
+#: Standard streams that were closed and are now the null device: a file sent there would be lost.
+CLOSED: set[int] = set()
+
 _spools: dict[object, int] = {}
 _lock = threading.Lock()
 
@@ -130,7 +133,7 @@ def _finished(spool: BinaryIO, name: str) -> int:
 
 def _spool_standard() -> int:
     stream = getattr(sys.stdin, "buffer", None)
-    if stream is None or sys.stdin.closed:
+    if stream is None or sys.stdin.closed or 0 in CLOSED:
         raise DataError("-: standard input is closed; pipe a file into it")
     if sys.stdin.isatty():
         raise DataError("-: standard input is a terminal; pipe a file into it")
@@ -241,7 +244,7 @@ def send_to_output(fd: int) -> None:
         Standard output is closed, a terminal, or takes no more.
     """
     stream = getattr(sys.stdout, "buffer", None)
-    if stream is None:
+    if stream is None or 1 in CLOSED:
         raise UserError("-: standard output is closed; name a file, or pipe the output into a program")
     if sys.stdout.isatty():
         raise UserError("-: standard output is a terminal; name a file, or pipe the output into a program")

@@ -7,6 +7,8 @@ import sys
 from contextlib import suppress
 from typing import IO, NoReturn
 
+from ciaopy.streams import CLOSED
+
 __all__ = ["flush_output", "leave", "prepare_streams", "silence"]
 
 
@@ -19,6 +21,7 @@ def prepare_streams() -> None:
         try:
             os.fstat(number)
         except OSError:
+            CLOSED.add(number)
             null = os.open(os.devnull, os.O_RDONLY if number == 0 else os.O_WRONLY)
             if null != number:
                 os.dup2(null, number)
