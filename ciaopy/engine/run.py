@@ -93,11 +93,7 @@ def run_tool(par: ParameterSet, console: Console, options: RunOptions | None = N
     """
     module = load_tool(par.tool)
     options = options or RunOptions()
-    extra = {"options": options} if "options" in inspect.signature(module.run).parameters else {}
-    if options.plan and not hasattr(module, "plan"):
-        raise NotAvailableError(f"{par.tool} has no plan: it is one step")
-    if options.roots and not extra:
-        raise NotAvailableError(f"{par.tool} runs on ciaopy's own tools alone")
+    extra = _accepted(module, par.tool, options)
     verbose = par.get("verbose")
     if verbose is not None:
         console = console.at(verbose)
@@ -124,6 +120,16 @@ def run_tool(par: ParameterSet, console: Console, options: RunOptions | None = N
         raise
     par.close()
     return result
+
+
+def _accepted(module: ModuleType, tool: str, options: RunOptions) -> dict[str, RunOptions]:
+    """Return the options as the tool's function takes them; refuse those that it does not have."""
+    extra = {"options": options} if "options" in inspect.signature(module.run).parameters else {}
+    if options.plan and not hasattr(module, "plan"):
+        raise NotAvailableError(f"{tool} has no plan: it is one step")
+    if options.roots and not extra:
+        raise NotAvailableError(f"{tool} runs on ciaopy's own tools alone")
+    return extra
 
 
 def clear_results(par: ParameterSet) -> None:

@@ -95,6 +95,11 @@ class Spectrograph:
         keV : float64 array, shape (n,)
         attitude : Attitude
             Of each photon.
+
+        Raises
+        ------
+        ValueError
+            The branch is the zero order.
         """
         arm = branch.arm
         if arm is None:

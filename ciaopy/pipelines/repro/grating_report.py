@@ -40,8 +40,8 @@ def grating_figures(
     job : Job
     products : Dataset
         The level-2 file.
-    image : (array, extent)
-        Counts image of it.
+    image : (float64 array, shape (ny, nx), extent)
+        Counts image of it, and its edges in sky pixels.
     """
     from ciaopy.fits import Table, read_dataset
 

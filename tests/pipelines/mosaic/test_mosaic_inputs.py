@@ -280,4 +280,4 @@ def test_folder_with_a_filter_is_skipped(sky, tmp_path):
     par = open_parameters("reproject_obs", [f"infiles={sky / OBSIDS[0]}[ccd_id=2]", f"outroot={tmp_path}/f/"], mode="h")
     with pytest.raises(DataError, match="none of the 1 files"):
         run_tool(par, Console(1, out, out))
-    assert "is a folder, not a FITS file" in out.getvalue() and not (tmp_path / "f").exists()
+    assert "is a folder, not a file" in out.getvalue() and not (tmp_path / "f").exists()
