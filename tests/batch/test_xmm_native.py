@@ -196,7 +196,7 @@ def test_dry_run_lists_what_can_run(lists: Path, tmp_path: Path) -> None:
     from ciaopy.batch import due_jobs
 
     archive = Archive(tmp_path / "s", [lists])
-    assert due_jobs(archive.survey, Wishes()) == [(OBS, "prepare_xmm_info", "new")]
+    assert due_jobs(archive.survey, Wishes()) == [(OBS, "prepare_xmm_info", "new", OBS)]
     espfilt(archive, only=[f"{OBS}M2S003"], **QUICK)
     due = due_jobs(archive.survey, Wishes(stages=("espfilt",)))
     assert [d[0][10:] for d in due] == ["M1S001", "M1U002", "PNS004"]
