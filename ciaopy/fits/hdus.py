@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["ColumnInfo", "HduInfo", "HduList"]
 
 MAX_HEADER_BLOCKS = 100_000
+MAX_COLUMNS = 999  # FITS standard 4.0, 7.3.1
 _UNPRINTABLE = re.compile(rb"[^\x20-\x7e]")
 
 
@@ -379,6 +380,8 @@ def _table(
     nbytes = row_bytes * nrows + pcount
     infos, offset = [], 0
     count = _integer(values, "TFIELDS") if extension != "TABLE" else 0
+    if count > MAX_COLUMNS:
+        raise DataError(f"TFIELDS = {count}: a table has at most {MAX_COLUMNS} columns")
     names = [str(keys.get(("TTYPE", n), ("",))[0] or f"col{n}").strip() for n in range(1, count + 1)]
     for number in range(1, count + 1):
         info = _column(number, offset, {named_stem(s, names): v for (s, n), v in keys.items() if n == number})

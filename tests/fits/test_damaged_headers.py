@@ -170,6 +170,7 @@ def test_a_header_without_end_is_refused_wherever_it_stands(tmp_path, which):
         (b"SIMPLE  =                    T", b"SIMPLE  =                    F", "departs from the FITS standard"),
         (b"PCOUNT  =                    0", b"PCOUNTX =                    0", "PCOUNT is missing"),
         (b"TFORM1  = '1D      '", b"TFORM1  = INF       ", "TFORM1: .*INF"),
+        (b"TFIELDS =                    6", b"TFIELDS =           1000000000", "at most 999 columns"),
         (b"TFORM1  = '1D      '", b"TFORM1  = 1         ", "TFORM1 = 1 is not a text"),
         (b"TFORM1  = '1D      '", b"TFORM1  = '1E      '", "the columns need .* NAXIS1 gives"),
         (
