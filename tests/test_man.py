@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ciaopy.cli import catalog, manual, run
+from ciaopy.cli.manual.markdown import escape
 
 MAN = Path(__file__).resolve().parent.parent / "man"
 
@@ -39,13 +40,14 @@ def test_page_shows_every_parameter():
     text = manual.pages()["fluximage.1"]
     for name, parameter in run.declared_parameters("fluximage").items():
         if name != "mode":
-            assert manual.escape(parameter.prompt) in text
-    assert '.BR expmapthresh " = 1.5%"' in text and '.BR infile " = """""' in text
+            assert f"\n\\fB{escape(name)}\\fR\nDefault \\fB" in text
+            assert escape(parameter.default).replace(",", ",\\:") in text
+    assert "Default \\fB1.5%\\fR; text." in text and 'Default \\fB""\\fR; file.' in text
 
 
 def test_roff_specials_are_escaped():
-    assert manual.escape(".x") == "\\&.x" and manual.escape("'x") == "\\&'x"
-    assert manual.escape("a-b\\c") == "a\\-b\\ec"
+    assert escape(".x") == "\\&.x" and escape("'x") == "\\&'x"
+    assert escape("a-b\\c") == "a\\-b\\ec"
 
 
 def test_writing_changes_only_what_differs(tmp_path):

@@ -86,6 +86,8 @@ def tool_help(tool: Tool, parameters: ParFile, width: int | None = None) -> str:
     lines += ["", *textwrap.wrap(GRAMMAR, width), "", "Flags:"]
     for flag, text in flags_of(tool):
         lines += _wrapped(text, width, f"  {flag:<12} ", " " * 15)
+    if tool.implemented:
+        lines += ["", f"Manual with examples: ciaopy help {tool.name}"]
     return "\n".join(lines)
 
 

@@ -21,6 +21,7 @@ VERSION = __version__
 #: Subcommands of `ciaopy` that are no tools: `ciaopy/cli/NAME.py` holds a click command named `command`.
 SUBCOMMANDS = {
     "list": "List the tools, with what each does",
+    "help": "Show the manual of a tool, with examples",
     "doctor": "Check the set-up and say how to mend it",
     "shims": "Make commands of all tools in a folder",
     "completion": "Print the completion script of a shell",

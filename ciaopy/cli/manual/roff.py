@@ -1,4 +1,4 @@
-"""Man pages, written from the parameter files and the one-line descriptions.
+"""Man pages: of every tool from its manual, of the parameter commands and of `ciaopy` from what they say of themselves.
 
 `scripts/make_man` writes `man/NAME.1` for every tool; a test proves that they are current.
 """
@@ -8,36 +8,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from ciaopy.cli import catalog, run
-from ciaopy.cli.helptext import GRAMMAR, constraint, default_text, flags_of
-from ciaopy.param import Parameter, ParFile, system_par_dir
+from ciaopy.cli.manual.markdown import escape, to_roff
+from ciaopy.cli.manual.page import find_page
+from ciaopy.cli.manual.reference import ENVIRONMENT, STATUS, manual_text
+from ciaopy.param import ParFile, system_par_dir
 
-ENVIRONMENT = (
-    ("PFILES", "Folders of parameter files: user[:user...];system[:system...]. Not set: $HOME/cxcds_param4."),
-    ("CALDB", "Folder of the Chandra calibration database. Not set: the approximate calibration of ciaopy."),
-    ("ASCDS_WORK_PATH", "Folder for temporary files."),
-    ("NO_COLOR", "If set, no colour on a terminal."),
-)
 #: No hyphens and no wide gaps: names of files and values must be readable as they are.
 PLAIN_TEXT = (".nh", ".ad l")
-STATUS = "0: done. 1: the data or the processing failed. 2: the command line is wrong. 130: interrupted."
-
-
-def escape(text: str) -> str:
-    r"""Make text safe for roff: `\`, `-`, and `.` or `'` at the start of a line."""
-    text = text.replace("\\", "\\e").replace("-", "\\-")
-    return "\\&" + text if text[:1] in {".", "'"} else text
 
 
 def _entry(head: str, text: str) -> list[str]:
     """A tagged paragraph."""
     return [".TP", head, escape(text)]
-
-
-def _parameter(parameter: Parameter) -> list[str]:
-    """The paragraph of one parameter; a long default may be broken after its commas."""
-    default = escape(default_text(parameter)).replace(",", ",\\:").replace('"', '""')
-    head = f'.BR {escape(parameter.name)} " = {default}"'
-    return _entry(head, f"{parameter.prompt or parameter.name} [{constraint(parameter)}]")
 
 
 def tool_page(tool: catalog.Tool, parameters: ParFile) -> str:
@@ -50,32 +32,15 @@ def tool_page(tool: catalog.Tool, parameters: ParFile) -> str:
     parameters : ParFile
         System parameter file.
     """
-    shown = [p for p in parameters if p.name != "mode"]
-    positional = [p for p in shown if not p.hidden]
-    hidden = [p for p in shown if p.hidden]
-    arguments = " ".join(f"\\fI{escape(p.name)}\\fR" for p in positional)
+    text = manual_text(tool, parameters, find_page(tool.name))
+    body = text.partition("\n## ")[2]
     lines = [
         f'.TH {escape(tool.name).upper()} 1 "" "ciaopy" "ciaopy tools"',
         *PLAIN_TEXT,
         ".SH NAME",
         f"{escape(tool.name)} \\- {escape(tool.summary[:1].lower() + tool.summary[1:])}",
-        ".SH SYNOPSIS",
-        f".B {escape(tool.name)}",
-        f"{arguments} [\\fIname\\fR=\\fIvalue\\fR ...]".strip(),
-        ".SH DESCRIPTION",
-        escape(tool.summary + "."),
+        *to_roff(f"## {body}"),
     ]
-    if not tool.implemented:
-        lines += [".PP", "Not yet done by ciaopy: its parameters can be set and read, the tool cannot be run."]
-    lines += [".PP", escape(GRAMMAR)]
-    for title, group in (("PARAMETERS", positional), ("HIDDEN PARAMETERS", hidden)):
-        if group:
-            lines += [f".SH {title}", *(line for p in group for line in _parameter(p))]
-    lines += [".SH FLAGS"]
-    for flag, text in flags_of(tool):
-        lines += _entry(f".B {escape(flag)}", text)
-    lines += [".SH ENVIRONMENT", *(line for name, text in ENVIRONMENT for line in _entry(f".B {name}", text))]
-    lines += [".SH EXIT STATUS", escape(STATUS), ".SH SEE ALSO", _see_also(tool.name)]
     return "\n".join(lines) + "\n"
 
 
