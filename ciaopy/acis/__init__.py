@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from ciaopy.acis.event_block import EventBlock
     from ciaopy.acis.event_status import BadPixelMap, flag_bad_pixels
     from ciaopy.acis.event_table import CalibrationRecord, write_keywords
-    from ciaopy.acis.exposures import Exposures, align, read_exposures
+    from ciaopy.acis.exposures import Exposures, align, read_exposures, whole_exposures
     from ciaopy.acis.gain import gain_tables, pi_channels, round_pulse_heights, time_tables
     from ciaopy.acis.grades import ASCA_GRADES, SUM_MASK
     from ciaopy.acis.observing_mode import ObservingMode
@@ -119,6 +119,7 @@ __all__ = [
     "split_array",
     "time_tables",
     "to_rows",
+    "whole_exposures",
     "write_keywords",
 ]
 
@@ -138,7 +139,7 @@ if not TYPE_CHECKING:
             "event_block": "EventBlock",
             "event_status": "BadPixelMap flag_bad_pixels",
             "event_table": "CalibrationRecord write_keywords",
-            "exposures": "Exposures align read_exposures",
+            "exposures": "Exposures align read_exposures whole_exposures",
             "gain": "gain_tables pi_channels round_pulse_heights time_tables",
             "grades": "ASCA_GRADES SUM_MASK",
             "observing_mode": "ObservingMode",

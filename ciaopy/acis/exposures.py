@@ -105,3 +105,43 @@ def align(
             result.append([float(first[i]), float(last[j])])
     pairs = np.array(result, np.float64).reshape(-1, 2)
     return pairs[:, 0], pairs[:, 1]
+
+
+def whole_exposures(
+    start: NDArray[np.float64],
+    stop: NDArray[np.float64],
+    exposures: Exposures,
+    outward: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Move edges of good times that cut an exposure, by more than 1 ms at either side, to an edge of the exposure.
+
+    Parameters
+    ----------
+    start, stop : float64 arrays, shape (n,)
+        Intervals [s].
+    exposures : Exposures
+    outward : pair of bool arrays, shape (n,)
+        Of starts and of stops: take the whole of an exposure that is cut; otherwise only where its middle (TIME) is
+        inside.
+
+    Returns
+    -------
+    start, stop : float64 arrays, shape (m,), m <= n
+        Intervals that hold no exposure any more are left out; those that now overlap are not joined.
+    """
+    first, last = exposures.edges()
+
+    def cut(edge: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        at = np.clip(np.searchsorted(first, edge, side="right") - 1, 0, max(len(first) - 1, 0))
+        return at, (edge > first[at] + ALIGN_SLACK) & (edge < last[at] - ALIGN_SLACK)
+
+    if not len(first):
+        return start, stop
+    begin, moves = cut(start)
+    taken = outward[0] | (exposures.time[begin] >= start)
+    new_start = np.where(moves, np.where(taken, first[begin], last[begin]), start)
+    end, moves = cut(stop)
+    taken = outward[1] | (exposures.time[end] < stop)
+    new_stop = np.where(moves, np.where(taken, last[end], first[end]), stop)
+    keep = new_start < new_stop
+    return new_start[keep], new_stop[keep]

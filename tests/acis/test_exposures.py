@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.io.fits import Header
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
-from ciaopy.acis.exposures import Exposures, align, read_exposures
+from ciaopy.acis.exposures import Exposures, align, read_exposures, whole_exposures
+from ciaopy.datamodel import Gti
 from ciaopy.errors import DataError
 from ciaopy.fits.blocks import Column, Table
 
@@ -78,3 +81,25 @@ def test_obsid_1230_good_times_are_already_aligned(data: Path):
             assert np.abs(start[1:] - g["START"][1:]).max(initial=0) < 1e-3
             gaps += len(g) - 1
     assert gaps == 9
+
+
+@given(
+    st.lists(st.tuples(st.floats(1003, 1060), st.floats(0.0, 30)), min_size=1, max_size=4),
+    st.sets(st.integers(2, 18), min_size=1),
+    st.booleans(),
+)
+def test_whole_exposures_keep_exactly_the_exposures_that_the_times_hold(spans, expnos, outward):
+    """Against a slow reference: exposures that the times touch (by 1 ms), or whose middle they hold."""
+    e = regular(sorted(expnos))
+    first, last = e.edges()
+    old = Gti([s for s, _ in spans], [s + d for s, d in spans])
+    new = Gti(*whole_exposures(old.start, old.stop, e, (np.full(len(old), outward),) * 2))
+    for a, b, middle in zip(first, last, e.time, strict=True):
+        assume(not any(abs(x - y) < 2e-3 for x in (*old.start, *old.stop) for y in (a, b, middle)))
+        touched = any(s < b and t > a for s, t in old)
+        whole = not any(a < x < b for x in (*old.start, *old.stop))
+        held = old.filter(middle) if not outward or whole else touched
+        assert new.filter(middle) == held
+        assert new.overlap(a, b) == pytest.approx((b - a) * held, abs=1e-6)
+    gaps = Gti([1000.0], [1100.0]) - Gti(first, last)
+    assert (new & gaps).duration == pytest.approx((old & gaps).duration, abs=1e-6)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ciaopy.engine import Message, Recipe, Step
 from ciaopy.pipelines.repro import files
+from ciaopy.pipelines.repro.good_times import settle_good_times
 from ciaopy.pipelines.repro.job import Job
 from ciaopy.stack import join, quote
 
@@ -241,6 +242,7 @@ def filter_events(
             says(text),
         ),
         edit(filtered, "STATFILT", status_filter, "Status bit filter applied"),
+        _settle_good_times(job, filtered, made),
         Step(
             "dmcopy",
             io(f"{filtered}[EVENTS][@{times}]", final, clobber=job.clobber),
@@ -252,6 +254,19 @@ def filter_events(
         edit(final, "HDUCLAS2", "ACCEPTED", ""),
         edit(final, "FLTFILE", times.name, "Good time filter"),
     ]
+
+
+def _settle_good_times(job: Job, filtered: Path, level1: Path) -> Step:
+    """Return the step that makes the good times of the events fit those of flt2."""
+    timed = job.obs.events.instrument == "ACIS" and not job.obs.events.continuous
+    statistics = job.copy_of(job.obs["stat1"]) if timed else None
+    return Step(
+        "own good times",
+        {"file": str(filtered)},
+        (filtered, level1),
+        (filtered,),
+        action=lambda ws: settle_good_times(ws, filtered, level1, statistics),
+    )
 
 
 def write_records(job: Job) -> list[Step]:
