@@ -82,7 +82,7 @@ def peak_memory(infile: str, outfile: Path) -> float:
     """Return the peak memory of a process that copies `infile`, MB, less that of one that only imports."""
     code = (
         "import sys\nfrom ciaopy.datamodel.copying import copy\nfrom ciaopy.datamodel import Workspace\n"
-        "import ciaopy.kernels.regions, ciaopy.fits.writer, ciaopy.fits.reader\n"
+        "import ciaopy.kernels.regions_compiled, ciaopy.fits.writer, ciaopy.fits.reader\n"
         "def peak():\n"
         "    return next(int(s.split()[1]) for s in open('/proc/self/status') if s.startswith('VmHWM'))\n"
         "before = peak()\n"

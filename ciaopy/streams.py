@@ -11,7 +11,6 @@ import os
 import select
 import stat
 import sys
-import tempfile
 import threading
 import time
 from typing import BinaryIO, cast
@@ -110,6 +109,8 @@ def forget_streams() -> None:
 
 
 def _temporary(name: str) -> BinaryIO:
+    import tempfile
+
     try:
         return cast("BinaryIO", tempfile.TemporaryFile(prefix="ciaopy-"))
     except OSError as problem:
@@ -117,6 +118,8 @@ def _temporary(name: str) -> BinaryIO:
 
 
 def _keep(into: BinaryIO, data: bytes, name: str) -> None:
+    import tempfile
+
     try:
         into.write(data)
     except OSError as problem:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ciaopy.cli.catalog import Offer
-from ciaopy.engine import SUITES, Suite
 from ciaopy.errors import UsageError
+
+if TYPE_CHECKING:
+    from ciaopy.engine import Suite
 
 DEBUG_FLAGS = frozenset({"--debug", "--tracebackdebug"})
 #: CIAO's scripts take these out, too; they have no effect here.
@@ -74,17 +77,26 @@ def split_flags(words: Sequence[str], tool: str, offer: Offer) -> Request:
             if not offer.plan:
                 raise UsageError(f"{tool} has no --plan: only pipelines such as chandra_repro have")
             request.plan = True
-        elif (suite := flag.removeprefix("--")) in SUITES and flag != suite:
-            if suite not in offer.suites:
-                raise UsageError(f"{tool} has no {flag}: it does not run on the tools of {SUITES[suite].title}")
-            request.roots[suite] = _root(SUITES[suite], word, rest)
         elif word in DEBUG_FLAGS:
             request.debug = True
         elif word == "--help":
             request.help = True
+        elif (suite := _suite_of(flag)) is not None:
+            if suite.name not in offer.suites:
+                raise UsageError(f"{tool} has no {flag}: it does not run on the tools of {suite.title}")
+            request.roots[suite.name] = _root(suite, word, rest)
         elif word not in IGNORED_FLAGS:
             request.arguments.append(word)
     return request
+
+
+def _suite_of(flag: str) -> Suite | None:
+    """Return the suite that `--ciao` and its like name; the suites are loaded where there is a flag at all."""
+    if not flag.startswith("--"):
+        return None
+    from ciaopy.engine import SUITES
+
+    return SUITES.get(flag.removeprefix("--"))
 
 
 def _root(suite: Suite, word: str, rest: list[str]) -> Path:

@@ -5,7 +5,6 @@ This module is all that a console command imports, so it stays free of click and
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -134,6 +133,8 @@ def not_yet(name: str) -> NotAvailableError:
 
 def unknown_command(name: str, known: Iterable[str]) -> UsageError:
     """Return the error of a word that is no command, with the commands that are spelt alike."""
+    import difflib
+
     alike = difflib.get_close_matches(name, list(known), 3, 0.6)
     advice = f"did you mean {' or '.join(alike)}?" if alike else "`ciaopy list` shows them all"
     return UsageError(f"no command {name}: {advice}")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 if TYPE_CHECKING:
     from ciaopy.datamodel.opened import BlockInfo, OpenFile
@@ -17,6 +16,8 @@ Range = tuple[float, float]
 
 def column_range(opened: OpenFile, info: BlockInfo, names: list[str]) -> dict[str, Range]:
     """Return lowest and highest finite value of columns, row block by row block; nothing for those without any."""
+    import numpy as np
+
     from ciaopy.datamodel.filtering import Rows
     from ciaopy.fits import Array
 
@@ -39,7 +40,7 @@ def column_range(opened: OpenFile, info: BlockInfo, names: list[str]) -> dict[st
 
 def outwards(limits: Range) -> Range:
     """Return the range widened to pixel edges (whole numbers and a half)."""
-    return float(np.floor(limits[0] - 0.5) + 0.5), float(np.ceil(limits[1] - 0.5) + 0.5)
+    return math.floor(limits[0] - 0.5) + 0.5, math.ceil(limits[1] - 0.5) + 0.5
 
 
 def set_range(header: Header, ranges: dict[str, Range]) -> None:

@@ -5,24 +5,22 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-
-from ciaopy.datamodel.filtering import Rows
 from ciaopy.datamodel.syntax import VirtualFile
 from ciaopy.errors import DataError, UserError
-from ciaopy.fits import Array, Block, Dataset, Image, Table
 from ciaopy.kernels import BLOCK_ROWS
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from ciaopy.datamodel.datasource import DataSource
-    from ciaopy.fits import ColumnInfo, FitsFile, HduInfo
+    from ciaopy.datamodel.filtering import Rows
+    from ciaopy.fits import Array, Block, ColumnInfo, FitsFile, HduInfo, Table
 
 T = TypeVar("T")
 # Bytes of rows that a task holds: small enough for the cache, large enough for one system call.
@@ -74,13 +72,14 @@ class OpenFile:
             raise
 
     def _open_disk(self) -> None:
-        from ciaopy.datamodel.text import is_text_table, read_text
+        from ciaopy.datamodel.text_files import is_text_table
 
         kernel = self.vfile.options.get("kernel", "")
         if kernel.startswith("text") or is_text_table(self.path):
-            table = read_text(self.path, self.vfile.options)
-            from ciaopy.fits import Header
+            from ciaopy.datamodel.text import read_text
+            from ciaopy.fits import Dataset, Header, Image
 
+            table = read_text(self.path, self.vfile.options)
             self._dataset = Dataset([Image("PRIMARY", None, Header()), table], self.path)
             return
         from ciaopy.fits import open_fits
@@ -103,6 +102,8 @@ class OpenFile:
                 for h in self._file.hdus
             ]
         assert self._dataset is not None
+        from ciaopy.fits import Table
+
         out = []
         for i, b in enumerate(self._dataset.blocks):
             ext, ver = str(b.header.get("EXTNAME", "")), int(b.header.get("EXTVER", 1))
@@ -144,6 +145,8 @@ class OpenFile:
         if self._file is not None:
             return self._file.read(info.index, columns, rows)
         assert self._dataset is not None
+        from ciaopy.fits import Table
+
         block = self._dataset.blocks[info.index]
         if isinstance(block, Table):
             block = block.take(rows) if rows is not None else block
@@ -162,6 +165,8 @@ class OpenFile:
 
     def template(self, info: BlockInfo) -> Table:
         """Return a table without rows: names, types, keys, vectors, header."""
+        from ciaopy.fits import Table
+
         block = self.read(info, rows=slice(0, 0))
         if not isinstance(block, Table):
             raise UserError(f"{self.path}: block {info.name} is an image, and the request needs a table")
@@ -211,6 +216,9 @@ class OpenFile:
         if hdu is None or self._file is None:
             yield from self._scan_decoded(info, columns, task)
             return
+        import numpy as np
+
+        from ciaopy.datamodel.filtering import Rows
         from ciaopy.fits import decode, row_dtype
 
         known = {c.name.lower(): c for c in reversed(hdu.columns)}
@@ -236,6 +244,9 @@ class OpenFile:
     def _scan_decoded(
         self, info: BlockInfo, columns: Sequence[str], task: Callable[[Rows, Array | None], T]
     ) -> Iterator[T]:
+        from ciaopy.datamodel.filtering import Rows
+        from ciaopy.fits import Table
+
         first = 0
         if self._file is not None:
             pieces = self._file.iter_rows(info.index, list(columns) or None)
@@ -256,6 +267,8 @@ def ordered(run: Callable[[slice], T], parts: Sequence[slice], nproc: int) -> It
         for part in parts:
             yield run(part)
         return
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(min(nproc, len(parts))) as pool:
         waiting: deque[Future[T]] = deque()
         try:

@@ -16,31 +16,15 @@ import numpy as np
 
 from ciaopy.errors import DataError, OutputExistsError, UserError
 from ciaopy.fits import Array, AtomicFile, Block, Column, Table, Vector
-from ciaopy.streams import has_mark, is_standard, is_stream, start_of
+from ciaopy.streams import is_standard
 from ciaopy.streams import read_text as read_text_file
 
 if TYPE_CHECKING:
     from ciaopy.fits import Header
 
 KERNELS = ("text", "text/simple", "text/raw", "text/tsv", "text/dtf", "text/dtf-fixed")
-FITS_NAME = re.compile(r"\.(fits?|fts)(\.gz)?$", re.I)
-FITS_STARTS = (b"SIMPLE  =", b"\x1f\x8b")
-SNIFF_BYTES = 4096
 NAMES_LINE = re.compile(r"#\s*([A-Za-z_]\w*(?:\([^)]*\))?(?:[\s,]+[A-Za-z_]\w*(?:\([^)]*\))?)*)\s*$")
 TOKEN = re.compile(r"\"([^\"]*)\"|'([^']*)'|([^\s,]+)")
-
-
-def is_text_table(path: Path) -> bool:
-    """Tell whether a file exists, is not FITS (nor named so), and begins with printable text."""
-    if not is_stream(path) and (not path.is_file() or FITS_NAME.search(path.name)):
-        return False
-    start = start_of(path, SNIFF_BYTES)
-    if not start or start.startswith(FITS_STARTS):
-        return False
-    if has_mark(start):
-        return True
-    control = sum((b < 32 and b not in b"\t\n\r\f") or b == 127 for b in start)
-    return not control and not start.startswith(b"SIMPLE")
 
 
 def read_text(path: Path, options: dict[str, str]) -> Table:

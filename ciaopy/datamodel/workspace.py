@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from ciaopy.console import Console
 from ciaopy.datamodel.syntax import file_of, parse, split_file, whole_path
 from ciaopy.errors import OutputExistsError, UserError
-from ciaopy.fits import Block, Dataset, Image, Table
 from ciaopy.kernels import default_nproc
 from ciaopy.streams import is_standard
 
 if TYPE_CHECKING:
+    from ciaopy.fits import Block, Dataset, Image, Table
     from ciaopy.param import ParameterSet
 
 

@@ -7,13 +7,16 @@ import importlib.util
 import inspect
 from contextlib import suppress
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from ciaopy.console import Console
 from ciaopy.engine.options import RunOptions
-from ciaopy.engine.runner import show_plan
 from ciaopy.engine.threads import thread_count
 from ciaopy.errors import CiaopyError, NotAvailableError, ParameterError
 from ciaopy.param import ParameterSet, ParFile, system_par_dir
+
+if TYPE_CHECKING:
+    from ciaopy.datamodel import Workspace
 
 #: The room with a module for every simple tool, and the one whose `MODULES` names those of the pipelines. Both stand
 #: above this room: they are looked up by name, when a tool is asked for.
@@ -107,9 +110,7 @@ def run_tool(par: ParameterSet, console: Console, options: RunOptions | None = N
     ws = Workspace(console=console, nproc=thread_count(par))
     result: object = None
     if options.plan:
-        for recipe in module.plan(par, ws):
-            show_plan(recipe, console)
-        par.close()
+        _show_plans(module, par, ws)
         return result
     clear_results(par)
     try:
@@ -120,6 +121,15 @@ def run_tool(par: ParameterSet, console: Console, options: RunOptions | None = N
         raise
     par.close()
     return result
+
+
+def _show_plans(module: ModuleType, par: ParameterSet, ws: Workspace) -> None:
+    """Print the recipes that a pipeline would run."""
+    from ciaopy.engine.runner import show_plan
+
+    for recipe in module.plan(par, ws):
+        show_plan(recipe, ws.console)
+    par.close()
 
 
 def _accepted(module: ModuleType, tool: str, options: RunOptions) -> dict[str, RunOptions]:

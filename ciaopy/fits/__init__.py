@@ -1,6 +1,6 @@
 """FITS on disk: the only door.
 
-The names of the readers and writers are looked up when first used, so that importing the block types loads no more.
+Names are looked up when first used: what reads headers alone loads no numpy.
 """
 
 from __future__ import annotations
@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ciaopy.faces import lazy_face
-from ciaopy.fits.blocks import Array, Block, Column, Dataset, Image, Table, Vector, connect_outlets
+from ciaopy.fits.outlets import connect_outlets
 
 if TYPE_CHECKING:
     from os import PathLike
 
     from ciaopy.fits.atomic import AtomicFile, check_output, write_error
+    from ciaopy.fits.blocks import Array, Block, Column, Dataset, Image, Table, Vector
     from ciaopy.fits.cards import Card, parse_card
     from ciaopy.fits.checksum import block_sum, fold
     from ciaopy.fits.convert import from_astropy, image_to_astropy, table_to_astropy
@@ -76,6 +77,7 @@ if not TYPE_CHECKING:
         __name__,
         {
             "atomic": "AtomicFile check_output write_error",
+            "blocks": "Array Block Column Dataset Image Table Vector",
             "cards": "Card parse_card",
             "checksum": "block_sum fold",
             "convert": "from_astropy image_to_astropy table_to_astropy",
@@ -102,6 +104,7 @@ def _write(path: str | PathLike[str], block: Block, clobber: bool) -> None:
 
 
 def _to_astropy(block: Block) -> Any:
+    from ciaopy.fits.blocks import Table
     from ciaopy.fits.convert import image_to_astropy, table_to_astropy
 
     return table_to_astropy(block) if isinstance(block, Table) else image_to_astropy(block)

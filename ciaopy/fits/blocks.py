@@ -8,7 +8,7 @@ The data subspace (DSTYPn, DSVALn, DSREFn ...) stays in the header; `ciaopy.data
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ciaopy.errors import DataError
 from ciaopy.fits.keywords import Header, as_header
+from ciaopy.fits.outlets import outlets
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -126,12 +127,12 @@ class Image:
 
     def to_astropy(self) -> CCDData:
         """Return the image as an `astropy.nddata.CCDData`; see `ciaopy.fits.convert`."""
-        converted: CCDData = _outlets.to_astropy(self)
+        converted: CCDData = outlets.to_astropy(self)
         return converted
 
     def write(self, path: str | PathLike[str], clobber: bool = False) -> None:
         """Write the image and its companions to a FITS file, atomically; see `write_dataset`."""
-        _outlets.write(path, self, clobber)
+        outlets.write(path, self, clobber)
 
 
 @dataclass
@@ -217,43 +218,15 @@ class Table:
 
     def to_astropy(self) -> AstropyTable:
         """Return the table as an `astropy.table.Table`; see `ciaopy.fits.convert`."""
-        converted: AstropyTable = _outlets.to_astropy(self)
+        converted: AstropyTable = outlets.to_astropy(self)
         return converted
 
     def write(self, path: str | PathLike[str], clobber: bool = False) -> None:
         """Write the table and its companions to a FITS file, atomically; see `write_dataset`."""
-        _outlets.write(path, self, clobber)
+        outlets.write(path, self, clobber)
 
 
 Block: TypeAlias = Table | Image
-
-
-@dataclass
-class _Outlets:
-    """What `write` and `to_astropy` of a block call. Blocks know no writer: the face of the room connects them."""
-
-    write: Callable[[str | PathLike[str], Block, bool], None]
-    to_astropy: Callable[[Block], Any]
-
-
-def _not_connected(*arguments: Any) -> Any:
-    raise RuntimeError("ciaopy.fits.blocks was loaded without ciaopy.fits")
-
-
-_outlets = _Outlets(_not_connected, _not_connected)
-
-
-def connect_outlets(write: Callable[[str | PathLike[str], Block, bool], None], convert: Callable[[Block], Any]) -> None:
-    """Say what `Table.write`, `Image.write` and `to_astropy` call.
-
-    Parameters
-    ----------
-    write : callable
-        Takes a path, the block, and whether to replace an existing file.
-    convert : callable
-        Takes the block and returns the astropy object.
-    """
-    _outlets.write, _outlets.to_astropy = write, convert
 
 
 @dataclass

@@ -10,7 +10,6 @@ import threading
 from pathlib import Path
 
 from ciaopy.errors import DataError
-from ciaopy.fits.gzip_stream import GzipSource
 from ciaopy.fits.source import PlainSource, Source
 from ciaopy.streams import is_standard, open_input
 
@@ -54,6 +53,8 @@ def open_source(path: str | os.PathLike[str]) -> Source:
         if not status.st_size:
             raise DataError(f"{place}: is empty (0 bytes), not a FITS file")
         if os.pread(fd, 2, 0) == GZIP_MAGIC:
+            from ciaopy.fits.gzip_stream import GzipSource
+
             return GzipSource(place, fd)
         return PlainSource(place, fd, status.st_size)
     except BaseException:

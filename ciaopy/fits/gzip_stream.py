@@ -6,6 +6,7 @@ listed first and read later without inflating twice. A background thread inflate
 
 from __future__ import annotations
 
+import mmap
 import os
 import shutil
 import tempfile
@@ -13,10 +14,7 @@ import threading
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
-
 from ciaopy.errors import DataError, UserError
-from ciaopy.fits.source import as_bytes
 
 __all__ = ["GzipSource", "compress_file"]
 
@@ -45,10 +43,10 @@ class _Store:
 
     def _make_room(self) -> None:
         if self._spool is None and len(self._chunks) * CHUNK < self._limit:
-            self._chunks.append(as_bytes(np.empty(CHUNK, np.uint8)))
+            self._chunks.append(memoryview(mmap.mmap(-1, CHUNK)))
         elif self._spool is None:
             self._spool, self._spool_start = tempfile.TemporaryFile(prefix="ciaopy-"), self.filled  # noqa: SIM115
-            self._chunks.append(as_bytes(np.empty(CHUNK, np.uint8)))
+            self._chunks.append(memoryview(mmap.mmap(-1, CHUNK)))
 
     def advance(self, nbytes: int) -> None:
         """Take note that `nbytes` were put into `space()`."""

@@ -26,8 +26,8 @@ from ciaopy.fits.header import (
     padded,
     split_cards,
 )
-from ciaopy.fits.rows import Field, Tform, parse_tdim, parse_tform
 from ciaopy.fits.source import Source
+from ciaopy.fits.tforms import Field, Tform, parse_tdim, parse_tform
 
 if TYPE_CHECKING:
     from ciaopy.fits.keywords import Header

@@ -20,7 +20,8 @@ from ciaopy.fits.header import (
     numbered_keyword,
 )
 from ciaopy.fits.images import image_layout
-from ciaopy.fits.rows import Field, Tform, form_of, parse_tdim, parse_tform, row_dtype
+from ciaopy.fits.rows import form_of, row_dtype
+from ciaopy.fits.tforms import Field, Tform, parse_tdim, parse_tform
 
 if TYPE_CHECKING:
     from ciaopy.fits.keywords import Header

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 __all__ = ["BLOCK_ROWS", "default_nproc", "map_blocks", "row_blocks"]
@@ -46,5 +45,7 @@ def map_blocks(task: Callable[[slice], T], nrows: int, nproc: int | None = None,
     nproc = default_nproc() if nproc is None else nproc
     if nproc <= 1 or len(slices) <= 1:
         return [task(s) for s in slices]
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(min(nproc, len(slices))) as pool:
         return list(pool.map(task, slices))

@@ -5,13 +5,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from ciaopy.datamodel import full_header, split_unit, value_text
 from ciaopy.errors import DataError
-from ciaopy.fits import Table
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
@@ -62,6 +60,10 @@ def _look_up(infile: str, keyword: str, ws: Workspace) -> tuple[Any, str] | None
     header = full_header(infile, ws)
     if not filtered and keyword in header:
         return header[keyword], str(header.comments[keyword])
+    import numpy as np
+
+    from ciaopy.fits import Table
+
     block = ws.read(infile)
     if isinstance(block, Table) and keyword in block and block.nrows:
         column = block.column(keyword)
@@ -80,7 +82,7 @@ def _store(par: ParameterSet, value: Any, comment: str) -> None:
     par.put("value", value_text(value))
     par.put("sval", value_text(value))
     par.put("rval", float(value) if number else None)
-    par.put("ival", int(value) if number and np.isfinite(value) else None)
+    par.put("ival", int(value) if number and math.isfinite(value) else None)
     par.put("bval", bool(value) if isinstance(value, int | float) else False)
     par.put("datatype", kinds.get(type(value), "null"))
     par.put("unit", unit)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ciaopy.errors import DataError
 from ciaopy.fits import Column, Image, Table, TableWriter, Vector, new_header, open_fits, read_dataset, write_dataset
-from ciaopy.fits.rows import parse_tform
+from ciaopy.fits.tforms import parse_tform
 
 RNG = np.random.default_rng(7)
 N = 1000

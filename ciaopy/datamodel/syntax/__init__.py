@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ciaopy.datamodel.syntax.names import file_of, hdu_suffix, split_file, whole_path
     from ciaopy.datamodel.syntax.parser import parse
     from ciaopy.datamodel.syntax.running import smoothed
-    from ciaopy.datamodel.syntax.virtualfile import (
+    from ciaopy.datamodel.syntax.terms import (
         All,
         AnyOf,
         Axis,
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
         Item,
         RangeTerm,
         RegionTerm,
-        VirtualFile,
     )
+    from ciaopy.datamodel.syntax.virtualfile import VirtualFile
 
 __all__ = [
     "All",
@@ -69,7 +69,7 @@ if not TYPE_CHECKING:
             "names": "file_of hdu_suffix split_file whole_path",
             "parser": "parse",
             "running": "smoothed",
-            "virtualfile": "All AnyOf Axis ColumnItem CompareTerm FileTerm Filter FilterExpression Item "
-            "RangeTerm RegionTerm VirtualFile",
+            "terms": "All AnyOf Axis ColumnItem CompareTerm FileTerm Filter FilterExpression Item RangeTerm RegionTerm",
+            "virtualfile": "VirtualFile",
         },
     )

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ciaopy.datamodel import VirtualFile, parse
-from ciaopy.datamodel.syntax.virtualfile import All, AnyOf, CompareTerm, FileTerm, RangeTerm, RegionTerm
+from ciaopy.datamodel.syntax.terms import All, AnyOf, CompareTerm, FileTerm, RangeTerm, RegionTerm
 from ciaopy.errors import UserError, VirtualFileError
 
 
