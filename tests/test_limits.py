@@ -22,7 +22,6 @@ LONG_MODULES = {
     "batch/run.py": "one noun: the run of a survey, its loop and its ends",
     "datamodel/regions/parser.py": "one language: regions, read",
     "fits/hdus.py": "one noun: the HDUs of a file, scanned",
-    "pipelines/repro/gratings.py": "the steps of one command, with gratings",
     "caldb/products_area.py": "the products of the effective area, a dataclass each",
     "datamodel/sky.py": "one noun: the sky transform, by formula and by wcslib",
     "datamodel/wcs.py": "one noun: world coordinate keywords, read and moved",

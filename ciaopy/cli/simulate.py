@@ -38,7 +38,7 @@ def _whole(ctx: click.Context, param: click.Parameter, value: str) -> int:
 @click.command("simulate", context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
 @click.argument("outdir", type=click.Path(path_type=Path))
 @click.option(
-    "--detector", type=click.Choice(["acis", "hrc-i"], case_sensitive=False), default="acis", show_default=True
+    "--detector", type=click.Choice(["acis", "hrc-i", "hrc-s"], case_sensitive=False), default="acis", show_default=True
 )
 @click.option("--mission", type=click.Choice(["chandra", "xmm"]), default="chandra", show_default=True)
 @click.option("--events", metavar="N", default="1e5", callback=_whole, show_default=True, help="1e3 to 2e7 events.")
@@ -85,13 +85,14 @@ def command(
     With --mission xmm: event lists of two MOS1 sub-exposures, MOS2 with an anomalous CCD, pn with out-of-time events,
     flares, their truth; of the other options --seed, --exposure and --clobber count.
 
-    With --detector hrc-i: raw amplifiers with ringing, saturated and background events; of the other options --events,
-    --seed, --exposure, --pointing, --obsid and --target count.
+    With --detector hrc-i or hrc-s: raw amplifiers with ringing, saturated and background events; with --grating letg
+    one source with an even spectrum and lines. Of the other options --events, --seed, --exposure, --pointing, --obsid
+    and --target count.
     """
     if mission == "xmm":
         return _simulate_xmm(context, outdir, clobber, options)
-    if detector == "hrc-i":
-        return _simulate_hrc(context, outdir, (clobber, compress), options)
+    if detector != "acis":
+        return _simulate_hrc(context, outdir, (clobber, compress), options | {"detector": detector.upper()})
     from ciaopy.simulation import simulate
 
     console = Console()
@@ -123,12 +124,13 @@ _FOR_XMM = ("outdir", "mission", "seed", "exposure", "clobber")
 
 
 _FOR_HRC = (
-    "outdir", "mission", "detector", "events", "seed", "exposure", "pointing", "obsid", "target", "clobber", "compress",
+    "outdir", "mission", "detector", "events", "seed", "exposure", "pointing", "obsid", "target", "grating",
+    "clobber", "compress",
 )  # fmt: skip
 
 
 def _simulate_hrc(context: click.Context, outdir: Path, how: tuple[bool, bool], options: dict[str, object]) -> int:
-    """Make an HRC-I observation.
+    """Make an observation with the HRC.
 
     Raises
     ------
@@ -137,13 +139,14 @@ def _simulate_hrc(context: click.Context, outdir: Path, how: tuple[bool, bool], 
     """
     from ciaopy.simulation import HrcSetup, simulate_hrc
 
-    _refuse_others(context, _FOR_HRC, "--detector hrc-i")
-    values = {k: v for k, v in options.items() if k in ("events", "seed", "exposure", "obsid", "target")}
+    _refuse_others(context, _FOR_HRC, f"--detector {str(options['detector']).lower()}")
+    values = {k: v for k, v in options.items() if k in ("detector", "events", "seed", "exposure", "obsid", "target")}
+    values["grating"] = str(options["grating"]).upper()
     values["ra"], values["dec"], values["roll"] = options["pointing"]  # type: ignore[misc]
     made = simulate_hrc(HrcSetup(**values), outdir, *how)  # type: ignore[arg-type]
     kinds = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in made.kinds.items())
     console = Console()
-    console.output(f"{made.folder}: ObsID {made.setup.obsid}, HRC-I, {made.setup.duration:.0f} s")
+    console.output(f"{made.folder}: ObsID {made.setup.obsid}, {made.setup.detector}, {made.setup.duration:.0f} s")
     console.output(f"  {made.setup.events} events: {kinds}")
     console.output(f"  truth: {made.folder / 'truth'}")
     return 0

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ciaopy.hrc.detector import HRC_I, HRC_S, HrcDetector
     from ciaopy.hrc.event_table import COMMENTS, coordinate_systems
     from ciaopy.hrc.gain import GainRules, scaled_sums
-    from ciaopy.hrc.positions import ChipRules
+    from ciaopy.hrc.positions import ChipRules, chip_of_taps
     from ciaopy.hrc.process import Calibration, Observation, Options, ProcessedEvents, process_events
     from ciaopy.hrc.pulse_height import TapRules
 
@@ -36,6 +36,7 @@ __all__ = [
     "ProcessedEvents",
     "RatePatch",
     "TapRules",
+    "chip_of_taps",
     "chip_rectangles",
     "coordinate_systems",
     "corrupt_rates",
@@ -58,7 +59,7 @@ if not TYPE_CHECKING:
             "detector": "HRC_I HRC_S HrcDetector",
             "event_table": "COMMENTS coordinate_systems",
             "gain": "GainRules scaled_sums",
-            "positions": "ChipRules",
+            "positions": "ChipRules chip_of_taps",
             "process": "Calibration Observation Options ProcessedEvents process_events",
             "pulse_height": "TapRules",
         },

@@ -1,4 +1,4 @@
-"""Headers of a simulated HRC-I observation, and the files beside its events."""
+"""Headers of a simulated HRC observation, and the files beside its events."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import numpy as np
 
 from ciaopy.coords import AspectSolution
 from ciaopy.fits import Column, Header, Image, Table, new_header
-from ciaopy.simulation.headers import column, table
-from ciaopy.simulation.hrc_setup import AREA_X, AREA_Y, LINE_STEP, LIVE, MARGIN, RATE_STEP, SIM, START, HrcSetup
+from ciaopy.simulation.headers import column, table, utc
+from ciaopy.simulation.hrc_setup import LINE_STEP, LIVE, MARGIN, RATE_STEP, START, HrcSetup
 from ciaopy.version import __version__
 
 __all__ = [
-    "aspect_table", "bad_pixels", "event_header", "good_times", "gti", "header", "mask", "primary", "rates", "timeline",
+    "aspect_table", "bad_pixels", "event_header", "good_times", "gti", "header", "masks", "primary", "rates",
+    "timeline",
 ]  # fmt: skip
 
 
@@ -22,18 +23,20 @@ def header(setup: HrcSetup, name: str, content: str, classes: tuple[str, ...] = 
     made = new_header()
     start, stop = START, START + setup.duration
     if name != "PRIMARY":
-        made["EXTNAME"] = "MASK" if name == "MASK0" else name
+        made["EXTNAME"] = "MASK" if name.startswith("MASK") else name
     for key, value in zip(("HDUCLASS", "HDUCLAS1", "HDUCLAS2"), classes, strict=False):
         made[key] = value
     cards: dict[str, Any] = {
         "HDUNAME": name, "CREATOR": f"simulate - Version ciaopy {__version__}", "CONTENT": content, "ASCDSVER": "10.12",
-        "MISSION": "AXAF", "TELESCOP": "CHANDRA", "INSTRUME": "HRC", "DETNAM": "HRC-I", "GRATING": "NONE",
+        "MISSION": "AXAF", "TELESCOP": "CHANDRA", "INSTRUME": "HRC", "DETNAM": setup.detector, "GRATING": setup.grating,
         "DATAMODE": "OBSERVING", "OBS_MODE": "POINTING", "DATACLAS": "SIMULATED", "OBS_ID": str(setup.obsid),
         "OBI_NUM": 0, "OBJECT": setup.target, "TITLE": f"SIMULATION, SEED {setup.seed}", "OBSERVER": "ciaopy simulate",
-        "DATE-OBS": "2020-03-08T01:46:40", "MJD_OBS": 50814.0 + start / 86400.0, "MJDREF": 50814.0, "TIMESYS": "TT",
-        "TIMEUNIT": "s", "TIMEZERO": 0.0, "TSTART": start, "TSTOP": stop, "TIMEDEL": 1.5625e-05, "TIMEPIXR": 0.5,
-        "RADESYS": "ICRS", "SIM_X": SIM[0], "SIM_Y": SIM[1], "SIM_Z": SIM[2], "FOC_LEN": 10070.0, "DEFOCUS": 0.0,
-        "ASPTYPE": "KALMAN", "RANGELEV": 115, "WIDTHRES": 2,
+        "DATE-OBS": utc(start), "DATE-END": utc(stop), "MJD_OBS": 50814.0 + start / 86400.0, "MJDREF": 50814.0,
+        "TIMESYS": "TT", "TIMEUNIT": "s", "TIMEZERO": 0.0, "TSTART": start, "TSTOP": stop, "TIMEDEL": 1.5625e-05,
+        "TIMEPIXR": 0.5,
+        "RADESYS": "ICRS", **{f"SIM_{x}": v for x, v in zip("XYZ", setup.sim, strict=True)},
+        "FOC_LEN": 10070.0, "DEFOCUS": 0.0,
+        "ASPTYPE": "KALMAN", "RANGELEV": setup.taps.range_level, "WIDTHRES": 2,
     }  # fmt: skip
     pointing = (setup.ra % 360.0, setup.dec, setup.roll % 360.0)
     for kind in ("PNT", "NOM"):
@@ -81,31 +84,40 @@ def rates(setup: HrcSetup) -> Table:
 
 
 def bad_pixels(setup: HrcSetup) -> Table:
-    """Return the BADPIX block of bpix1: the frame of the detector and a hot spot."""
-    x, y = ((1, AREA_X[0]), (AREA_X[1], 16384)), ((1, AREA_Y[0]), (AREA_Y[1], 16384))
-    inner = (AREA_X[0] + 1, AREA_X[1] - 1)
-    boxes = [(x[0], (1, 16384)), (inner, y[0]), (inner, y[1]), (x[1], (1, 16384)), ((14530, 14542), (7488, 7501))]
+    """Return the BADPIX block of bpix1: the frames of the plates and a hot spot."""
+    width, height = setup.chip_size
+    boxes: list[tuple[int, tuple[int, int], tuple[int, int]]] = []
+    for plate in setup.plates:
+        (left, right), (low, high) = plate.x, plate.y
+        inner = (left + 1, right - 1)
+        frame = [((1, left), (1, height)), (inner, (1, low)), (inner, (high, height)), ((right, width), (1, height))]
+        boxes += [(plate.chip_id, *side) for side in frame]
+    boxes.append(setup.hot_spot)
     n = len(boxes)
     parts = [
-        Column("CHIP_ID", np.zeros(n, np.int16)), Column("SHAPE", np.full(n, b"RECTANGLE", "S16"), "16A"),
-        Column("COMPONENT", np.ones(n, np.int16)), Column("CHIPX", np.array([b[0] for b in boxes], np.int16), "2I"),
-        Column("CHIPY", np.array([b[1] for b in boxes], np.int16), "2I"),
+        Column("CHIP_ID", np.array([b[0] for b in boxes], np.int16)),
+        Column("SHAPE", np.full(n, b"RECTANGLE", "S16"), "16A"), Column("COMPONENT", np.ones(n, np.int16)),
+        Column("CHIPX", np.array([b[1] for b in boxes], np.int16), "2I"),
+        Column("CHIPY", np.array([b[2] for b in boxes], np.int16), "2I"),
         Column("STATUS", np.full(n, 64, np.uint8), "8X"),
     ]  # fmt: skip
     return table(header(setup, "BADPIX", "BADPIX", ("ASC", "REGION", "BADPIX")), parts)
 
 
-def mask(setup: HrcSetup) -> Table:
-    """Return the MASK0 block of msk1."""
-    parts = [
-        Column("SHAPE", np.array([b"rectangle"], "S16"), "16A"), Column("COMPONENT", np.zeros(1, np.int16)),
-        Column("CHIPX", np.array([AREA_X], np.int16), "2I"), Column("CHIPY", np.array([AREA_Y], np.int16), "2I"),
-        Column("SAMP_CYC", np.ones(1, np.int16)), Column("PHAMIN", np.zeros(1, np.int16)),
-        Column("PHAMAX", np.full(1, 255, np.int16)),
-    ]  # fmt: skip
-    head = header(setup, "MASK0", "MSK", ("ASC", "REGION", "MASK"))
-    head["CCD_ID"] = 0
-    return table(head, parts)
+def masks(setup: HrcSetup) -> list[Table]:
+    """Return the blocks of msk1, one per plate."""
+    made = []
+    for plate in setup.plates:
+        parts = [
+            Column("SHAPE", np.array([b"rectangle"], "S16"), "16A"), Column("COMPONENT", np.zeros(1, np.int16)),
+            Column("CHIPX", np.array([plate.x], np.int16), "2I"), Column("CHIPY", np.array([plate.y], np.int16), "2I"),
+            Column("SAMP_CYC", np.ones(1, np.int16)), Column("PHAMIN", np.zeros(1, np.int16)),
+            Column("PHAMAX", np.full(1, 255, np.int16)),
+        ]  # fmt: skip
+        head = header(setup, f"MASK{plate.chip_id}", "MSK", ("ASC", "REGION", "MASK"))
+        head["CCD_ID"] = plate.chip_id
+        made.append(table(head, parts))
+    return made
 
 
 def gti(setup: HrcSetup) -> Table:
@@ -117,7 +129,7 @@ def gti(setup: HrcSetup) -> Table:
 
 def good_times(setup: HrcSetup) -> list[Table]:
     """Return the blocks of flt1: an empty FILTER block and its good times."""
-    head = header(setup, "FILTER", "GTI")
+    head = header(setup, "FILTER", "GTI", ("ASC", "FILTER"))
     head["ONTIME"] = setup.duration
     for key, value in (("DSTYP1", "TIME"), ("DSVAL1", "TABLE"), ("DSFORM1", "D"), ("DSREF1", ":GTI")):
         head[key] = value

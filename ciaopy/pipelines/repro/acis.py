@@ -11,7 +11,7 @@ from ciaopy.pipelines.repro import common, files
 from ciaopy.pipelines.repro.common import Stage, io, says, stacked
 from ciaopy.pipelines.repro.job import Job
 
-__all__ = ["carried_over", "event_definition", "position_parameter", "recipe", "stages"]
+__all__ = ["calibrate", "carried_over", "event_definition", "position_parameter", "recipe", "stages"]
 
 LEVEL2_FILTER = "[EVENTS][grade=0,2,3,4,6,status=0,x=:,y=:]"
 FIRST_BITFLAG = "00000000000000120021100020022222"
@@ -135,7 +135,13 @@ def _build_bad_pixels(job: Job, target: Path, bitflag: str, sources: dict[str, s
 
 def process_events(job: Job) -> list[Step]:
     """Return the steps that process the events anew and bring their header up to date."""
-    events, made = job.file("reset_evt1.fits"), job.file("repro_evt1.fits")
+    header = job.obs.events
+    definition = event_definition(header.readmode, header.datamode)
+    return calibrate(job, job.file("reset_evt1.fits"), job.file("repro_evt1.fits"), definition)
+
+
+def calibrate(job: Job, events: Path, made: Path, definition: str) -> list[Step]:
+    """Return the steps that calibrate an event file, with the columns of `definition`, and update its header."""
     header = job.obs.events
     mode = header.datamode
     parameters = {
@@ -144,7 +150,7 @@ def process_events(job: Job) -> list[Step]:
         "acaofffile": f"@{stacked(job.aspect_list)}",
         "badpixfile": str(job.bad_pixels),
         "mtlfile": stacked(job.copy_of(job.obs["mtl1"])),
-        "eventdef": event_definition(header.readmode, mode),
+        "eventdef": definition,
         "apply_tgain": "yes",
         "apply_cti": "yes",
         "clobber": job.clobber,
