@@ -100,7 +100,8 @@ td{vertical-align:top}
 th{background:#eef2f6;font-weight:600}tr:nth-child(even) td{background:#f8fafb}td.n,th.n{text-align:right}
 .done{color:#176b38}.failed{color:#b3261e;font-weight:600}.skipped{color:#2a5caa}.blocked{color:#8a4b08}
 .running,.waiting,.cancelled{color:#5b6b7a}code{font-size:.92em}details{margin:.4em 0}summary{cursor:pointer}
-img{max-height:150px;margin:.2em;border:1px solid #d5dde5}.muted{color:#5b6b7a}
+img{max-height:190px;border:1px solid #d5dde5}
+figure{display:inline-block;margin:.4em;vertical-align:top;max-width:14em}figcaption{font-size:.8em;color:#5b6b7a}.muted{color:#5b6b7a}
 """
 
 
@@ -236,41 +237,34 @@ def _versions(jobs: list[dict[str, Any]]) -> str:
 
 
 def _thumbnails(survey: Survey, jobs: list[dict[str, Any]], most: int = 60) -> str:
-    """Return small pictures of the first images; nothing without matplotlib."""
-    try:
-        import matplotlib.image  # noqa: F401
-    except ImportError:
-        return ""
+    """Return small pictures of the first images, with what they show."""
     pictures: list[str] = []
     for job in jobs:
         images = ((job["extra"] or {}).get("paths") or {}).get("image") if job["stage"] == "flux_image" else None
         if images and job["state"] == "done" and len(pictures) < most:
-            data = _png(survey.folder / images[0])
-            if data:
-                name = _text(job["ident"])
-                pictures.append(f"<img alt='{name}' title='{name}' src='data:image/png;base64,{data}'>")
-    return "<h2>Images</h2>" + "".join(pictures) if pictures else ""
+            drawn = _thumbnail(survey.folder / images[0])
+            if drawn is not None:
+                name, text = _text(job["ident"]), _text(drawn[1])
+                picture = f"<img alt='{name}' title='{name}' src='data:image/png;base64,{drawn[0]}'>"
+                pictures.append(f"<figure>{picture}<figcaption><b>{name}</b><br>{text}</figcaption></figure>")
+    if not pictures:
+        return ""
+    note = "<p class='muted'>North is up where the axes are those of the sky; brightness by asinh, each on its own.</p>"
+    return f"<h2>Images</h2>{note}" + "".join(pictures)
 
 
-def _png(path: Path) -> str:
-    """Return an image, at most 300 pixels wide, as a PNG in base64; empty where it cannot be read."""
+def _thumbnail(path: Path) -> tuple[str, str] | None:
+    """Return an image, at most 300 pixels wide, as a PNG in base64, and what it is; None where it cannot be read."""
     import base64
-
-    import numpy as np
-    from matplotlib.image import imsave
 
     from ciaopy.errors import CiaopyError
     from ciaopy.fits import Image, read_dataset
+    from ciaopy.plots import image_caption, thumbnail
 
     try:
-        data = next((b.data for b in read_dataset(path).blocks if isinstance(b, Image) and b.data is not None), None)
+        image = next((b for b in read_dataset(path).blocks if isinstance(b, Image) and b.data is not None), None)
+        if image is None or image.data is None or image.data.ndim != 2 or not image.data.size:
+            return None
+        return base64.b64encode(thumbnail(image)).decode(), image_caption(image)
     except (CiaopyError, OSError):
-        return ""
-    if data is None or not data.size:
-        return ""
-    step = max(-(-max(data.shape) // 300), 1)
-    rows, columns = (n // step * step for n in data.shape)
-    small = data[:rows, :columns].reshape(rows // step, step, columns // step, step).sum(axis=(1, 3))
-    out = io.BytesIO()
-    imsave(out, np.log1p(np.maximum(small, 0.0)), cmap="inferno", origin="lower", format="png")
-    return base64.b64encode(out.getvalue()).decode()
+        return None

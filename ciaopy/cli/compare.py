@@ -45,7 +45,10 @@ def command(a: str, b: str, json_file: str | None, png_file: str | None, clobber
     if json_file and json_file != "-":
         Path(json_file).write_text(json.dumps({"a": a, "b": b, **result.to_dict()}, indent=1, default=str) + "\n")
     if png_file:
-        _draw(result, first, second, (a, b), Path(png_file))
+        from ciaopy.plots import comparison_figure, figures
+
+        figure = comparison_figure(result, (first, second), (Path(a).name, Path(b).name))
+        Path(png_file).write_bytes(figures.png(figure))
     return 0
 
 
@@ -99,32 +102,3 @@ def _image_line(a: Table, b: Table) -> str:
     change = abs(images[0] - images[1])
     bins = int((change > 0).sum())
     return f"counts image: {int(change.sum())} counts differ, in {bins} of {change.size} bins, at most {change.max()}"
-
-
-def _draw(result: Comparison, a: Table, b: Table, names: tuple[str, str], path: Path) -> None:
-    """Draw the counts images, their difference and the identical share per column into a PNG."""
-    import numpy as np
-    from matplotlib.figure import Figure
-
-    from ciaopy.analysis import counts_images
-
-    figure = Figure(figsize=(12, 8), layout="constrained")
-    panels = figure.subplots(2, 2).ravel()
-    images = counts_images(a, b, 256)
-    if images is not None:
-        top = max(1.0, float(np.quantile(images[0], 0.999)))
-        for axes, image, name in zip(panels, images, names, strict=False):
-            axes.imshow(np.arcsinh(image / top * 10), origin="lower", cmap="magma")
-            axes.set_title(Path(name).name, fontsize=9)
-        change = images[1] - images[0]
-        limit = max(1, int(abs(change).max()))
-        shown = panels[2].imshow(change, origin="lower", cmap="RdBu_r", vmin=-limit, vmax=limit)
-        figure.colorbar(shown, ax=panels[2], label="B - A [counts]")
-        panels[2].set_title("difference of the counts images", fontsize=9)
-    columns = [c.name for c in result.columns]
-    panels[3].barh(columns, [100 * c.identical for c in result.columns], color="tab:blue")
-    panels[3].invert_yaxis()
-    panels[3].set_xlabel("identical [%]")
-    panels[3].set_xlim(0, 100)
-    panels[3].set_title(f"{result.matched} matched events", fontsize=9)
-    figure.savefig(path, dpi=110, format="png")

@@ -196,7 +196,7 @@ def _table(path: Path, block: str) -> Table:
     from ciaopy.datamodel import Workspace
     from ciaopy.fits import Table
 
-    found = Workspace(Console(0)).dataset(path).block(block)
+    found = Workspace(Console(0)).read(f"{path}[{block}]")
     if not isinstance(found, Table):
         raise DataError(f"{path}: block {block} is no table")
     return found

@@ -9,16 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ciaopy.fits import AtomicFile
-from ciaopy.plots import figures
+from ciaopy.plots import figures, moment, picture_of_events
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from ciaopy.fits import Table
     from ciaopy.simulation import ListedSource, Simulated
 
 FloatArray = NDArray[np.float64]
 
-# Side of the counts image, pixels, and the number of bins of the light curve.
-_SIZE, _TIMES = 720, 150
+# Largest side of the counts image, pixels; number of bins of the light curve; band of the image, keV.
+_SIZE, _TIMES, _BAND = 720, 120, (0.5, 7.0)
 
 
 def write_previews(
@@ -36,23 +38,18 @@ def write_previews(
     OutputExistsError
         One exists and `clobber` is false.
     """
-    from ciaopy.simulation import make_view
-
     paths = [folder / f"demo_{name}.png" for name in ("image", "lightcurve", "spectrum")]
-    image, extent = _counts(level2)
-    sky = make_view(made.setup).frame.plane
-    places = np.array([sky.world_to_pixel(s.source.ra, s.source.dec) for s in sources]).reshape(-1, 2)
     time = level1["time"]
     edges = np.linspace(time.min(), time.max(), _TIMES + 1)
-    width = edges[1] - edges[0]
-    rates = {n: np.histogram(t["time"], edges)[0] / width for n, t in (("level 1", level1), ("level 2", level2))}
+    counts = {n: np.histogram(t["time"], edges)[0] for n, t in (("level 1", level1), ("level 2", level2))}
+    zero = float(edges[0]), moment(float(edges[0]), level1.header)
     bins = np.geomspace(0.2, 12.0, 120)
     energy = np.histogram(level2["energy"] / 1000.0, bins)[0]
-    circles = np.column_stack([places, [20.0 + 8.0 * s.half_light for s in sources]])
+    title = _title(level2)
     drawn = [
-        figures.counts_image(image, extent, f"{level2.nrows} events, {len(sources)} sources", circles),
-        figures.light_curve(edges, rates, _good_times(level2), float(edges[0]), "light curve"),
-        figures.spectrum(bins, {"level 2": energy}, "energies"),
+        _image(level2, sources, made, title),
+        figures.light_curve(edges, counts, _good_times(level2), zero, f"{title}: all events"),
+        figures.spectrum(bins, {"level 2": energy}, f"{title}: level-2 events"),
     ]
     for path, figure in zip(paths, drawn, strict=True):
         with AtomicFile(path, clobber) as file:
@@ -60,15 +57,25 @@ def write_previews(
     return paths
 
 
-def _counts(events: Table) -> tuple[FloatArray, tuple[float, float, float, float]]:
-    """Return a square counts image of all events and its edges in sky pixels."""
-    x, y = (np.asarray(events[c], np.float64) for c in ("x", "y"))
-    if not x.size:
-        return np.zeros((2, 2)), (0.5, 8192.5, 0.5, 8192.5)
-    side = max(float(np.ptp(x)), float(np.ptp(y))) + 40.0
-    edges = [(v.max() + v.min() - side) / 2 + np.linspace(0.0, side, _SIZE + 1) for v in (x, y)]
-    image = np.histogram2d(y, x, (edges[1], edges[0]))[0]
-    return image, (edges[0][0], edges[0][-1], edges[1][0], edges[1][-1])
+def _title(events: Table) -> str:
+    """Return `CIAOPY DEMO, ObsID 90001, ACIS-235678, 3.0 ks`."""
+    header = events.header
+    exposure = float(header.get("EXPOSURE", 0.0)) / 1000.0
+    words = [str(header.get(k, "")).strip() for k in ("OBJECT", "OBS_ID", "DETNAM")]
+    return f"{words[0]}, ObsID {words[1]}, {words[2]}, {exposure:.1f} ks"
+
+
+def _image(events: Table, sources: tuple[ListedSource, ...], made: Simulated, title: str) -> Figure:
+    """Return the counts image of the band in which the mirror is good, with the sources circled."""
+    from ciaopy.simulation import make_view
+
+    sky = make_view(made.setup).frame.plane
+    places = np.array([sky.world_to_pixel(s.source.ra, s.source.dec) for s in sources]).reshape(-1, 2)
+    circles = np.column_stack([places, [25.0 + 8.0 * s.half_light for s in sources]])
+    low, high = _BAND
+    chosen = events.take((events["energy"] >= 1000 * low) & (events["energy"] < 1000 * high))
+    picture = picture_of_events(chosen, _SIZE)
+    return figures.counts_image(picture, f"{title}, {low:g}–{high:g} keV", circles, blur=1.2)
 
 
 def _good_times(events: Table) -> FloatArray:

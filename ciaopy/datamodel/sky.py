@@ -162,6 +162,16 @@ class SkyTransform(PixelFrame, ABC):
     def is_known(self) -> bool:
         """Tell whether positions can be computed at all."""
 
+    @abstractmethod
+    def astropy_wcs(self) -> Any:
+        """Return the transform as an `astropy.wcs.WCS` of image pixels (tables: of column values), a copy.
+
+        Raises
+        ------
+        DataError
+            The transform is not known.
+        """
+
     def logical_to_sky(self, x: ArrayLike, y: ArrayLike) -> tuple[F64, F64]:
         """Return RA and Dec, degrees, of image pixels."""
         return self.pixel_to_sky(*self.logical_to_physical(np.asarray(x, np.float64), np.asarray(y, np.float64)))
@@ -286,6 +296,18 @@ class TangentTransform(SkyTransform):
         """Return True."""
         return True
 
+    def astropy_wcs(self) -> Any:
+        """Return the transform as an `astropy.wcs.WCS` of image pixels (tables: of column values)."""
+        from astropy.wcs import WCS
+
+        wcs = WCS(naxis=2)
+        _, step_x, _, step_y = self.to_physical or (0.0, 1.0, 0.0, 1.0)
+        wcs.wcs.ctype, wcs.wcs.cunit, wcs.wcs.radesys = ["RA---TAN", "DEC--TAN"], ["deg", "deg"], "ICRS"
+        wcs.wcs.crval, wcs.wcs.crpix = self.crval, self.physical_to_logical(*self.crpix)
+        wcs.wcs.cdelt = self.step[0] * step_x, self.step[1] * step_y
+        wcs.wcs.set()
+        return wcs
+
     def pixel_to_sky(self, x: ArrayLike, y: ArrayLike) -> tuple[F64, F64]:
         """Return RA in [0, 360) and Dec, degrees, of physical pixels; shapes broadcast."""
         xi = self.step[0] * (np.asarray(x, np.float64) - self.crpix[0])
@@ -396,6 +418,10 @@ class ProjectedTransform(SkyTransform):
             return self._wcs is not None and self._frame is self._frame
         except DataError:
             return False
+
+    def astropy_wcs(self) -> Any:
+        """Return a copy of wcslib's transform."""
+        return self._wcs.deepcopy()
 
     @cached_property
     def reference(self) -> tuple[float, float]:

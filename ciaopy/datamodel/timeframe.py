@@ -7,9 +7,9 @@ to be as in the other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ciaopy.errors import DataError
 
@@ -32,7 +32,7 @@ class TimeFrame:
     unit: str = "s"
 
     @classmethod
-    def of(cls, header: Header) -> TimeFrame:
+    def of(cls, header: Mapping[str, Any]) -> TimeFrame:
         """Read the frame of a header."""
         whole, part = _number(header, "MJDREFI"), _number(header, "MJDREFF")
         zero = _number(header, "MJDREF")
@@ -57,7 +57,7 @@ class TimeFrame:
         return ", ".join(found)
 
 
-def _number(header: Header, key: str) -> float | None:
+def _number(header: Mapping[str, Any], key: str) -> float | None:
     value = header.get(key)
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 

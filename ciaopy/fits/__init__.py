@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ciaopy.fits.blocks import Array, Block, Column, Dataset, Image, Table, Vector
     from ciaopy.fits.cards import Card, parse_card
     from ciaopy.fits.checksum import block_sum, fold
-    from ciaopy.fits.convert import from_astropy, image_to_astropy, table_to_astropy
+    from ciaopy.fits.convert import from_astropy, image_to_astropy, image_to_wcs, table_to_astropy
     from ciaopy.fits.edit import append_blocks, edit_header
     from ciaopy.fits.files import being_read, find_file
     from ciaopy.fits.hdus import ColumnInfo, HduInfo
@@ -58,6 +58,7 @@ __all__ = [
     "fold",
     "from_astropy",
     "image_to_astropy",
+    "image_to_wcs",
     "is_structural",
     "new_header",
     "open_fits",
@@ -80,7 +81,7 @@ if not TYPE_CHECKING:
             "blocks": "Array Block Column Dataset Image Table Vector",
             "cards": "Card parse_card",
             "checksum": "block_sum fold",
-            "convert": "from_astropy image_to_astropy table_to_astropy",
+            "convert": "from_astropy image_to_astropy image_to_wcs table_to_astropy",
             "edit": "append_blocks edit_header",
             "files": "being_read find_file",
             "hdus": "ColumnInfo HduInfo",
@@ -110,4 +111,10 @@ def _to_astropy(block: Block) -> Any:
     return table_to_astropy(block) if isinstance(block, Table) else image_to_astropy(block)
 
 
-connect_outlets(_write, _to_astropy)
+def _wcs(image: Image) -> Any:
+    from ciaopy.fits.convert import image_to_wcs
+
+    return image_to_wcs(image)
+
+
+connect_outlets(_write, _to_astropy, _wcs)

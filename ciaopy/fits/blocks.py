@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from astropy.nddata import CCDData
     from astropy.table import Table as AstropyTable
+    from astropy.wcs import WCS
 
 Array: TypeAlias = NDArray[Any]
 
@@ -124,6 +125,34 @@ class Image:
 
     def __post_init__(self) -> None:
         self.header = as_header(self.header)
+
+    @property
+    def wcs(self) -> WCS:
+        """World coordinates of all axes, an `astropy.wcs.WCS`; pixels where the header has none.
+
+        Made anew from the header each time: keep it where it is used often. `wcs.celestial` is the part on the sky.
+
+        Raises
+        ------
+        DataError
+            The image has no pixels, or the header describes no coordinates that wcslib knows.
+        """
+        made: WCS = outlets.wcs(self)
+        return made
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        """Return the pixels: `numpy.asarray(image)`.
+
+        Raises
+        ------
+        DataError
+            The image has no pixels.
+        """
+        if self.data is None:
+            raise DataError(f"block {self.name} has no pixels")
+        if copy is False and dtype is not None and np.dtype(dtype) != self.data.dtype:
+            raise ValueError(f"the pixels are {self.data.dtype}: as {np.dtype(dtype)} they must be copied")
+        return np.array(self.data, dtype) if copy else np.asarray(self.data, dtype)
 
     def to_astropy(self) -> CCDData:
         """Return the image as an `astropy.nddata.CCDData`; see `ciaopy.fits.convert`."""

@@ -14,8 +14,9 @@ from ciaopy.fits.keywords import Header, as_header
 if TYPE_CHECKING:
     from astropy.nddata import CCDData
     from astropy.table import Table as AstropyTable
+    from astropy.wcs import WCS
 
-__all__ = ["from_astropy", "image_to_astropy", "table_to_astropy"]
+__all__ = ["from_astropy", "image_to_astropy", "image_to_wcs", "table_to_astropy"]
 
 
 def table_to_astropy(table: Table) -> AstropyTable:
@@ -61,22 +62,43 @@ def image_to_astropy(image: Image) -> CCDData:
     DataError
         The image has no pixels.
     """
-    import warnings
-
     from astropy.nddata import CCDData
     from astropy.units import UnrecognizedUnit, dimensionless_unscaled
-    from astropy.wcs import WCS, FITSFixedWarning
 
     if image.data is None:
         raise DataError(f"block {image.name} has no pixels to convert")
     unit = _unit(str(image.header.get("BUNIT", "")))
     if unit is None or isinstance(unit, UnrecognizedUnit):
         unit = dimensionless_unscaled
-    header = image.header.to_astropy()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FITSFixedWarning)
-        wcs = WCS(header, naxis=image.data.ndim)
-    return CCDData(image.data, unit=unit, meta=header, wcs=wcs if wcs.has_celestial else None)
+    wcs = image_to_wcs(image)
+    return CCDData(image.data, unit=unit, meta=image.header.to_astropy(), wcs=wcs if wcs.has_celestial else None)
+
+
+def image_to_wcs(image: Image) -> WCS:
+    """Return the world coordinates of an image as an `astropy.wcs.WCS` that knows its shape.
+
+    Raises
+    ------
+    DataError
+        The image has no pixels, or the header describes no coordinates that wcslib knows.
+    """
+    import warnings
+
+    from astropy.wcs import WCS
+
+    if image.data is None:
+        raise DataError(f"block {image.name} has no pixels")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of wcslib, which mends units and dates
+            wcs = WCS(image.header.to_astropy(), naxis=image.data.ndim)
+            wcs.wcs.set()
+    except (ValueError, TypeError, KeyError, AttributeError, MemoryError) as error:
+        text = [line.strip() for line in str(error).splitlines() if line.strip()]
+        why = text[-1] if text else type(error).__name__
+        raise DataError(f"block {image.name}: world coordinates that wcslib does not take: {why}") from None
+    wcs.array_shape = image.data.shape
+    return wcs
 
 
 def from_astropy(data: AstropyTable | CCDData, name: str = "") -> Table | Image:

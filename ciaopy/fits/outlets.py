@@ -1,4 +1,4 @@
-"""What `write` and `to_astropy` of a block call. Blocks know no writer: the face of the room connects them."""
+"""What `write`, `to_astropy` and `wcs` of a block call. Blocks know no writer: the face of the room connects them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from os import PathLike
 
-    from ciaopy.fits.blocks import Block
+    from ciaopy.fits.blocks import Block, Image
 
 __all__ = ["connect_outlets", "outlets"]
 
@@ -18,13 +18,18 @@ class _Outlets:
 
     write: Callable[[str | PathLike[str], Block, bool], None]
     to_astropy: Callable[[Block], Any]
+    wcs: Callable[[Image], Any]
 
 
 outlets = _Outlets()
 
 
-def connect_outlets(write: Callable[[str | PathLike[str], Block, bool], None], convert: Callable[[Block], Any]) -> None:
-    """Say what `Table.write`, `Image.write` and `to_astropy` call.
+def connect_outlets(
+    write: Callable[[str | PathLike[str], Block, bool], None],
+    convert: Callable[[Block], Any],
+    wcs: Callable[[Image], Any],
+) -> None:
+    """Say what `Table.write`, `Image.write`, `to_astropy` and `Image.wcs` call.
 
     Parameters
     ----------
@@ -32,5 +37,7 @@ def connect_outlets(write: Callable[[str | PathLike[str], Block, bool], None], c
         Takes a path, the block, and whether to replace an existing file.
     convert : callable
         Takes the block and returns the astropy object.
+    wcs : callable
+        Takes an image and returns its `astropy.wcs.WCS`.
     """
-    outlets.write, outlets.to_astropy = write, convert
+    outlets.write, outlets.to_astropy, outlets.wcs = write, convert, wcs

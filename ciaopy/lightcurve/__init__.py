@@ -13,7 +13,6 @@ from ciaopy.faces import lazy_face
 if TYPE_CHECKING:
     from ciaopy.lightcurve.clean import TooFewGoodError, lc_clean
     from ciaopy.lightcurve.curve import RATES, LightCurve, QuietTimes, runs
-    from ciaopy.lightcurve.plot import PlotStyle, draw, histogram_edges
     from ciaopy.lightcurve.sigma_clip import lc_sigma_clip
     from ciaopy.lightcurve.sources import Circle, find_sources
 
@@ -21,12 +20,9 @@ __all__ = [
     "RATES",
     "Circle",
     "LightCurve",
-    "PlotStyle",
     "QuietTimes",
     "TooFewGoodError",
-    "draw",
     "find_sources",
-    "histogram_edges",
     "lc_clean",
     "lc_sigma_clip",
     "runs",
@@ -38,7 +34,6 @@ if not TYPE_CHECKING:
         {
             "clean": "TooFewGoodError lc_clean",
             "curve": "LightCurve QuietTimes RATES runs",
-            "plot": "PlotStyle draw histogram_edges",
             "sigma_clip": "lc_sigma_clip",
             "sources": "Circle find_sources",
         },

@@ -19,8 +19,12 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 # Header keywords that say what the light curve is of.
-LABELS = ("OBJECT", "OBS_ID", "EXPOSURE", "DTCOR", "ONTIME", "TIMEDEL")
+LABELS = (
+    "OBJECT", "OBS_ID", "EXPOSURE", "DTCOR", "ONTIME", "TIMEDEL", "MJDREF", "MJDREFI", "MJDREFF", "TIMESYS", "TIMEZERO",
+    "TIMEUNIT",
+)  # fmt: skip
 RATES = ("count_rate", "rate")
+ERRORS = {"count_rate": ("count_rate_err",), "rate": ("rate_err", "error")}
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,11 @@ class LightCurve:
     rate_name : str
         Name of the column of rates.
     labels : dict
-        Of the header: OBJECT, OBS_ID, EXPOSURE, DTCOR, ONTIME, TIMEDEL, those there are.
+        Of the header: OBJECT, OBS_ID, EXPOSURE, DTCOR, ONTIME, TIMEDEL and the frame of times, those there are.
     name : str
         Of the file, for messages.
+    error : ndarray, shape (n,), float64, or None
+        COUNT_RATE_ERR, or RATE_ERR or ERROR beside RATE, count/s; for pictures only.
     """
 
     time: FloatArray
@@ -53,9 +59,12 @@ class LightCurve:
     rate_name: str = "COUNT_RATE"
     labels: dict[str, Any] = field(default_factory=dict)
     name: str = "light curve"
+    error: FloatArray | None = None
 
     def __post_init__(self) -> None:
-        lengths = {len(a) for a in (self.time, self.rate, self.exposure, self.start, self.stop) if a is not None}
+        lengths = {
+            len(a) for a in (self.time, self.rate, self.exposure, self.start, self.stop, self.error) if a is not None
+        }
         if len(lengths) > 1:
             raise DataError(f"{self.name}: columns of different lengths: {sorted(lengths)}")
 
@@ -108,6 +117,7 @@ class LightCurve:
             table.column(rate).name,
             {k: table.header[k] for k in LABELS if k in table.header},
             name,
+            next((_numbers(table, e, name) for e in ERRORS[rate] if e in table), None),
         )
 
     @property

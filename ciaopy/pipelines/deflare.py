@@ -19,8 +19,9 @@ from ciaopy.version import __version__
 if TYPE_CHECKING:
     from ciaopy.console import Console
     from ciaopy.datamodel import Workspace
-    from ciaopy.lightcurve import LightCurve, PlotStyle, QuietTimes
+    from ciaopy.lightcurve import LightCurve, QuietTimes
     from ciaopy.param import ParameterSet
+    from ciaopy.plots import FlareStyle
 
 FORMATS = ("pdf", "ps", "eps", "png", "svg")
 # Size of the pixels in which `exclude=auto` looks for sources, arcsec.
@@ -67,6 +68,8 @@ def run(par: ParameterSet, ws: Workspace) -> Deflared:
     picture = _picture_name(par["save"])
     for target in filter(None, (outfile, picture)):
         ws.check_output(target, True, (infile,))
+    if picture or par["plot"]:
+        _style(par).check()
     ws.console.say(f"Running deflare (ciaopy {__version__})")
     table = _light_curve_table(par, ws, infile)
     curve = LightCurve.from_table(table, infile)
@@ -241,7 +244,7 @@ def _write(par: ParameterSet, ws: Workspace, table: Table, found: QuietTimes, gt
 
 
 def _report(curve: LightCurve, found: QuietTimes, gti: Gti, console: Console) -> None:
-    from ciaopy.lightcurve import histogram_edges
+    from ciaopy.plots import histogram_edges
 
     low, high = found.limits
     console.say(f"  rate limits: {low:.6g} to {high:.6g} count/s; mean of the good bins: {found.mean:.6g} count/s")
@@ -264,22 +267,28 @@ def _report(curve: LightCurve, found: QuietTimes, gti: Gti, console: Console) ->
         console.say("  the bins of the histogram are wider than usual: there would be more than 1000", 2)
 
 
+def _style(par: ParameterSet) -> FlareStyle:
+    from ciaopy.plots import FlareStyle
+
+    return FlareStyle(par["rateaxis"] == "x", par["pattern"], par["good_color"], par["exclude_color"])
+
+
 def _draw(
     par: ParameterSet, curve: LightCurve, found: QuietTimes, gti: Gti | None, picture: str, console: Console
 ) -> None:
     """Draw the picture that `save` and `plot` ask for."""
-    from ciaopy.lightcurve import PlotStyle, draw
+    from ciaopy.plots import flare_figure
 
     if not (par["plot"] or picture):
         return
-    style = PlotStyle(par["rateaxis"] == "x", par["pattern"], par["good_color"], par["exclude_color"])
+    style = _style(par)
     if picture:
         from io import BytesIO
 
         from ciaopy.fits import AtomicFile
 
         buffer = BytesIO()
-        draw(curve, found, gti, style).savefig(buffer, format=Path(picture).suffix.lower().lstrip("."))
+        flare_figure(curve, found, gti, style).savefig(buffer, format=Path(picture).suffix.lower().lstrip("."))
         with AtomicFile(picture, True) as file:
             file.write(buffer.getvalue())
         console.say(f"Created: {picture}")
@@ -287,9 +296,9 @@ def _draw(
         _show(curve, found, gti, style, console)
 
 
-def _show(curve: LightCurve, found: QuietTimes, gti: Gti | None, style: PlotStyle, console: Console) -> None:
+def _show(curve: LightCurve, found: QuietTimes, gti: Gti | None, style: FlareStyle, console: Console) -> None:
     """Open a window and wait for the Enter key; without a display say so."""
-    from ciaopy.lightcurve import draw
+    from ciaopy.plots import flare_figure
 
     if not os.environ.get("DISPLAY") and sys.platform != "darwin":
         console.warn("plot=yes: no display ($DISPLAY is not set), so no window is opened; save=NAME writes the picture")
@@ -297,7 +306,7 @@ def _show(curve: LightCurve, found: QuietTimes, gti: Gti | None, style: PlotStyl
     from matplotlib import pyplot
 
     figure = pyplot.figure(figsize=(8, 8), layout="constrained")
-    draw(curve, found, gti, style, figure)
+    flare_figure(curve, found, gti, style, figure)
     figure.show()
     console.say("Press Enter to end.", 0)
     sys.stdin.readline()

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ciaopy.plots.figures import counts_image, new_figure, png
+from ciaopy.plots.sky import (
+    add_scale,
+    brightest,
+    picture_of_image,
+    sky_axes,
+    smoothed,
+    softening,
+)
+from ciaopy.plots.style import IMAGE_COLOURS, arcsec_text, unit_label
+
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ciaopy.datamodel import SkyTransform, Workspace
-    from ciaopy.fits import Image
+    from ciaopy.datamodel import Workspace
+    from ciaopy.fits import Header, Image
 
-__all__ = ["mono_picture", "smoothed", "stretch", "three_colours", "write_previews"]
+__all__ = ["image_caption", "mono_picture", "stretch", "three_colours", "thumbnail", "write_previews"]
 
 FloatArray = NDArray[np.float64]
 
-#: Longest side of the picture's data, pixels; larger images are summed into blocks.
-LARGEST = 1000
-# Spacings of sky grid lines, arcsec.
-_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
 _BLUR_PIXELS = 1.0
 
 
@@ -48,58 +54,37 @@ def write_previews(
     """
     from ciaopy.datamodel.images import read_image
     from ciaopy.fits import AtomicFile
-    from ciaopy.plots.figures import png
 
     for path, bands in wanted.items():
         found = [read_image(ws, str(images[b])) for b in bands]
-        title = f"{found[0].header.get('OBJECT', '')}  ObsID {found[0].header.get('OBS_ID', '')}  {', '.join(bands)}"
-        figure = mono_picture(found[0], title) if len(found) == 1 else three_colours(found, title)
+        title = _title(found[0])
+        named = [band_text(image.header, band) for image, band in zip(found, bands, strict=True)]
+        figure = (
+            mono_picture(found[0], f"{title}, {named[0]}") if len(found) == 1 else three_colours(found, title, named)
+        )
         with AtomicFile(path, clobber) as file:
             file.write(png(figure))
     return list(wanted)
 
 
-def blocked(data: NDArray[Any], largest: int = LARGEST) -> tuple[FloatArray, int]:
-    """Return the image with blocks of k x k pixels averaged, so that no side is longer than `largest`, and k.
-
-    Pixels that do not fill a block at the upper edges are padded with 0; NaN counts as 0.
-    """
-    k = max(1, math.ceil(max(data.shape) / largest))
-    ny, nx = (-(-n // k) for n in data.shape)
-    padded = np.zeros((ny * k, nx * k))
-    padded[: data.shape[0], : data.shape[1]] = np.nan_to_num(data)
-    return padded.reshape(ny, k, nx, k).mean(axis=(1, 3)), k
+def _title(image: Image) -> str:
+    """Return the object, the ObsID and the instrument of an image."""
+    header = image.header
+    names = (str(header.get(k, "")).strip() for k in ("OBJECT", "OBS_ID", "INSTRUME"))
+    target, obsid, instrument = names
+    return ", ".join(t for t in (target, f"ObsID {obsid}" if obsid else "", instrument) if t)
 
 
-def smoothed(data: FloatArray, sigma: float = _BLUR_PIXELS) -> FloatArray:
-    """Return the image convolved with a Gaussian, zero outside."""
-    reach = max(1, math.ceil(3 * sigma))
-    profile = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    profile /= profile.sum()
-    for axis in (0, 1):
-        padding = [(reach, reach) if k == axis else (0, 0) for k in (0, 1)]
-        padded = np.pad(data, padding)
-        n = data.shape[axis]
-        data = sum(
-            (
-                w * padded[tuple(slice(i, i + n) if k == axis else slice(None) for k in (0, 1))]
-                for i, w in enumerate(profile)
-            ),
-            np.zeros_like(data),
-        )
-    return data
-
-
-def softening(data: FloatArray) -> float:
-    """Return the brightness below which the stretch is linear: three times the median of the pixels seen."""
-    seen = data[data > 0]
-    return 3.0 * float(np.median(seen)) if seen.size else 1.0
-
-
-def brightest(data: FloatArray) -> float:
-    """Return the brightness shown white: the 99.98th percentile of the pixels seen, so that few sources saturate."""
-    seen = data[data > 0]
-    return float(np.percentile(seen, 99.98)) if seen.size else 1.0
+def band_text(header: Header, name: str) -> str:
+    """Return the name of a band with the energies of the data subspace: `medium (1.2–2 keV)`."""
+    for key in header:
+        if not (re.fullmatch(r"DSTYP\d+", key) and str(header[key]).strip().lower() == "energy"):
+            continue
+        number = key.removeprefix("DSTYP")
+        found = re.fullmatch(r"([\d.]+):([\d.]+)", str(header.get(f"DSVAL{number}", "")).strip())
+        if found and str(header.get(f"DSUNIT{number}", "")).strip() == "eV":
+            return f"{name} ({float(found[1]) / 1e3:g}–{float(found[2]) / 1e3:g} keV)"
+    return name
 
 
 def stretch(data: FloatArray, soft: float, top: float) -> FloatArray:
@@ -109,118 +94,55 @@ def stretch(data: FloatArray, soft: float, top: float) -> FloatArray:
 
 def mono_picture(image: Image, title: str) -> Figure:
     """Return a picture of one image with a colour bar in its unit."""
-    from matplotlib.colors import AsinhNorm
-
-    from ciaopy.datamodel.images import pixels
-    from ciaopy.plots.figures import new_figure
-
-    data, k = blocked(pixels(image))
-    shown = smoothed(data)
-    figure = new_figure(8.6, 7.6)
-    axes = figure.subplots()
-    norm = AsinhNorm(linear_width=softening(shown), vmin=0.0, vmax=brightest(shown))
-    drawn = axes.imshow(
-        shown, origin="lower", cmap="inferno", norm=norm, interpolation="nearest", extent=_extent(data, k)
-    )
-    bar = figure.colorbar(drawn, ax=axes, shrink=0.85)
-    bar.set_label(str(image.header.get("BUNIT", "")).strip() or "counts")
-    _finish(axes, image, title)
-    return figure
+    return counts_image(picture_of_image(image), title, blur=_BLUR_PIXELS)
 
 
-def three_colours(images: list[Image], title: str) -> Figure:
+def three_colours(images: Sequence[Image], title: str, bands: Sequence[str]) -> Figure:
     """Return a picture of three images of one grid as red, green and blue, each on its own scale."""
-    from ciaopy.datamodel.images import pixels
-    from ciaopy.plots.figures import new_figure
-
-    planes, k, data = [], 1, np.zeros((1, 1))
-    for image in images:
-        data, k = blocked(pixels(image))
-        shown = smoothed(data)
+    pictures = [picture_of_image(image) for image in images]
+    planes = []
+    for picture in pictures:
+        shown = smoothed(picture.data, _BLUR_PIXELS)
         planes.append(stretch(shown, softening(shown), brightest(shown)))
-    figure = new_figure(7.9, 7.6)
-    axes = figure.subplots()
-    axes.imshow(np.stack(planes, axis=-1), origin="lower", interpolation="nearest", extent=_extent(data, k))
-    _finish(axes, images[0], title)
+    figure = new_figure(7.6, 7.4)
+    axes = sky_axes(figure, pictures[0])
+    ny, nx = pictures[0].data.shape
+    (x0, y0), (sx, sy) = pictures[0].origin, pictures[0].step
+    extent = None if pictures[0].wcs is not None else (x0, x0 + nx * sx, y0, y0 + ny * sy)
+    axes.imshow(np.stack(planes, axis=-1), origin="lower", interpolation="nearest", extent=extent)
+    add_scale(axes, pictures[0])
+    for name, colour, band, place in zip(
+        ("red", "green", "blue"), ("#FF6B6B", "#5BE37D", "#7AA7FF"), bands, (0.98, 0.94, 0.90), strict=True
+    ):
+        axes.text(0.98, place, f"{name}: {band}", color=colour, ha="right", va="top", transform=axes.transAxes)
+    axes.set_title(title, fontsize=11)
     return figure
 
 
-def _extent(data: FloatArray, k: int) -> tuple[float, float, float, float]:
-    """Return the edges in image pixels (centre of the first is 1)."""
-    return 0.5, 0.5 + k * data.shape[1], 0.5, 0.5 + k * data.shape[0]
-
-
-def _finish(axes: Axes, image: Image, title: str) -> None:
-    """Draw the sky grid, the limits and the title."""
+def image_caption(image: Image) -> str:
+    """Return what an image shows, how wide it is and where: `3C 273, ObsID 1, ACIS; 16.9′ x 16.9′ about ...`."""
     from ciaopy.datamodel import image_wcs
     from ciaopy.datamodel.images import pixels
 
-    ny, nx = pixels(image).shape
-    axes.set_xlim(0.5, nx + 0.5)
-    axes.set_ylim(0.5, ny + 0.5)
-    axes.set_facecolor("black")
-    axes.set_title(title, fontsize=10)
     transform = image_wcs(image)
     if transform is None or not transform.is_known():
-        axes.set_xlabel("pixel")
-        axes.set_ylabel("pixel")
-        return
-    _sky_grid(axes, transform, nx, ny)
+        return _title(image)
+    ny, nx = pixels(image).shape
+    size = 3600.0 * transform.scale * transform.logical_scale
+    ra, dec = (float(v) for v in transform.logical_to_sky((nx + 1) / 2, (ny + 1) / 2))
+    unit = unit_label(str(image.header.get("BUNIT", "")))
+    where = f"{arcsec_text(nx * size)} × {arcsec_text(ny * size)} about {ra:.4f}° {dec:+.4f}°"
+    return "; ".join(t for t in (_title(image), where, unit) if t)
 
 
-def _sky_grid(axes: Axes, transform: SkyTransform, nx: int, ny: int) -> None:
-    """Draw lines of equal RA and Dec, their values where they meet the lower and the left edge."""
-    sky, pixel = transform.logical_to_sky, transform.sky_to_logical
-    u, v = np.meshgrid(np.linspace(0.5, nx + 0.5, 21), np.linspace(0.5, ny + 0.5, 21))
-    ra, dec = sky(u, v)
-    centre = float(sky((nx + 1) / 2, (ny + 1) / 2)[0])
-    ra = centre + (ra - centre + 180.0) % 360.0 - 180.0
-    dec_step = _spacing((float(dec.max()) - float(dec.min())) * 3600.0) / 3600.0
-    ra_step = _spacing((float(ra.max()) - float(ra.min())) * 3600.0 / 15.0) * 15.0 / 3600.0
-    along_dec = np.linspace(float(dec.min()), float(dec.max()), 60)
-    along_ra = np.linspace(float(ra.min()), float(ra.max()), 60)
-    ticks: tuple[list[float], list[str]] = ([], [])
-    for value in _multiples(float(ra.min()), float(ra.max()), ra_step):
-        x, y = pixel(np.full_like(along_dec, value), along_dec)
-        axes.plot(x, y, color="white", lw=0.4, alpha=0.45)
-        if (place := _crossing(y, x, nx)) is not None:
-            ticks[0].append(place)
-            ticks[1].append(_sexagesimal(value / 15.0 % 24.0, "hms", ra_step / 15.0))
-    axes.set_xticks(ticks[0], ticks[1], fontsize=7)
-    ticks = ([], [])
-    for value in _multiples(float(dec.min()), float(dec.max()), dec_step):
-        x, y = pixel(along_ra, np.full_like(along_ra, value))
-        axes.plot(x, y, color="white", lw=0.4, alpha=0.45)
-        if (place := _crossing(x, y, ny)) is not None:
-            ticks[0].append(place)
-            ticks[1].append(_sexagesimal(value, "°'\"", dec_step))
-    axes.set_yticks(ticks[0], ticks[1], fontsize=7)
-    axes.set_xlabel("right ascension")
-    axes.set_ylabel("declination")
+def thumbnail(image: Image, largest: int = 300) -> bytes:
+    """Return an image of two axes without frame, at most `largest` pixels wide, as the bytes of a PNG file."""
+    from io import BytesIO
 
+    from matplotlib.image import imsave
 
-def _spacing(arcsec: float) -> float:
-    """Return a round spacing that gives about five lines."""
-    return float(min(_STEPS, key=lambda s: abs(math.log(s * 5.0 / max(arcsec, 1e-6)))))
-
-
-def _multiples(low: float, high: float, step: float) -> list[float]:
-    return [step * k for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
-
-
-def _crossing(across: FloatArray, along: FloatArray, size: int) -> float | None:
-    """Return where a line meets the edge at 0.5 of `across`, in `along`; None where that is off the picture."""
-    order = np.argsort(across)
-    if not across[order[0]] <= 0.5 <= across[order[-1]]:
-        return None
-    place = float(np.interp(0.5, across[order], along[order]))
-    return place if 0.5 <= place <= size + 0.5 else None
-
-
-def _sexagesimal(value: float, signs: str, step: float) -> str:
-    """Return `15h13m`, with seconds where the spacing (same unit as the value) needs them."""
-    total = round(abs(value) * 3600.0)
-    whole, rest = divmod(total, 3600)
-    minutes, seconds = divmod(rest, 60)
-    text = f"{'-' if value < 0 else ''}{whole}{signs[0]}{minutes:02d}{signs[1]}"
-    return text if round(step * 3600.0) % 60 == 0 else f"{text}{seconds:02d}{signs[2]}"
+    data = picture_of_image(image, largest).data
+    out = BytesIO()
+    shown = stretch(data, softening(data), brightest(data))
+    imsave(out, shown, cmap=IMAGE_COLOURS, vmin=0.0, vmax=1.0, origin="lower", format="png")
+    return out.getvalue()

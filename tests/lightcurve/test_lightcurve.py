@@ -13,7 +13,7 @@ from ciaopy.errors import DataError, NoDataError, ParameterError
 from ciaopy.lightcurve import LightCurve, find_sources, lc_clean, lc_sigma_clip, runs
 from ciaopy.lightcurve.clean import TooFewGoodError
 from ciaopy.lightcurve.curve import run_times
-from ciaopy.lightcurve.plot import histogram_edges
+from ciaopy.plots import histogram_edges
 
 
 def curve(rates, exposure=100.0, width=100.0):

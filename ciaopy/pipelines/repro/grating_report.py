@@ -14,6 +14,7 @@ from ciaopy.plots import dispersed_image, grating_spectra, order_sorting
 if TYPE_CHECKING:
     from ciaopy.fits import Dataset, Table
     from ciaopy.pipelines.repro.job import Job
+    from ciaopy.plots import SkyPicture
 
 __all__ = ["FIGURES", "TITLES", "grating_figures", "has_gratings"]
 
@@ -30,9 +31,7 @@ def has_gratings(job: Job) -> bool:
     return job.obs.events.grating != "NONE" and job.options.process_events
 
 
-def grating_figures(
-    job: Job, products: Dataset, image: tuple[NDArray[np.float64], tuple[float, float, float, float]]
-) -> Iterator[Any]:
+def grating_figures(job: Job, products: Dataset, picture: SkyPicture) -> Iterator[Any]:
     """Yield the figures in the order of `FIGURES`.
 
     Parameters
@@ -40,8 +39,8 @@ def grating_figures(
     job : Job
     products : Dataset
         The level-2 file.
-    image : (float64 array, shape (ny, nx), extent)
-        Counts image of it, and its edges in sky pixels.
+    picture : SkyPicture
+        Counts image of it.
     """
     from ciaopy.fits import Table, read_dataset
 
@@ -50,25 +49,30 @@ def grating_figures(
     assert isinstance(region, Table)
     name = job.file("repro_evt2.fits").name
     arms = arms_of(job.obs.events.grating)
-    yield order_sorting({a.name: _arm_events(events, a.part) for a in arms}, name)
-    yield dispersed_image(*image, _outlines(region), name)
+    yield order_sorting({a.name: _arm_events(events, a.part) for a in arms}, name, channels="energy" not in events)
+    yield dispersed_image(picture, _outlines(region), name)
     spectra = read_dataset(job.file("repro_pha2.fits")).block("SPECTRUM")
     assert isinstance(spectra, Table)
-    curves = {}
+    curves: dict[str, dict[str, tuple[Any, Any]]] = {}
     for arm in arms:
         for m in (-1, 1):
             rows = np.flatnonzero((spectra["TG_PART"] == arm.part) & (spectra["TG_M"] == m))
             if rows.size:
                 edges = np.append(spectra["BIN_LO"][rows[0]][::-1], spectra["BIN_HI"][rows[0]][0])
-                curves[f"{arm.name} {m:+d}"] = (edges, np.asarray(spectra["COUNTS"][rows[0]][::-1], np.float64))
+                counts = np.asarray(spectra["COUNTS"][rows[0]][::-1], np.float64)
+                curves.setdefault(arm.name, {})[f"{m:+d}"] = (edges, counts)
     yield grating_spectra(curves, job.file("repro_pha2.fits").name)
 
 
 def _arm_events(events: Table, part: int) -> tuple[Any, Any, Any]:
-    """Return m lambda, energy (keV; of the HRC its channel / 100) and order of an arm's events, thinned evenly."""
+    """Return m lambda, energy (keV; of the HRC its PI) and order of an arm's events, thinned evenly."""
     rows = np.flatnonzero(events["tg_part"] == part)
     rows = rows[:: max(1, rows.size // _MOST)]
-    energy = np.asarray(events["energy"][rows], np.float64) / 1e3 if "energy" in events else events["pi"][rows] / 100.0
+    energy = (
+        np.asarray(events["energy"][rows], np.float64) / 1e3
+        if "energy" in events
+        else np.asarray(events["pi"][rows], float)
+    )
     return np.asarray(events["tg_mlam"][rows], np.float64), energy, events["tg_m"][rows]
 
 

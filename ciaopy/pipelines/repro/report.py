@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from ciaopy.errors import DataError, OutputExistsError
 from ciaopy.pipelines.repro import grating_report
-from ciaopy.plots import figures
+from ciaopy.plots import figures, moment, picture_of_events
 from ciaopy.version import __version__
 
 if TYPE_CHECKING:
@@ -111,7 +112,8 @@ def write_report(job: Job, timings: Sequence[Timing], warnings: Sequence[str]) -
     drawn = [figures.png(f) for f in _figures(job, facts)]
     if grating_report.has_gratings(job):
         products = read_dataset(job.file("repro_evt2.fits"))
-        drawn += [figures.png(f) for f in grating_report.grating_figures(job, products, _image(facts.events))]
+        picture = picture_of_events(facts.events, _IMAGE_SIZE)
+        drawn += [figures.png(f) for f in grating_report.grating_figures(job, products, picture)]
     for path, data in zip(pictures, drawn, strict=True):
         with AtomicFile(path, clobber=True) as file:
             file.write(data)
@@ -180,14 +182,13 @@ def _level1(job: Job) -> dict[str, NDArray[Any]]:
 def _figures(job: Job, facts: _Facts) -> Iterable[Any]:
     """Return the figures in the order of `_FIGURES`."""
     events, name = facts.events, job.file("repro_evt2.fits").name
-    image, extent = _image(events)
-    yield figures.counts_image(image, extent, f"{name}: {events.nrows} events")
+    yield figures.counts_image(picture_of_events(events, _IMAGE_SIZE), f"{name}: {events.nrows:,} events")
     yield _light_curve(facts, name)
     if job.obs.events.instrument == "HRC":
         edges = np.arange(0.5, 400.0, 3.0)
         channels = np.asarray(events["pi"], float) if "pi" in events else np.zeros(0)
-        yield figures.spectrum(edges, {"level 2": np.histogram(channels, edges)[0]}, name, "PI [channel]")
-        yield figures.bad_pixels(_bad_area_maps(job), job.bad_pixels.name, "chip")
+        yield figures.spectrum(edges, {"level 2": np.histogram(channels, edges)[0]}, name, channels=True)
+        yield figures.bad_pixels(*_bad_area_maps(job), chip="chip")
         return
     edges = np.geomspace(0.2, 12.0, 120)
     energy = np.asarray(events["energy"], float) / 1000.0 if "energy" in events else np.zeros(0)
@@ -195,35 +196,17 @@ def _figures(job: Job, facts: _Facts) -> Iterable[Any]:
     yield figures.bad_pixels(_bad_pixel_maps(job.bad_pixels), job.bad_pixels.name)
 
 
-def _image(events: Table) -> tuple[NDArray[np.float64], tuple[float, float, float, float]]:
-    x, y = (np.asarray(events[c], float) for c in ("x", "y"))
-    known = np.isfinite(x) & np.isfinite(y)
-    x, y = x[known], y[known]
-    if not x.size:
-        return np.zeros((2, 2)), (0.5, 8192.5, 0.5, 8192.5)
-    low = np.floor([x.min(), y.min()]) - 0.5
-    side = max(float(np.ptp(x)), float(np.ptp(y)), 1.0)
-    step = max(1.0, np.ceil(side / _IMAGE_SIZE))
-    n = int(np.ceil((side + 2.0) / step))
-    edges = [start + step * np.arange(n + 1) for start in low]
-    image = np.histogram2d(y, x, (edges[1], edges[0]))[0]
-    return image, (edges[0][0], edges[0][-1], edges[1][0], edges[1][-1])
-
-
 def _light_curve(facts: _Facts, name: str) -> Any:
     time = facts.raw[0][np.isfinite(facts.raw[0])]
     if not time.size:
-        return figures.light_curve(np.array([0.0, 1.0]), {"level 1": np.zeros(1)}, np.empty((0, 2)), 0.0, name)
+        none = np.array([0.0, 1.0]), {"level 1": np.zeros(1)}, np.empty((0, 2))
+        return figures.light_curve(*none, (0.0, "the start"), name)
     start, stop = float(time.min()), float(time.max())
     edges = np.linspace(start, max(stop, start + 1.0), 201)
-    width = edges[1] - edges[0]
-    rates = {
-        "level 1": np.histogram(time, edges)[0] / width,
-        "level 2": np.histogram(facts.events["time"], edges)[0] / width,
-    }
+    counts = {"level 1": np.histogram(time, edges)[0], "level 2": np.histogram(facts.events["time"], edges)[0]}
     chip = next(iter(facts.good), None)
     good = facts.good[chip] if chip is not None else np.empty((0, 2))
-    return figures.light_curve(edges, rates, good, start, name)
+    return figures.light_curve(edges, counts, good, (start, moment(start, facts.events.header)), name)
 
 
 def _bad_pixel_maps(path: Path, block: int = 8) -> dict[int, NDArray[np.int64]]:
@@ -241,8 +224,17 @@ def _bad_pixel_maps(path: Path, block: int = 8) -> dict[int, NDArray[np.int64]]:
     return maps
 
 
-def _bad_area_maps(job: Job, block: int = 128) -> dict[int, NDArray[np.int64]]:
-    """Return, per chip of the HRC, how many pixels of the bad rectangles lie in blocks of `block` x `block` pixels."""
+def _bad_area_maps(job: Job, block: int = 128) -> tuple[dict[int, NDArray[np.int64]], str, tuple[int, int]]:
+    """Return, per chip of the HRC, how many pixels of the bad rectangles lie in blocks of `block` x `block` pixels.
+
+    Returns
+    -------
+    maps : dict of int to int64 array
+    name : str
+        Of the bad pixel file.
+    size : (int, int)
+        Pixels of a chip, blocks at the upper edges filled up.
+    """
     from ciaopy.fits import read_dataset
     from ciaopy.hrc import HrcDetector, rectangles
 
@@ -261,7 +253,7 @@ def _bad_area_maps(job: Job, block: int = 128) -> dict[int, NDArray[np.int64]]:
             )
             total += along[:, None] * across[None, :]
         maps[chip] = total
-    return maps
+    return maps, job.bad_pixels.name, (int(edges[0][-1]), int(edges[1][-1]))
 
 
 def _page(job: Job, facts: _Facts, drawn: Sequence[bytes], timings: Sequence[Timing], warnings: Sequence[str]) -> str:
@@ -272,7 +264,7 @@ def _page(job: Job, facts: _Facts, drawn: Sequence[bytes], timings: Sequence[Tim
         f"<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'><title>{escape(title)}</title>",
         f"<style>{_STYLE}</style></head><body><h1>{escape(title)}</h1>",
         f"<p>chandra_repro of ciaopy {escape(__version__)}; input <code>{escape(str(first))}</code></p>",
-        _section("Observation", _table(_keywords(header, _OBSERVATION))),
+        _section("Observation", _table(observation_rows(header))),
         _section("Image", _picture(drawn[0], "counts image")),
         _section("Events", _table([(name, f"{count:,}") for name, count in facts.steps], numbers=True)),
         _section("Light curve", _picture(drawn[1], "light curve with good times") + _good_times(facts)),
@@ -305,6 +297,39 @@ def _table(rows: Iterable[tuple[str, str]], numbers: bool = False) -> str:
     return "<table>\n" + "\n".join(lines) + "\n</table>"
 
 
+def observation_rows(header: Header) -> list[tuple[str, str]]:
+    """Return what the page says of an observation: keywords with sensible digits and units."""
+    return [(name, observed(name, header[name])) for name in _OBSERVATION if name in header]
+
+
+def observed(name: str, value: object) -> str:
+    """Return the value of a keyword as people write it.
+
+    Positions are degrees, with hours or degrees, minutes and seconds; times s and ks.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return str(value)
+    if name.startswith("RA_"):
+        return f"{value:.5f}° ({_sexagesimal(value / 15.0, 'hms', 2)})"
+    if name.startswith("DEC_"):
+        return f"{value:.5f}° ({_sexagesimal(value, '°′″', 1)})"
+    if name == "ROLL_PNT":
+        return f"{value:.3f}°"
+    if name in ("ONTIME", "LIVETIME", "EXPOSURE"):
+        return f"{value:,.1f} s ({value / 1000:.2f} ks)"
+    return f"{value:.5f}" if name == "DTCOR" else str(value)
+
+
+def _sexagesimal(value: float, signs: str, digits: int) -> str:
+    """Return `15h13m53.68s` or `-59°08′20.4″`."""
+    unit = 10**digits
+    whole, rest = divmod(round(abs(value) * 3600 * unit), 3600 * unit)
+    minutes, seconds = divmod(rest, 60 * unit)
+    whole = whole % 24 if signs[0] == "h" else whole
+    sign = "-" if value < 0 else "" if signs[0] == "h" else "+"
+    return f"{sign}{whole:02d}{signs[0]}{minutes:02d}{signs[1]}{seconds / unit:0{digits + 3}.{digits}f}{signs[2]}"
+
+
 def _keywords(header: Header, names: Sequence[str]) -> list[tuple[str, str]]:
     return [(name, str(header[name])) for name in names if name in header]
 
@@ -316,7 +341,10 @@ def _list(texts: Iterable[str]) -> str:
 
 def _good_times(facts: _Facts) -> str:
     rows = [
-        (f"chip {ccd}" if ccd >= 0 else "all", f"{len(g)} intervals, {float((g[:, 1] - g[:, 0]).sum()):.2f} s")
+        (
+            f"chip {ccd}" if ccd >= 0 else "all",
+            f"{len(g)} interval{'' if len(g) == 1 else 's'}, {float((g[:, 1] - g[:, 0]).sum()):.2f} s",
+        )
         for ccd, g in facts.good.items()
     ]
     return _table(rows)

@@ -12,6 +12,7 @@ import pytest
 from astropy.io import fits
 
 from ciaopy.cli.main import run_application
+from ciaopy.pipelines.repro.report import observed
 from ciaopy.simulation import Setup, simulate
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -59,6 +60,7 @@ def test_the_page_stands_alone_and_tells_the_run(observation, tmp_path):
     assert "A <B> & C" in text and "ciaopy-lite-1" in text and "acis_process_events" in text and "pix_adj" in text
     assert not re.search(r"(?:src|href)=['\"](?!data:)", html)
     assert len(page.images) == 4
+    assert re.search(r"DEC_PNT[+-]?\d+\.\d{5}° \([+-]\d\d°\d\d′\d\d\.\d″\)", text)
     for source, name in zip(page.images, ("image", "lightcurve", "spectrum", "badpix"), strict=True):
         beside = (tmp_path / f"r/acisf90001_repro_{name}.png").read_bytes()
         assert beside.startswith(PNG) and base64.b64decode(source.partition("base64,")[2]) == beside
@@ -67,6 +69,21 @@ def test_the_page_stands_alone_and_tells_the_run(observation, tmp_path):
     with fits.open(tmp_path / "r/acisf90001_repro_evt2.fits") as h:
         good = next(b.data for b in h if b.name.startswith("GTI") and b.header["CCD_ID"] == 8)
     assert f"{len(good)} intervals, {np.sum(good['STOP'] - good['START']):.2f} s" in text
+
+
+def test_numbers_have_sensible_digits_and_units():
+    rows = {
+        "RA_PNT": (228.47367561996, "228.47368° (15h13m53.68s)"),
+        "DEC_PNT": (-59.139010585, "-59.13901° (-59°08′20.4″)"),
+        "DEC_TARG": (-0.00001, "-0.00001° (-00°00′00.0″)"),
+        "RA_TARG": (359.9999999, "360.00000° (00h00m00.00s)"),
+        "ROLL_PNT": (257.86334, "257.863°"),
+        "EXPOSURE": (18940.290788, "18,940.3 s (18.94 ks)"),
+        "DTCOR": (0.98733739, "0.98734"),
+        "OBS_ID": ("754", "754"),
+        "DETNAM": ("ACIS-012", "ACIS-012"),
+    }
+    assert {name: observed(name, value) for name, (value, _) in rows.items()} == {n: t for n, (_, t) in rows.items()}
 
 
 def test_a_second_report_needs_clobber(observation, tmp_path, capsys):
