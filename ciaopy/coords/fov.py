@@ -38,6 +38,9 @@ __all__ = [
 
 # Most vertices of a polygon: above those of any real aspect solution at hand (60), so that only smooth ones are cut.
 MOST_VERTICES = 64
+# A long track is thinned before its hull is sought: directions in which extreme points are taken.
+DIRECTIONS = 32
+FEW_POINTS = 1000
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,12 @@ def convex_hull(x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """
     u, v = np.asarray(x, np.float64).ravel(), np.asarray(y, np.float64).ravel()
     good = np.isfinite(u) & np.isfinite(v)
-    points = np.unique(np.stack([u[good], v[good]], axis=-1), axis=0)
-    u, v = np.ascontiguousarray(points[:, 0]), np.ascontiguousarray(points[:, 1])
+    u, v = _outer(u[good], v[good])
+    order = np.lexsort((v, u))
+    u, v = u[order], v[order]
+    new = np.ones(u.size, bool)
+    new[1:] = (u[1:] != u[:-1]) | (v[1:] != v[:-1])
+    u, v = u[new], v[new]
     if u.size < 3:
         return u, v
     chain = np.empty(u.size, np.int64)
@@ -81,6 +88,25 @@ def convex_hull(x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
     upper = u.size - 1 - back[: kernels.convex_chain(u[::-1].copy(), v[::-1].copy(), back)]
     order = np.concatenate([lower[:-1], upper[:-1]])
     return u[order], v[order]
+
+
+def _outer(u: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the points that are not well inside the polygon of the points extreme in `DIRECTIONS` directions.
+
+    No vertex of the hull is lost: what is dropped lies inside it by more than the rounding of the sums.
+    """
+    if u.size < FEW_POINTS:
+        return u, v
+    angle = np.arange(DIRECTIONS) * (2.0 * np.pi / DIRECTIONS)
+    # Both axes scaled to their ranges, so that the directions spread well over a flat track.
+    p, q = ((w - w.min()) / (np.ptp(w) or 1.0) for w in (u, v))
+    extreme = [int(np.argmax(p * np.cos(a) + q * np.sin(a))) for a in angle]
+    corner = list(dict.fromkeys(extreme))
+    inside = np.ones(u.size, bool)
+    for first, second in zip(corner, [*corner[1:], corner[0]], strict=True):
+        side = (p[second] - p[first]) * (q - q[first]) - (q[second] - q[first]) * (p - p[first])
+        inside &= side > 1e-9
+    return u[~inside], v[~inside]
 
 
 def minmax_attitudes(aspect: AspectSolution) -> Attitude:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from ciaopy.console import Console
-    from ciaopy.fits import Dataset, Image, Table
+    from ciaopy.fits import Dataset, FitsFile, Image, Table
 
 __all__ = ["DataSource"]
 
@@ -40,4 +40,8 @@ class DataSource(Protocol):
 
     def exists(self, path: str | Path) -> bool:
         """Tell whether the name can be read."""
+        ...
+
+    def open_file(self, path: str | Path) -> FitsFile | None:
+        """Return a file that is kept open for all reads, or None."""
         ...

@@ -61,19 +61,27 @@ class OpenFile:
     def __init__(self, vfile: VirtualFile, ws: DataSource) -> None:
         self.vfile, self.ws, self.path = vfile, ws, Path(vfile.path)
         self._file: FitsFile | None = None
+        self._shared = False
         self._dataset = ws.in_memory(self.path)
         if self._dataset is None:
             self._open_disk()
         try:
             self.infos = self._list()
         except BaseException:
-            if self._file is not None:
-                self._file.close()
+            self._close()
             raise
+
+    def _close(self) -> None:
+        if self._file is not None and not self._shared:
+            self._file.close()
 
     def _open_disk(self) -> None:
         from ciaopy.datamodel.text_files import is_text_table
 
+        self._file = self.ws.open_file(self.path)
+        self._shared = self._file is not None
+        if self._shared:
+            return
         kernel = self.vfile.options.get("kernel", "")
         if kernel.startswith("text") or is_text_table(self.path):
             from ciaopy.datamodel.text import read_text
@@ -92,8 +100,7 @@ class OpenFile:
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._file is not None:
-            self._file.close()
+        self._close()
 
     def _list(self) -> list[BlockInfo]:
         if self._file is not None:

@@ -5,18 +5,22 @@ A step that opens a name which an earlier step of the same run kept in memory ge
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ciaopy.console import Console
+from ciaopy.datamodel.constant import ConstantFiles
 from ciaopy.datamodel.syntax import file_of, parse, split_file, whole_path
 from ciaopy.errors import OutputExistsError, UserError
 from ciaopy.kernels import default_nproc
 from ciaopy.streams import is_standard
 
 if TYPE_CHECKING:
-    from ciaopy.fits import Block, Dataset, Image, Table
+    from ciaopy.fits import Block, Dataset, FitsFile, Image, Table
     from ciaopy.param import ParameterSet
+
+T = TypeVar("T")
 
 
 class Workspace:
@@ -35,12 +39,51 @@ class Workspace:
         self.nproc = nproc if nproc is not None else default_nproc()
         self._memory: dict[Path, Dataset] = {}
         self._in_memory: set[Path] = set()
+        self._constant = ConstantFiles()
 
     def for_step(self, console: Console) -> Workspace:
         """Return a workspace that shares this one's memory and threads and speaks through another console."""
         other = Workspace(console, self.nproc)
-        other._memory, other._in_memory = self._memory, self._in_memory
+        other._memory, other._in_memory, other._constant = self._memory, self._in_memory, self._constant
         return other
+
+    def keep_constant(self, *names: str | Path) -> None:
+        """Declare that nobody changes some files until `close`: they are opened once for all reads that follow.
+
+        Brackets are dropped, and names without a file (NONE). A file that is not FITS is left to those who read it.
+        """
+        for name in names:
+            plain = Path(str(file_of(name)).strip())
+            if not is_standard(plain):
+                self._constant.add(_key(plain), plain)
+
+    def open_file(self, path: str | Path) -> FitsFile | None:
+        """Return the file that `keep_constant` named, open; it is not the caller's to close. None for all others."""
+        return self._constant.opened(_key(Path(path)))
+
+    def once(self, kind: str, key: Hashable, names: Iterable[str | Path], make: Callable[[], T]) -> T:
+        """Return ``make()``, or what it gave the last time for the same `kind` and `key`.
+
+        The value is kept, one for each kind, where all files that it is made of are constant (`keep_constant`); others
+        are made each time.
+
+        Parameters
+        ----------
+        kind : str
+            What it is.
+        key : hashable
+            All that the value depends on, but for the contents of the files.
+        names : iterable of str or Path
+            The files; brackets are dropped, and blanks and NONE do not count.
+        make : callable
+            Its result must not be changed afterwards.
+        """
+        plain = [str(file_of(n)).strip() for n in names]
+        return self._constant.once(kind, key, [_key(Path(n)) for n in plain if n.lower() not in ("", "none")], make)
+
+    def close(self) -> None:
+        """Close the files of `keep_constant` and forget what was made of them."""
+        self._constant.close()
 
     def read(self, vfile: str | Path) -> Table | Image:
         """Return the block that a virtual file describes, filtered, binned, with companions (GTIs) attached.

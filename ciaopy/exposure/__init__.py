@@ -22,7 +22,7 @@ from ciaopy.exposure.psf_map import psf_map
 from ciaopy.faces import lazy_face
 
 if TYPE_CHECKING:
-    from ciaopy.exposure.aspect_histogram import AspectHistogram, LiveFraction
+    from ciaopy.exposure.aspect_histogram import AspectHistogram, AspectOffsets, LiveFraction
     from ciaopy.exposure.aspect_table import histogram_table
     from ciaopy.exposure.exposure_map import ExposureMaps
     from ciaopy.exposure.grids import Axis, PixelGrid, parse_pixelgrid, parse_xygrid
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AspectHistogram",
+    "AspectOffsets",
     "Axis",
     "ChipResponse",
     "ExposureMaps",
@@ -58,7 +59,7 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_face(
         __name__,
         {
-            "aspect_histogram": "AspectHistogram LiveFraction",
+            "aspect_histogram": "AspectHistogram AspectOffsets LiveFraction",
             "aspect_table": "histogram_table",
             "exposure_map": "ExposureMaps",
             "grids": "Axis PixelGrid parse_pixelgrid parse_xygrid",

@@ -18,10 +18,12 @@ from ciaopy.coords import AspectSolution, Attitude, SkyFrame, absorb_offsets
 from ciaopy.datamodel import Gti
 from ciaopy.errors import NoDataError, UserError
 
-__all__ = ["AspectHistogram", "LiveFraction", "aspect_histogram", "record_durations"]
+__all__ = ["AspectHistogram", "AspectOffsets", "LiveFraction", "aspect_histogram", "record_durations"]
 
 FloatArray = NDArray[np.float64]
 UNKNOWN = (float("nan"),) * 3
+# Cells of the grid of offsets, empty ones included, that may be counted in memory.
+MOST_CELLS = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,81 @@ class LiveFraction:
         return np.asarray(np.interp(np.asarray(time, np.float64), self.time, self.factor))
 
 
+@dataclass(frozen=True)
+class AspectOffsets:
+    """The offsets of every record of an aspect solution from the nominal pointing; the same for all chips.
+
+    Attributes
+    ----------
+    solution : AspectSolution
+    x, y : float64 array, shape (len(solution),)
+        Sky pixels, +x = West.
+    roll : float64 array, shape (len(solution),)
+        Degrees, in [-180, 180).
+    scale : float
+        Width of a sky pixel, arcsec.
+    """
+
+    solution: AspectSolution
+    x: FloatArray
+    y: FloatArray
+    roll: FloatArray
+    scale: float
+
+    @classmethod
+    def of(cls, solution: AspectSolution, frame: SkyFrame) -> AspectOffsets:
+        """Return the offsets of a solution from the nominal pointing of a frame."""
+        folded = absorb_offsets(solution.attitudes(), frame.detector.focal_length)
+        x, y = frame.plane.world_to_pixel(folded.ra, folded.dec)
+        ref = frame.detector.ref
+        roll = (folded.roll - frame.roll_nom + 180.0) % 360.0 - 180.0
+        return cls(solution, x - ref, y - ref, roll, frame.detector.scale)
+
+    def histogram(
+        self,
+        gti: Gti,
+        live: LiveFraction | None = None,
+        resolution: tuple[float, float] = (0.5, 600.0),
+        max_bin: float = 10000,
+    ) -> AspectHistogram:
+        """Bin the offsets within the good times of a chip.
+
+        Parameters
+        ----------
+        gti : Gti
+        live : LiveFraction, optional
+            Default: no dead time.
+        resolution : (float, float)
+            Widths of the bins: x and y, and roll, arcsec.
+        max_bin : float
+            Most bins that the range of the offsets may need.
+
+        Returns
+        -------
+        AspectHistogram
+            Bins with time in them, in order of roll, y, x; offsets are the time-weighted means of the bins' records.
+
+        Raises
+        ------
+        NoDataError
+            The aspect solution does not overlap the good times.
+        UserError
+            A width is not positive, or more bins are needed than `max_bin`.
+        """
+        if not (resolution[0] > 0 and resolution[1] > 0):
+            raise UserError(f"res_xy={resolution[0]:g}, res_roll={resolution[1]:g}: bin widths must be above 0")
+        solution = self.solution
+        duration = record_durations(solution, gti, live or LiveFraction.constant(1.0))
+        used = duration > 0
+        if not used.any():
+            raise NoDataError(
+                f"{solution.name}: aspect {solution.time[0]:.2f}..{solution.until[-1]:.2f} s has no time in common "
+                "with the good time intervals; give the asol file of this observation"
+            )
+        values = (self.x[used], self.y[used], self.roll[used])
+        return _binned(values, duration[used], self.scale, resolution, max_bin)
+
+
 def record_durations(solution: AspectSolution, gti: Gti, live: LiveFraction) -> FloatArray:
     """Return the live time of each aspect record: its validity inside the good times, times the live fraction there.
 
@@ -136,41 +213,10 @@ def aspect_histogram(
         Good times of the chip.
     frame : SkyFrame
         Nominal pointing, and the detector whose pixels are meant.
-    live : LiveFraction, optional
-        Default: no dead time.
-    resolution : (float, float)
-        Widths of the bins: x and y, and roll, arcsec.
-    max_bin : float
-        Most bins that the range of the offsets may need.
-
-    Returns
-    -------
-    AspectHistogram
-        Bins with time in them, in order of roll, y, x; offsets are the time-weighted means of the bins' records.
-
-    Raises
-    ------
-    NoDataError
-        The aspect solution does not overlap the good times.
-    UserError
-        A width is not positive, or more bins are needed than `max_bin`.
+    live, resolution, max_bin
+        As `AspectOffsets.histogram`, which serves several chips. So do what comes back, and the errors.
     """
-    if not (resolution[0] > 0 and resolution[1] > 0):
-        raise UserError(f"res_xy={resolution[0]:g}, res_roll={resolution[1]:g}: bin widths must be above 0")
-    duration = record_durations(solution, gti, live or LiveFraction.constant(1.0))
-    used = duration > 0
-    if not used.any():
-        raise NoDataError(
-            f"{solution.name}: aspect {solution.time[0]:.2f}..{solution.until[-1]:.2f} s has no time in common with "
-            "the good time intervals; give the asol file of this observation"
-        )
-    attitude = solution.attitudes()
-    chosen = Attitude(*(getattr(attitude, k)[used] for k in ("ra", "dec", "roll", "dy", "dz", "dtheta")))
-    folded = absorb_offsets(chosen, frame.detector.focal_length)
-    x, y = frame.plane.world_to_pixel(folded.ra, folded.dec)
-    ref = frame.detector.ref
-    roll = (folded.roll - frame.roll_nom + 180.0) % 360.0 - 180.0
-    return _binned((x - ref, y - ref, roll), duration[used], frame.detector.scale, resolution, max_bin)
+    return AspectOffsets.of(solution, frame).histogram(gti, live, resolution, max_bin)
 
 
 def _binned(
@@ -190,8 +236,17 @@ def _binned(
             f"the aspect histogram needs {needed} bins ({counts[0]} x {counts[1]} x {counts[2]} in x, y, roll), "
             f"more than max_bin={max_bin:g}; raise max_bin or res_xy"
         )
-    _, place = np.unique((index[2] * counts[1] + index[1]) * counts[0] + index[0], return_inverse=True)
+    key = (index[2] * counts[1] + index[1]) * counts[0] + index[0]
+    _, place = _ranked(key, needed) if needed <= MOST_CELLS else np.unique(key, return_inverse=True)
     time = np.asarray(np.bincount(place, duration), np.float64)
     x, y, roll = (np.bincount(place, duration * v) / time for v in offsets)
     first = tuple(float(v.min()) + w / 2 for v, w in zip(offsets, width, strict=True))
     return AspectHistogram(x, y, roll, time, (first[0], first[1], first[2]), width)
+
+
+def _ranked(key: NDArray[np.int64], cells: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the values of `key` (0 <= key < cells) in order, and the place of each key among them, without sorting."""
+    there = np.flatnonzero(np.bincount(key, minlength=cells))
+    rank = np.empty(cells, np.int64)
+    rank[there] = np.arange(there.size)
+    return there, rank[key]

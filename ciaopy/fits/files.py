@@ -38,8 +38,10 @@ def find_file(path: str | os.PathLike[str]) -> Path:
     raise DataError(f"{plain}: no such file")
 
 
-def open_source(path: str | os.PathLike[str]) -> Source:
+def open_source(path: str | os.PathLike[str], memory_limit: int | None = None) -> Source:
     """Open a file for reading; `-` and FIFOs are read to their end first.
+
+    `memory_limit` is that of `GzipSource`, bytes; None leaves its own.
 
     Raises
     ------
@@ -53,9 +55,9 @@ def open_source(path: str | os.PathLike[str]) -> Source:
         if not status.st_size:
             raise DataError(f"{place}: is empty (0 bytes), not a FITS file")
         if os.pread(fd, 2, 0) == GZIP_MAGIC:
-            from ciaopy.fits.gzip_stream import GzipSource
+            from ciaopy.fits.gzip_stream import MEMORY_LIMIT, GzipSource
 
-            return GzipSource(place, fd)
+            return GzipSource(place, fd, MEMORY_LIMIT if memory_limit is None else memory_limit)
         return PlainSource(place, fd, status.st_size)
     except BaseException:
         os.close(fd)

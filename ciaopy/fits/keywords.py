@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Commentary", "Header", "KeywordComments", "as_header"]
 
 Key = str | int | tuple[str, int]
+# Looking through a header a few times is cheaper than an index of it, which a change may make useless.
+LOOKS_WITHOUT_INDEX = 8
 
 
 class Commentary(Sequence[str]):
@@ -82,12 +84,13 @@ class Header(Mapping[str, Any]):
         Tuples (keyword, value) or (keyword, value, comment), or `Card`.
     """
 
-    __slots__ = ("_images", "_index", "_keys")
+    __slots__ = ("_images", "_index", "_keys", "_looks")
 
     def __init__(self, cards: Iterable[Card | tuple[Any, ...]] = ()) -> None:
         self._images: list[str] = []
         self._keys: list[str] | None = []
         self._index: dict[str, list[int]] | None = None
+        self._looks = 0
         self.extend(cards)
 
     @classmethod
@@ -248,7 +251,7 @@ class Header(Mapping[str, Any]):
         new = Header.__new__(Header)
         new._images = self._images.copy()
         new._keys = None if self._keys is None else self._keys.copy()
-        new._index = None
+        new._forget_index()
         return new
 
     __copy__ = copy
@@ -401,7 +404,7 @@ class Header(Mapping[str, Any]):
         keys = self._keywords()
         self._images = [image for i, image in enumerate(self._images) if i not in gone]
         self._keys = [word for i, word in enumerate(keys) if i not in gone]
-        self._index = None
+        self._forget_index()
 
     def rename_keyword(self, old: str, new: str) -> None:
         """Give the first card of a keyword another one.
@@ -427,8 +430,15 @@ class Header(Mapping[str, Any]):
             self._keys = [card_key(image) for image in self._images]
         return self._keys
 
+    def _forget_index(self) -> None:
+        self._index, self._looks = None, 0
+
     def _places(self, keyword: str) -> list[int]:
         if self._index is None:
+            self._looks += 1
+            if self._looks <= LOOKS_WITHOUT_INDEX:
+                words = self._keywords()
+                return [i for i, word in enumerate(words) if word == keyword] if keyword in words else []
             index: dict[str, list[int]] = {}
             for i, word in enumerate(self._keywords()):
                 index.setdefault(word, []).append(i)
@@ -468,13 +478,13 @@ class Header(Mapping[str, Any]):
             for i, word in enumerate(words, at):
                 self._index.setdefault(word, []).append(i)
         else:
-            self._index = None
+            self._forget_index()
         self._images[at:at], keys[at:at] = images, words
 
     def _delete(self, at: int) -> None:
         keys = self._keywords()
         del self._images[at], keys[at]
-        self._index = None
+        self._forget_index()
 
 
 def as_header(header: Header | astropy.io.fits.Header | Mapping[str, Any]) -> Header:

@@ -38,6 +38,8 @@ class FitsFile:
         The file; `.gz` files are inflated on the way, `x.fits` falls back to `x.fits.gz`.
     nproc : int, optional
         Threads that decode rows; default: the CPUs of this process.
+    memory_limit : int, optional
+        Bytes of a compressed file that stay in memory once inflated; what is beyond goes to an unnamed file.
 
     Raises
     ------
@@ -45,8 +47,8 @@ class FitsFile:
         Missing, unreadable, a folder, empty or not FITS.
     """
 
-    def __init__(self, path: str | os.PathLike[str], nproc: int | None = None) -> None:
-        self._source = open_source(path)
+    def __init__(self, path: str | os.PathLike[str], nproc: int | None = None, memory_limit: int | None = None) -> None:
+        self._source = open_source(path, memory_limit)
         self.path: Path = self._source.path
         self._nproc = default_nproc() if nproc is None else nproc
         self._hdus = HduList(self._source)

@@ -21,7 +21,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     """
     from ciaopy.coords import AspectSolution, SkyFrame
     from ciaopy.datamodel import require_one_time
-    from ciaopy.exposure import aspect_histogram, histogram_table
+    from ciaopy.exposure import AspectOffsets, histogram_table
     from ciaopy.response import check_same_obsid, chosen_geometry, live_fraction
 
     outfile, events = par["outfile"].strip(), _stack(par["evtfile"], "evtfile")
@@ -29,13 +29,17 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     header, gti, chip, blocks = _observation(events, ws)
     geometry, _ = chosen_geometry(par["geompar"], header)
     frame = SkyFrame.from_header(header, geometry, events[0])
-    solution = AspectSolution.read(par["infile"], ws)
+    aspect = str(par["infile"])
+    names = _stack(aspect, "infile")
+    solution = ws.once("aspect solution", aspect, names, lambda: AspectSolution.read(aspect, ws))
     for name, own in zip(solution.sources, solution.headers, strict=True):
         check_same_obsid(name, own, events[0], header)
         require_one_time([(events[0], header), (name, own)])
     live = live_fraction(par["dtffile"], header, events[0], ws)
     resolution = (float(par["res_xy"] or 0.0), float(par["res_roll"] or 0.0))
-    histogram = aspect_histogram(solution, gti, frame, live, resolution, float(par["max_bin"] or 0.0))
+    where = (aspect, frame.ra_nom, frame.dec_nom, frame.roll_nom, frame.detector.name, par["geompar"])
+    offsets = ws.once("aspect offsets", where, names, lambda: AspectOffsets.of(solution, frame))
+    histogram = offsets.histogram(gti, live, resolution, float(par["max_bin"] or 0.0))
     covered = float(gti.overlap(solution.time, solution.until).sum())
     if covered < 0.99 * gti.duration:
         ws.console.warn(

@@ -31,12 +31,22 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     ws.check_output(outfile, par["clobber"], (obsfile,))
     detector, mirror = parse_detector(par["detsubsys"]), parse_mirror(par["mirror"])
     grid, spectrum = parse_pixelgrid(par["pixelgrid"]), _spectrum(par, ws)
-    header = obsfile_header(obsfile, ws, "obsfile")
+    files = (obsfile, par["ardlibparfile"], par["maskfile"])
+    header = ws.once("observation header", obsfile, (obsfile,), lambda: obsfile_header(obsfile, ws, "obsfile"))
     geometry, _ = chosen_geometry(par["geompar"], header)
     plane, attitude = FocalPlane.from_header(header, geometry, obsfile), Attitude.from_header(header, obsfile)
-    ardlib = Ardlib.read(par["ardlibparfile"])
-    response = chip_response(detector, mirror, par["grating"], par["dafile"], header, ardlib)
-    factor = pixel_factor(detector, par["maskfile"], header, grid, ardlib, ws)
+    names = par["ardlibparfile"]
+    ardlib = ws.once("ardlib", names, (names,), lambda: Ardlib.read(names))
+    key = (*files, par["detsubsys"])
+    response = ws.once(
+        "chip response",
+        (*key, par["mirror"], par["grating"], par["dafile"]),
+        files,
+        lambda: chip_response(detector, mirror, par["grating"], par["dafile"], header, ardlib),
+    )
+    factor = ws.once(
+        "pixel factor", (*key, grid), files, lambda: pixel_factor(detector, par["maskfile"], header, grid, ardlib, ws)
+    )
     result = instrument_map(response, spectrum, plane, attitude, grid, factor)
     image = instmap_image(result, spectrum, header, plane.detector, par["grating"])
     image.header["DETNAM"] = (detector.element, "chip of this map")

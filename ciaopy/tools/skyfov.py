@@ -81,7 +81,9 @@ def _attitudes(aspect: str, method: str, header: Header, infile: str, ws: Worksp
     if not _given(aspect):
         ws.console.warn(f"{infile}: no aspect solution given; the field of view is that of the nominal pointing")
         return Attitude.from_header(header, infile)
-    solution = AspectSolution.read(aspect, ws)
+    from ciaopy.coords import stack_names
+
+    solution = ws.once("aspect solution", aspect, stack_names(aspect), lambda: AspectSolution.read(aspect, ws))
     if "TSTART" in header and "TSTOP" in header:
         start, stop = (keyword_number(header[k], k, infile) for k in ("TSTART", "TSTOP"))
         if not solution.overlaps(start, stop):

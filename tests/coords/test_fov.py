@@ -174,3 +174,23 @@ def test_a_polygon_within_the_bound_is_kept_whole() -> None:
     x, y = convex_hull(np.cos(angle), np.sin(angle))
     u, v = thinned(x, y)
     assert np.array_equal(u, x) and np.array_equal(v, y)
+
+
+@pytest.mark.parametrize("shape", ["track", "flat", "line", "point", "square"])
+def test_the_hull_of_a_long_track_is_that_of_all_its_points(shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    t = np.sort(rng.uniform(0, 60, 4000))
+    x, y = 278.4 + 0.004 * np.sin(t), -10.6 + 0.004 * np.sin(t / 1.41) + rng.normal(0, 1e-5, t.size)
+    if shape == "flat":
+        y = -10.6 + 1e-9 * y
+    elif shape == "line":
+        y = np.full_like(x, -10.6)
+    elif shape == "point":
+        x, y = np.full_like(x, 278.4), np.full_like(x, -10.6)
+    elif shape == "square":
+        x, y = rng.integers(0, 4, t.size).astype(float), rng.integers(0, 4, t.size).astype(float)
+    thin = convex_hull(x, y)
+    monkeypatch.setattr("ciaopy.coords.fov.FEW_POINTS", 10**9)
+    whole = convex_hull(x, y)
+    for mine, truth in zip(thin, whole, strict=True):
+        np.testing.assert_array_equal(mine, truth)

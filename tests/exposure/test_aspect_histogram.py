@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pytest
 from exposure_helpers import histogram, solution, view
@@ -9,7 +11,7 @@ from exposure_helpers import histogram, solution, view
 from ciaopy.coords import Attitude
 from ciaopy.datamodel import Gti
 from ciaopy.errors import NoDataError, UserError
-from ciaopy.exposure import LiveFraction, aspect_histogram
+from ciaopy.exposure import AspectOffsets, LiveFraction, aspect_histogram
 
 
 def test_durations_sum_up_to_the_live_time_of_interrupted_intervals() -> None:
@@ -80,3 +82,19 @@ def test_errors() -> None:
         aspect_histogram(solution(), Gti([1000.0], [9000.0]), frame, None, (0.5, 600.0), 10)
     with pytest.raises(UserError, match="res_xy=0"):
         aspect_histogram(solution(), Gti([1000.0], [9000.0]), frame, None, (0.0, 600.0))
+
+
+def test_one_set_of_offsets_serves_all_good_times() -> None:
+    shared = AspectOffsets.of(solution(), view().frame)
+    for gti in (Gti([1000.3], [3000.1]), Gti([1500.0, 7000.0], [1501.0, 7777.7])):
+        own, mine = aspect_histogram(solution(), gti, view().frame), shared.histogram(gti)
+        for name in ("x_off", "y_off", "roll_off", "duration"):
+            np.testing.assert_array_equal(getattr(mine, name), getattr(own, name))
+
+
+def test_bins_are_the_same_sorted_or_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = histogram()
+    monkeypatch.setattr(importlib.import_module(AspectOffsets.__module__), "MOST_CELLS", 0)
+    ordered = histogram()
+    for name in ("x_off", "y_off", "roll_off", "duration"):
+        np.testing.assert_array_equal(getattr(counted, name), getattr(ordered, name))

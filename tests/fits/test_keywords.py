@@ -143,3 +143,16 @@ def test_blocks_take_headers_of_astropy():
     assert as_header(image.header) is image.header
     theirs["EXPOSURE"] = 11.0
     assert image.header["EXPOSURE"] == 10.0
+
+
+def test_looking_finds_the_same_with_and_without_an_index() -> None:
+    header = Header([("A", 1), ("B", 2), ("A", 3), ("C", 4)])
+    for _ in range(30):  # the first few looks go through the cards, the others through an index
+        assert "A" in header and "D" not in header
+        assert header.count("A") == 2 and header["A", 1] == 3 and header.index("C") == 3
+    header.remove("A")
+    for _ in range(30):
+        assert header["A"] == 3 and header.index("B") == 0 and header.index("A") == 1
+    header.set("B", 5, before="C")
+    for _ in range(30):
+        assert [header[k] for k in ("A", "B", "C")] == [3, 5, 4] and header.index("B") == 1

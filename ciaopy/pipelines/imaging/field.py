@@ -33,12 +33,13 @@ def field_limits(request: FluxRequest, width: float, ws: Workspace) -> Limits:
     from ciaopy.fits import Table
 
     made = request.work / "grid_fov.fits"
-    space = Workspace(Console(0), ws.nproc)
+    space = ws.for_step(Console(0))
     space.console.warnings = ws.console.warnings
     space.keep_in_memory(made)
     parameters = {**field_of_view_parameters(request), "outfile": str(made), "clobber": "yes", "verbose": "0"}
     load_tool("skyfov").run(bind("skyfov", parameters), space)
     table = space.read(made)
+    space.forget(made)
     assert isinstance(table, Table)
     found = []
     axes = fov_limits(table, width, request.names.fov.name, space.console)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,9 +105,8 @@ def run(par: ParameterSet, ws: Workspace, options: RunOptions | None = None) -> 
     options = options or RunOptions()
     console = ws.console
     console.say(f"Running {PROGRAM}", 1)
-    with tempfile.TemporaryDirectory(
-        prefix="ciaopy-fluximage-", dir=temporary_folder(par) if _early(par) else None
-    ) as work:
+    folder = temporary_folder(par) if _early(par) else None
+    with tempfile.TemporaryDirectory(prefix="ciaopy-fluximage-", dir=folder) as work, closing(ws):
         job = _job(par, ws, Path(work), make=True)
         steps = recipe(job)
         pictures = _pictures(job) if par["preview"] else {}
@@ -114,8 +114,7 @@ def run(par: ParameterSet, ws: Workspace, options: RunOptions | None = None) -> 
         console.say("", 1)
         workers = ws.nproc
         console.say(f"Running with {workers} processors" if workers > 1 else "Running on one processor", 1)
-        run_space = Workspace(console, workers)
-        timings = run_recipe(steps, _backend(par, options, run_space, job), console, job.options.cleanup)
+        timings = run_recipe(steps, _backend(par, options, ws, job), console, job.options.cleanup)
     previews: list[Path] = []
     if pictures:
         from ciaopy.plots import write_previews
@@ -137,7 +136,7 @@ def plan(par: ParameterSet, ws: Workspace) -> list[Recipe]:
     """
     ws.console.say(f"Running {PROGRAM}", 1)
     folder = temporary_folder(par) if _early(par) else None
-    with tempfile.TemporaryDirectory(prefix="ciaopy-fluximage-", dir=folder) as work:
+    with tempfile.TemporaryDirectory(prefix="ciaopy-fluximage-", dir=folder) as work, closing(ws):
         return [recipe(_job(par, ws, Path(work), make=False))]
 
 
@@ -173,6 +172,7 @@ def _job(par: ParameterSet, ws: Workspace, work: Path, make: bool) -> FluxJob:
     """Read and check everything, in the order of the parameters; make the output folder if `make`."""
     console = ws.console
     name = find_events(par["infile"], console, ws)
+    ws.keep_constant(name)
     folder, head = split_outroot(par["outroot"])
     events = open_events(name, console, ws)
     bands = parse_bands(par["bands"], events.instrument)
@@ -333,9 +333,7 @@ def _recorded(par: ParameterSet, events: FluxEvents, explicit: bool) -> tuple[tu
 def _backend(par: ParameterSet, options: RunOptions, ws: Workspace, job: FluxJob) -> Backend:
     from ciaopy.pipelines.imaging.native import FluxBackend
 
-    files = job.companions
-    shared = [n for n in (*files.aspect, files.bad_pixels, files.mask, files.dead_time) if n not in ("NONE", "CALDB")]
-    return choose_backend(par["tools"], ws, options.roots, lambda own: FluxBackend(own, shared))
+    return choose_backend(par["tools"], ws, options.roots, lambda own: FluxBackend(own, job))
 
 
 def _pictures(job: FluxJob) -> dict[Path, tuple[str, ...]]:

@@ -10,6 +10,7 @@ from ciaopy.datamodel import Workspace
 from ciaopy.datamodel.syntax import file_of
 from ciaopy.engine import NativeBackend, Recipe, Step, bind
 from ciaopy.param import ParameterSet
+from ciaopy.pipelines.imaging.job import FluxJob
 
 __all__ = ["FluxBackend", "make_exposure_maps"]
 
@@ -23,21 +24,26 @@ class FluxBackend(NativeBackend):
     Parameters
     ----------
     workspace : Workspace
-    shared : sequence of str
-        Input files that many steps read (aspect solutions, bad pixels, mask): read once.
+    job : FluxJob
+        Its event file is opened once, its aspect solutions, bad pixels and mask are read once.
     """
 
-    def __init__(self, workspace: Workspace, shared: Sequence[str] = ()) -> None:
+    def __init__(self, workspace: Workspace, job: FluxJob) -> None:
         super().__init__(workspace, keep=False)
-        self._shared = tuple(dict.fromkeys(file_of(name) for name in shared))
+        files = job.companions
+        names = (*files.aspect, files.bad_pixels, files.mask, files.dead_time)
+        self._shared = tuple(dict.fromkeys(file_of(n) for n in names if n not in ("NONE", "CALDB")))
+        self._events = job.events.plain
         self._maps: list[Step] = []
         self._done: set[Path] = set()
 
     def prepare(self, recipe: Recipe) -> None:
         """Keep all images in memory until their last use."""
         super().prepare(recipe)
+        self.workspace.keep_constant(self._events, *self._shared)
         for name in self._shared:
-            self.workspace.hold(name, self.workspace.dataset(name))
+            if self.workspace.in_memory(name) is None:
+                self.workspace.hold(name, self.workspace.dataset(name))
         for step in recipe.steps:
             if step.tool == "skyfov":
                 for path in step.makes:
@@ -62,6 +68,10 @@ class FluxBackend(NativeBackend):
             return
         make_exposure_maps([bind("mkexpmap", s.parameters) for s in family], self.workspace.for_step(console))
         self._done.update(s.makes[0] for s in family)
+
+    def close(self) -> None:
+        """Close the input files."""
+        self.workspace.close()
 
     def release(self, path: Path, product: bool) -> None:
         """A file has been used for the last time: write it if it stays, and let go of the memory."""

@@ -67,7 +67,7 @@ def _prepare(job: FluxJob) -> list[Step]:
         Step(
             "write ardlib",
             {"file": str(job.ardlib), **values},
-            action=lambda ws: write_ardlib(job.ardlib, values),
+            action=lambda ws: write_ardlib(job.ardlib, values, ws),
         )
     )
     return steps
@@ -86,14 +86,15 @@ def bad_pixel_parameters(job: FluxJob) -> dict[str, str]:
     return {f"AXAF_ACIS{chip}_BADPIX_FILE": f"{plain}[BADPIX{chip}]" for chip in job.chips}
 
 
-def write_ardlib(path: Path, values: dict[str, str]) -> None:
-    """Write a parameter file like the system's ardlib.par with other values."""
+def write_ardlib(path: Path, values: dict[str, str], ws: Workspace) -> None:
+    """Write a parameter file like the system's ardlib.par with other values; it stays as it is from then on."""
     from ciaopy.param import ParFile, system_par_dir
 
     file = ParFile.read(system_par_dir() / "ardlib.par").copy(path)
     for name, value in values.items():
         file.set(name, "value", value)
     path.write_bytes(file.to_bytes())
+    ws.keep_constant(path)
 
 
 def _aspect(job: FluxJob) -> list[Step]:

@@ -303,7 +303,7 @@ def tell_plan(grid: SkyGrid, memory: Memory, console: Console) -> None:
 
 def run_one(job: FluxJob, ws: Workspace) -> None:
     """Make the images of one observation."""
-    run_recipe(recipe(job), FluxBackend(ws), ws.console, job.options.cleanup)
+    run_recipe(recipe(job), FluxBackend(ws, job), ws.console, job.options.cleanup)
 
 
 def combine(par: ParameterSet, ws: Workspace, result: MosaicFiles, jobs: Sequence[FluxJob], work: Path) -> None:
