@@ -86,7 +86,7 @@ def by_sign() -> OrderTest:
 
 
 def by_nearest(low: float, high: float) -> OrderTest:
-    """Return the test |m| - low < |m*| <= |m| + high, m* = m lambda E/hc."""
+    """Return the test `abs(m) - low < abs(x) <= abs(m) + high`, with x = m lambda E/hc."""
     return OrderTest(kernels.BY_NEAREST, np.array([low, high], np.float64))
 
 
