@@ -9,7 +9,7 @@ from ciaopy.version import __version__
 
 project = "ciaopy"
 author = "the ciaopy developers"
-copyright = "2026, the ciaopy developers"  # noqa: A001
+copyright = "2026, the ciaopy developers"
 version = release = __version__
 
 extensions = ["myst_nb", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "tool_pages", "api_pages"]

@@ -24,7 +24,6 @@ from ciaopy.version import __version__
 DEPENDENCIES = (
     "numpy",
     "astropy",
-    "fitsio",
     "numba",
     "click",
     "rich",
@@ -33,6 +32,7 @@ DEPENDENCIES = (
     "platformdirs",
     "matplotlib",
     "psutil",
+    "markdown-it-py",
 )
 OPTIONAL = {"dask": "many observations on a cluster"}
 OK, NOTE, WRONG = "ok", "note", "WRONG"
