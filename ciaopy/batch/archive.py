@@ -186,7 +186,7 @@ class Archive:
                 for one in row["extra"]["values"].get("idents", ()):
                     if not one.get("skip"):
                         found.add((one["obs_id"], one["fields"]["instrument"], one["fields"]["exposure"]))
-        return sorted(found, key=lambda f: (int(f[0]) if f[0].isdigit() else 0, f))
+        return sorted(found, key=lambda f: (int(f[0]) if f[0].isdecimal() else 0, f))
 
     def status(self) -> dict[str, dict[str, int]]:
         """Return {stage: {state: number}}."""
@@ -233,7 +233,8 @@ def whole_keys(value: Any) -> Any:
     """Return JSON values with keys that are whole numbers as numbers again, as they were before they were stored."""
     if isinstance(value, dict):
         return {
-            int(k) if isinstance(k, str) and k.isdigit() and len(k) < 4 else k: whole_keys(v) for k, v in value.items()
+            int(k) if isinstance(k, str) and k.isdecimal() and len(k) < 4 else k: whole_keys(v)
+            for k, v in value.items()
         }
     return value
 

@@ -46,7 +46,7 @@ def observation_of(folder: Path) -> str:
         raise DataError(f"{folder}: no event file and no oif.fits; its ObsID cannot be found")
     source = inventory if inventory is not None else sorted(events)[0]
     text = str(read_header(source, 1).get("OBS_ID", "")).strip()
-    if not text.isdigit():
+    if not text.isdecimal():
         raise DataError(f"{source}: OBS_ID is {text!r}, not a number")
     return str(int(text))
 

@@ -70,7 +70,7 @@ def _check_obs_id(job: Job, inventory: Path | None) -> None:
     sources = [job.folder / events[0]] if events else []
     for source in [*sources, *([inventory] if inventory is not None else [])]:
         text = str(read_header(source, 1).get("OBS_ID", job.obs_id)).strip()
-        if text.isdigit() and int(text) != int(job.obs_id):
+        if text.isdecimal() and int(text) != int(job.obs_id):
             raise DataError(f"{source}: of ObsID {text}, not {job.obs_id}; it is in the wrong folder")
 
 

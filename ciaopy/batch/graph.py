@@ -70,7 +70,7 @@ class Request:
         if not self.only or obs_id in self.only or ident in self.only:
             return True
         return not ident and any(
-            name.startswith(obs_id) and not name[len(obs_id) :][:1].isdigit() for name in self.only
+            name.startswith(obs_id) and not name[len(obs_id) :][:1].isdecimal() for name in self.only
         )
 
 

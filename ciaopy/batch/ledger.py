@@ -155,7 +155,7 @@ class Ledger:
         """Return the rows of the table `observation`, in order of the number."""
         with self._reporting():
             rows = [dict(r) for r in self._db.execute("select * from observation")]
-        return sorted(rows, key=lambda r: (0, int(r["obs_id"]), "") if r["obs_id"].isdigit() else (1, 0, r["obs_id"]))
+        return sorted(rows, key=lambda r: (0, int(r["obs_id"]), "") if r["obs_id"].isdecimal() else (1, 0, r["obs_id"]))
 
     def add_observation(self, obs_id: str, folder: str, source: str) -> None:
         """Add an observation; one that is there keeps what is known of it."""

@@ -298,7 +298,7 @@ def default_cores() -> int:
     except AttributeError:  # macOS has no affinity
         cores = float(os.cpu_count() or 1)
     quota = _cgroup("cpu.max").split()
-    if len(quota) == 2 and quota[0].isdigit():
+    if len(quota) == 2 and quota[0].isdecimal():
         cores = min(cores, int(quota[0]) / int(quota[1]))
     return max(int(0.9 * cores), 1)
 
@@ -309,7 +309,7 @@ def memory_limit() -> int:
 
     total = int(psutil.virtual_memory().total)
     text = _cgroup("memory.max").strip()
-    return int(0.9 * (min(total, int(text)) if text.isdigit() else total))
+    return int(0.9 * (min(total, int(text)) if text.isdecimal() else total))
 
 
 def _cgroup(name: str) -> str:

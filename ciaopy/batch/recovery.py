@@ -126,9 +126,9 @@ def _observations_again(survey: Survey, settings: Settings, ledger: Ledger, line
     """Add the observations of observations.lis of which there is no record."""
     known |= {r["folder"] for r in ledger.observations()}
     for line in filter(None, lines):
-        if line.isdigit() and f"raw/{line}" not in known:
+        if line.isdecimal() and f"raw/{line}" not in known:
             ledger.add_observation(line, f"raw/{line}", "archive")
-        elif not line.isdigit() and line not in known:
+        elif not line.isdecimal() and line not in known:
             folder = survey.raw_folder(line)
             if not folder.is_dir():
                 raise UserError(

@@ -56,7 +56,7 @@ def parse_value(value: str) -> CalValue:
     if block is None:
         return CalValue("file", path=text)
     name = block[2].strip()
-    return CalValue("file", path=block[1], block=int(name) if name.isdigit() else name or None)
+    return CalValue("file", path=block[1], block=int(name) if name.isdecimal() else name or None)
 
 
 def _constraints(inner: str, text: str) -> dict[str, str]:

@@ -34,7 +34,7 @@ def command(
     console = Console(0 if quiet else 1)
     numbers = [w.strip() for w in build(obsids)]
     for word in numbers:
-        if not word.isdigit() or not 1 <= int(word) <= 99999:
+        if not word.isdecimal() or not 1 <= int(word) <= 99999:
             raise UsageError(f"{word!r}: no ObsID; they are numbers from 1 to 65535")
     chosen = wanted_types(build(types) if types else [], build(exclude) if exclude else [])
     mirrors = archive_mirrors(mirror)

@@ -38,13 +38,13 @@ def checksum_rules(file: FitsFile, part: Part) -> Iterator[Finding]:
     missing = [name for name in ("CHECKSUM", "DATASUM") if name not in part.keys]
     if missing:
         yield part.find("FIT-3", NOTE, f"no {' and no '.join(missing)}")
-    elif stated and not stated.isdigit():
+    elif stated and not stated.isdecimal():
         yield part.find("FIT-3", NOTE, f"DATASUM is {stated!r}, no number")
-    if not whole and not stated.isdigit():
+    if not whole and not stated.isdecimal():
         file.check_data(part.info)
         return
     header, data = file.sums(part.info)
-    if stated.isdigit() and int(stated) != data:
+    if stated.isdecimal() and int(stated) != data:
         yield part.find("FIT-2", ERROR, f"DATASUM is {stated}, the data add to {data}")
     elif whole.strip("0") and _ones_sum(header, data) not in (0, _ALL_ONES):
         yield part.find("FIT-2", ERROR, "CHECKSUM does not hold: the header was changed after it was written")

@@ -105,7 +105,7 @@ def vector_rules(product: Product, part: Part) -> Iterator[Finding]:
         return
     declared = {}
     for keyword, value in part.keys.items():
-        if keyword.startswith("MTYPE") and keyword[5:].isdigit() and isinstance(value, str):
+        if keyword.startswith("MTYPE") and keyword[5:].isdecimal() and isinstance(value, str):
             parts = part.text(f"MFORM{keyword[5:]}").split(",")
             declared[value.strip().lower()] = (keyword[5:], [p.strip() for p in parts])
     for name, wanted in VECTORS.items():

@@ -180,7 +180,7 @@ def mask_corners(masks: Iterable[Table], detector: Detector, where: str = "mask 
 def full_chips(detector: Detector, detnam: str) -> dict[int, FloatArray]:
     """Return, by chip, the corners of the whole chips (outer pixel edges) that DETNAM (`ACIS-012379`) names."""
     digits = detnam.strip().upper().removeprefix("ACIS-")
-    chips = [c for c in detector.chips if detector.name != "ACIS" or not digits.isdigit() or str(c.id) in digits]
+    chips = [c for c in detector.chips if detector.name != "ACIS" or not digits.isdecimal() or str(c.id) in digits]
     out = {}
     for chip in chips:
         nx, ny = chip.size
@@ -243,7 +243,7 @@ def _mask_chip(table: Table, where: str) -> int:
         if key in table.header:
             return int(table.header[key])
     digits = table.name.upper().removeprefix("MASK")
-    if digits.isdigit():
+    if digits.isdecimal():
         return int(digits)
     raise DataError(f"{where}: block {table.name} does not tell its chip: no CCD_ID keyword, no number in the name")
 

@@ -45,7 +45,7 @@ def outwards(limits: Range) -> Range:
 
 def set_range(header: Header, ranges: dict[str, Range]) -> None:
     """Write TLMINn and TLMAXn of columns (lower-case names) into a whole header, in place."""
-    for key in [k for k in header if k.startswith("TTYPE") and k[5:].isdigit()]:
+    for key in [k for k in header if k.startswith("TTYPE") and k[5:].isdecimal()]:
         limits = ranges.get(str(header[key]).strip().lower())
         if limits is None:
             continue

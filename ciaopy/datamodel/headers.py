@@ -114,7 +114,7 @@ def typed_value(text: str, datatype: str = "indef") -> Any:
 
 def _integer(content: str, datatype: str) -> int:
     number = float(content)
-    value = int(content) if content.lstrip("+-").isdigit() else int(number)
+    value = int(content) if content.lstrip("+-").isdecimal() else int(number)
     bits = 16 if "short" in datatype else 32
     low, high = (0, 2**bits - 1) if datatype.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
     if value != number or not low <= value <= high:
@@ -126,9 +126,9 @@ def _guess(content: str) -> Any:
     if content.upper() in ("T", "F", "TRUE", "FALSE"):
         return content.upper() in _TRUE
     plain = content.lstrip("+-")
-    if plain.isdigit():
+    if plain.isdecimal():
         return int(content)
-    if plain[:1].isdigit() or plain[:1] == ".":
+    if plain[:1].isdecimal() or plain[:1] == ".":
         try:
             return float(content)
         except ValueError:

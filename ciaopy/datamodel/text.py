@@ -47,7 +47,7 @@ def read_text(path: Path, options: dict[str, str]) -> Table:
         raise UserError(f"[opt kernel={kernel}]: unknown; use fits, {', '.join(KERNELS)}")
     lines = read_text_file(path).splitlines()
     skip = options.get("skip", "0")
-    lines = lines[int(skip) if skip.isdigit() else 0 :]
+    lines = lines[int(skip) if skip.isdecimal() else 0 :]
     header, names, rows = _split(lines, kernel, options, path)
     if not rows and not names:
         raise DataError(f"{path}: neither FITS nor a text table: no rows in it")

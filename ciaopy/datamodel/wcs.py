@@ -112,7 +112,7 @@ def column_cards(table: Table, names: Sequence[str]) -> tuple[Cards, str]:
                 cards.setdefault(image, column.key(word))
         for stem, (value, _) in column.keys.items():
             head, _, other = stem.partition("_")
-            if head in _PARAMETER and other.isdigit():
+            if head in _PARAMETER and other.isdecimal():
                 cards[f"{_PARAMETER[head]}{i}_{other}"] = value
             elif head in _MATRIX and other.removeprefix("@") in lower:
                 cards[f"{_MATRIX[head]}{i}_{lower.index(other.removeprefix('@')) + 1}"] = value

@@ -114,7 +114,7 @@ def _sweep(folder: Path) -> None:
         return  # a folder that can be written but not listed has nothing to sweep
     for name in names:
         pid = name[len(mine) :].split("-")[0]
-        if pid.isdigit() and not _is_running(int(pid)):
+        if pid.isdecimal() and not _is_running(int(pid)):
             (folder / name).unlink(missing_ok=True)
 
 

@@ -76,7 +76,7 @@ def _structure(cards: Iterable[str]) -> dict[str, str]:
     for card in cards:
         keyword = card_keyword(card)
         if (is_structural(keyword) and keyword not in ("BSCALE", "BZERO", "CHECKSUM", "DATASUM")) or (
-            keyword.startswith("TFORM") and keyword[5:].isdigit()
+            keyword.startswith("TFORM") and keyword[5:].isdecimal()
         ):
             found[keyword] = card[10:].partition("/")[0].strip()
     return found

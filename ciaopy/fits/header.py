@@ -95,7 +95,7 @@ def named_stem(stem: str, names: Sequence[str]) -> str:
     Columns may then be dropped, renamed and put in another order. A stem of another kind comes back as it is.
     """
     head, _, number = stem.partition("_")
-    if head not in MATRIX_STEMS or not number.isdigit() or not 1 <= int(number) <= len(names):
+    if head not in MATRIX_STEMS or not number.isdecimal() or not 1 <= int(number) <= len(names):
         return stem
     return f"{head}_@{names[int(number) - 1].lower()}"
 

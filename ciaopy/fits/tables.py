@@ -233,7 +233,7 @@ def _vectors(info: HduInfo) -> list[Vector]:
     vectors = []
     for keyword, value in info.values.items():
         number = keyword[5:]
-        if not (keyword.startswith("MTYPE") and number.isdigit() and isinstance(value, str)):
+        if not (keyword.startswith("MTYPE") and number.isdecimal() and isinstance(value, str)):
             continue
         parts = tuple(p.strip() for p in str(info.values.get(f"MFORM{number}", "")).split(",") if p.strip())
         vectors.append((int(number), Vector(value.strip(), parts)))
@@ -262,7 +262,7 @@ def _rescaled(info: HduInfo) -> bool:
 
 
 def _belongs_to_column(keyword: str, info: HduInfo) -> bool:
-    if keyword[:5] in ("MTYPE", "MFORM") and keyword[5:].isdigit():
+    if keyword[:5] in ("MTYPE", "MFORM") and keyword[5:].isdecimal():
         return True
     split = column_keyword(keyword)
     return split is not None and 1 <= split[1] <= int(info.values.get("TFIELDS", 0))

@@ -81,7 +81,7 @@ def parse_tform(text: str) -> Tform:
         if not inner or repeat > 1:
             raise DataError(f"TFORM {text!r} is not a variable-length array format")
         return Tform(repeat, letter, inner[1].upper(), int(inner[2]) if inner[2] else None)
-    if letter == "A" and rest.isdigit() and 0 < int(rest) <= repeat:
+    if letter == "A" and rest.isdecimal() and 0 < int(rest) <= repeat:
         return Tform(repeat, letter, rest)
     return Tform(repeat, letter)
 

@@ -256,7 +256,7 @@ def filter_rows(
     ndarray of float64, shape (rows, nx)
         NaN where no pixel is under the mask.
     """
-    quantile = function[0] == "q" and function[1:].isdigit()
+    quantile = function[0] == "q" and function[1:].isdecimal()
     code = FUNCTIONS.index("quantile" if quantile else function)
     fraction = int(function[1:]) / 100.0 if quantile else 0.0
     finite = stack[~np.isnan(stack)] if code == LOCHEQ else stack[:0]

@@ -72,7 +72,7 @@ def bare_obsid(obsid: str) -> str:
 
 
 def _has_pointings(obsid: str) -> bool:
-    return obsid.isdigit() and int(obsid) in MULTI_OBI
+    return obsid.isdecimal() and int(obsid) in MULTI_OBI
 
 
 def check_identity(header: Header, where: str, console: Console) -> None:
@@ -201,7 +201,7 @@ class EventFile:
     def ccds(self) -> tuple[int, ...]:
         """CCDs that were on, from DETNAM (ACIS)."""
         text = self.detector.rpartition("-")[2]
-        return tuple(int(c) for c in text) if text.isdigit() else ()
+        return tuple(int(c) for c in text) if text.isdecimal() else ()
 
     @property
     def chip_column(self) -> str:

@@ -58,7 +58,7 @@ def read_bad_pixels(value: str, header: Header, ws: Workspace) -> dict[int, BadP
 def _obsid(header: Header) -> str:
     """Return OBS_ID without leading zeros, empty where it is absent or not a number."""
     text = str(header.get("OBS_ID", "")).strip()
-    return str(int(text)) if text.isdigit() else ""
+    return str(int(text)) if text.isdecimal() else ""
 
 
 def _from_caldb(value: str, header: Header) -> dict[int, BadPixelRows] | None:
@@ -107,7 +107,7 @@ def read_temperature(value: str, ws: Workspace) -> tuple[Array, Array] | None:
 def active_chips(header: Header) -> Array:
     """Return which CCDs were on, bool, shape (10,), from DETNAM (`ACIS-012367`); all where it does not tell."""
     detnam = str(header.get("DETNAM", "")).strip().upper()
-    digits = [int(c) for c in detnam.partition("-")[2] if c.isdigit()]
+    digits = [int(c) for c in detnam.partition("-")[2] if c.isdecimal()]
     active = np.zeros(10, bool)
     active[digits or slice(None)] = True
     return active

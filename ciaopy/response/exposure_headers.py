@@ -55,7 +55,7 @@ def chip_of_header(header: Mapping[str, Any], detector: Detector, where: str) ->
     tail = name.removeprefix("ACIS-").removeprefix("HRC-S")
     if name == "HRC-I":
         return 0
-    if len(tail) == 1 and tail.isdigit():
+    if len(tail) == 1 and tail.isdecimal():
         return detector.chip(int(tail)).id
     raise DataError(
         f"{where}: neither CCD_ID nor DETNAM ({name or 'missing'}) names one chip; is it an instrument map?"

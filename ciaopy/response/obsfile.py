@@ -58,7 +58,7 @@ def own_keywords_removed(header: Header) -> Header:
 def obsid(header: Header) -> str:
     """Return OBS_ID without leading zeros; empty where it is absent or not a number."""
     text = str(header.get("OBS_ID", "")).strip()
-    return str(int(text)) if text.isdigit() else ""
+    return str(int(text)) if text.isdecimal() else ""
 
 
 def check_same_obsid(path: str, header: Header, own_path: str, own: Header) -> None:

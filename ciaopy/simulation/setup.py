@@ -237,7 +237,7 @@ def parse_chips(text: str) -> tuple[int, ...]:
         Something else stands there.
     """
     digits = text.upper().removeprefix("ACIS-").replace(",", "").replace(" ", "")
-    if not digits.isdigit():
+    if not digits.isdecimal():
         raise UserError(f"chips {text!r}: write the CCD numbers, such as 235678 or 0123")
     chips = [int(d) for d in digits]
     return tuple(sorted(chips, key=lambda c: (c != 7, c != 3, c)))

@@ -74,7 +74,7 @@ class XmmSetup:
     start: float = 2.0e8
 
     def __post_init__(self) -> None:
-        if not (len(self.obs_id) == 10 and self.obs_id.isdigit()) or self.obs_id.startswith("9"):
+        if not (len(self.obs_id) == 10 and self.obs_id.isdecimal()) or self.obs_id.startswith("9"):
             raise UserError(f"ObsID {self.obs_id!r}: ten digits are needed, not beginning with 9 (slews)")
         if not 2000 <= self.exposure <= 1e6:
             raise UserError(f"exposure of {self.exposure:g} s: from 2000 to 1e6 s")

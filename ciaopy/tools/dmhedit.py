@@ -149,7 +149,7 @@ def apply(header: Header, edit: Edit) -> None:
 
 
 def _apply_long(header: Header, edit: Edit) -> None:
-    taken = {k[5:]: str(header[k]) for k in header if k.startswith("DTYPE") and k[5:].isdigit()}
+    taken = {k[5:]: str(header[k]) for k in header if k.startswith("DTYPE") and k[5:].isdecimal()}
     number = next((n for n, name in taken.items() if name.lower() == edit.key.lower()), None)
     if edit.value is None:
         for stem in ("DTYPE", "DVAL", "DFORM", "DUNIT") if number else ():

@@ -99,7 +99,7 @@ def _instrument(par: ParameterSet, evtfile: str, header: Header, ws: Workspace) 
     aspect = AspectSolution.read([Path(name) for name in found.aspect], ws)  # names, not stacks: blanks stay
     detnam = str(header.get("DETNAM", "")).strip().upper()
     acis = plane.detector.name == "ACIS"
-    chips = tuple(int(c) for c in detnam.partition("-")[2] if c.isdigit()) if acis else ()
+    chips = tuple(int(c) for c in detnam.partition("-")[2] if c.isdecimal()) if acis else ()
     chips = chips or tuple(c.id for c in plane.detector.chips)
     dead_time = "" if found.dead_time == "NONE" else found.dead_time
     live = live_fraction(dead_time, header, evtfile, ws)

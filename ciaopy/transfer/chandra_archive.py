@@ -388,4 +388,4 @@ def remote_size(mirror: Mirror, name: str) -> int | None:
             length = reply.headers.get("Content-Length", "")
     except (OSError, ValueError):
         return None
-    return int(length) if length.isdigit() else None
+    return int(length) if length.isdecimal() else None

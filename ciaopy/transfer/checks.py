@@ -129,7 +129,7 @@ def wrong_sums(path: Path, packed: bool) -> list[int]:
     wrong = []
     with gzip.open(path) if packed else path.open("rb") as stream:
         for index, stated, start, end in spans:
-            if not stated.isdigit():
+            if not stated.isdecimal():
                 continue
             stream.seek(start)
             total, left = 0, end - start

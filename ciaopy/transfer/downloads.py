@@ -159,9 +159,9 @@ class WebMirror:
             if error.code not in _PASSING:
                 raise PermissionError(f"HTTP {error.code} {error.reason}") from error
             wait = error.headers.get("Retry-After", "") if error.headers else ""
-            raise BusyError(f"HTTP {error.code} {error.reason}", float(wait) if wait.isdigit() else 0.0) from error
+            raise BusyError(f"HTTP {error.code} {error.reason}", float(wait) if wait.isdecimal() else 0.0) from error
         length = reply.headers.get("Content-Length")
-        size = int(length) if length and length.isdigit() else None
+        size = int(length) if length and length.isdecimal() else None
         extent = re.match(r"bytes (\d+)-\d+/(\d+)", reply.headers.get("Content-Range", ""))
         if reply.status == 206 and extent:
             return Transfer(reply, int(extent[1]), int(extent[2]), _tag(reply))

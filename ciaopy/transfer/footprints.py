@@ -155,7 +155,7 @@ def position_of(words: Sequence[str]) -> tuple[float, float]:
         if len(words) == 2:
             plain = all(_is_number(w) for w in words)
             place = SkyCoord(*words, unit=(units.deg if plain else units.hourangle, units.deg))
-        elif words[0].isdigit() and 1 <= int(words[0]) <= 65535:
+        elif words[0].isdecimal() and 1 <= int(words[0]) <= 65535:
             return _position_of_obsid(int(words[0]))
         else:
             place = SkyCoord.from_name(words[0])

@@ -315,7 +315,7 @@ class _Builder:
         if text.startswith("0x"):
             value = int(text, 16)
         else:
-            value = int(text) if text.isdigit() else float(text.replace("d", "e"))
+            value = int(text) if text.isdecimal() else float(text.replace("d", "e"))
         if isinstance(value, int) and value >= 1 << 62:
             raise self._fail("number too large", parts[0].start_pos)
         return self._node("number", (), value, parts[0].start_pos)

@@ -199,7 +199,7 @@ def _with_tables(blocks: list[Table | Image], tables: list[Table]) -> list[Table
 
 def _kept_frames(block: Table | Image, gtis: dict[int, Gti]) -> Table | Image:
     name = block.name.upper()
-    if not isinstance(block, Table) or not (name.startswith("EXPOSU") and name[6:].isdigit()):
+    if not isinstance(block, Table) or not (name.startswith("EXPOSU") and name[6:].isdecimal()):
         return block
     gti = gtis.get(int(name[6:]))
     return block if gti is None else block.take(gti.filter(block["TIME"]))

@@ -27,10 +27,10 @@ def _numbers(value: str) -> set[int]:
     found: set[int] = set()
     for piece in value.split(","):
         low, colon, high = piece.strip().partition(":")
-        if not (low.isdigit() or colon):
+        if not (low.isdecimal() or colon):
             continue
-        first = int(low) if low.isdigit() else 0
-        last = int(high) if high.isdigit() else (99 if colon else first)
+        first = int(low) if low.isdecimal() else 0
+        last = int(high) if high.isdecimal() else (99 if colon else first)
         found |= set(range(first, last + 1))
     return found
 
@@ -99,7 +99,7 @@ class Subspace:
         names = {}
         for component in range(1, self.components + 1):
             number = self.filters[ccd].of(component, "value")
-            if number.isdigit():
+            if number.isdecimal():
                 names[int(number)] = time.of(component, "reference").lstrip(":")
         return names
 

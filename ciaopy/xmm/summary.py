@@ -207,7 +207,7 @@ class _Builder:
             self.name = ""
             return
         number = _value(body[2][1])[0] if len(body) > 2 else ""
-        if not number.isdigit():
+        if not number.isdecimal():
             raise self.reader.fail(body[-1][0], f"{self.name}: the number of exposures was expected")
         self.instruments[self.name] = {"active": True, "num_exp": int(number), "exposures": {}}
 
@@ -232,7 +232,7 @@ class _Builder:
                 exposure.settings.setdefault(key, value)
             elif (match := _DATA_MODE.fullmatch(key)) and "for CCD" in comment:
                 exposure.ccd_modes[int(match[1])] = value
-        if not stated.isdigit() or found < int(stated):
+        if not stated.isdecimal() or found < int(stated):
             problem = (
                 f"{self.name} {exposure.key}: {found} configuration lines, {stated or 'none'} announced: cut short"
             )

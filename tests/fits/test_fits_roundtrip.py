@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.io import fits
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ciaopy.errors import DataError
@@ -380,6 +380,7 @@ def test_tform_of_variable_arrays(letter: str, maximum: int, kind: str) -> None:
     assert (form.letter, form.element, form.maximum, form.width) == (kind, letter, maximum, 8 if kind == "P" else 16)
 
 
+@example("A²")
 @given(st.text(max_size=8))
 def test_any_text_is_a_form_or_an_error(text: str) -> None:
     try:

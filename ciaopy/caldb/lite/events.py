@@ -135,7 +135,7 @@ def hrc_gain(header: Header, constraints: Constraints) -> HrcGainImage:
         year = when.year_of("GMAP", header, constraints)
         name = "hrc_gain.csv"
         lines = tables.rows(name)
-        centre = np.array([row for row in lines if row[0][0].isdigit()], dtype=np.float64)
+        centre = np.array([row for row in lines if row[0][0].isdecimal()], dtype=np.float64)
         early, late = (np.array([row[1:] for row in lines if row[0] == key], dtype=np.float64) for key in "AB")
         share = float(np.clip((year - SHAPE_YEARS[0]) / (SHAPE_YEARS[1] - SHAPE_YEARS[0]), 0.0, 1.0))
         shape = (1.0 - share) * early + share * late

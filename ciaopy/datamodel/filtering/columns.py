@@ -87,7 +87,7 @@ def select(items: Sequence[ColumnItem], table: Table, text: str = "") -> list[Ou
 
 def _names(item: ColumnItem, table: Table, text: str) -> list[str]:
     if item.kind == "number":
-        number = int(item.name) if item.name.isdigit() else 0
+        number = int(item.name) if item.name.isdecimal() else 0
         if not 1 <= number <= len(table.columns):
             problem = f"no column #{item.name}: block {table.name} has {len(table.columns)} columns"
             raise VirtualFileError(problem, text, item.position if text else None)

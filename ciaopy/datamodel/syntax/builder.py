@@ -204,7 +204,7 @@ class Builder:
             return Axis(names, lo, hi, position=at)
         if spec.data == "limits_step":
             return Axis(names, lo, hi, step=self._step(fields[2], start), position=at)
-        if not fields[2].isdigit() or int(fields[2]) < 1:
+        if not fields[2].isdecimal() or int(fields[2]) < 1:
             raise VirtualFileError("the number of bins must be a whole number, at least 1", self.text, start)
         return Axis(names, lo, hi, count=int(fields[2]), position=at)
 

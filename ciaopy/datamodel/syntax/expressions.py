@@ -465,7 +465,7 @@ class _Parser:
             int(text, 16)
             if text[:2] in ("0x", "0X")
             else int(text)
-            if text.isdigit()
+            if text.isdecimal()
             else float(re.sub("[dD]", "e", text))
         )
         if isinstance(value, int) and value >= 2**63:
@@ -498,7 +498,7 @@ class _Parser:
 
     def _whole(self, what: str) -> int:
         """Return the whole number that stands here."""
-        if self.here.kind != "number" or not self.here.text.isdigit():
+        if self.here.kind != "number" or not self.here.text.isdecimal():
             raise self._fail(f"expected {what}", self.here.position)
         self.index += 1
         return int(self.tokens[self.index - 1].text)

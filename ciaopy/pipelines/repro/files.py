@@ -32,7 +32,7 @@ def obsid(obs: Observation) -> int:
         OBS_ID is missing or no number.
     """
     text = str(obs.events.header.get("OBS_ID", "")).strip()
-    if not text.isdigit():
+    if not text.isdecimal():
         raise DataError(f"{obs.events.path}: OBS_ID is {text!r}, not a number; the output names need it")
     return int(text)
 

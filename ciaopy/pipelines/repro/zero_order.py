@@ -113,7 +113,7 @@ def _on_a_chip(header: Mapping[str, object], where: str, sky: tuple[float, float
     plane, frame = FocalPlane.from_header(header, where=where), SkyFrame.from_header(header, where=where)
     place = plane.sky_to_chip(*sky, Attitude.from_header(header, where), frame)
     detnam = str(header.get("DETNAM", ""))
-    on = {int(c) for c in detnam.partition("-")[2] if c.isdigit()} if plane.detector.name == "ACIS" else None
+    on = {int(c) for c in detnam.partition("-")[2] if c.isdecimal()} if plane.detector.name == "ACIS" else None
     if int(place.chip_id) < 0 or (on and int(place.chip_id) not in on):
         raise ParameterError(
             f"tg_zo_position={at[0]:.5f},{at[1]:.5f}: the position is on no chip of {detnam} in {where}; "
