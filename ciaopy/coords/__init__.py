@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         quaternion_matrix,
         tangent_axes,
     )
+    from ciaopy.coords.ephemeris import Ephemeris
     from ciaopy.coords.events import EventPositions, EventTransform, acis_event_positions, event_positions
     from ciaopy.coords.focalplane import ChipPosition, FocalPlane, angles_to_det, off_axis_angles
     from ciaopy.coords.fov import (
@@ -36,23 +37,27 @@ if TYPE_CHECKING:
     )
     from ciaopy.coords.fov_table import fov_limits
     from ciaopy.coords.geometry import Chip, Detector, FloatArray, Geometry, Vector3
+    from ciaopy.coords.moving import LIGHT_M_S, ObjectTrack, object_centred, object_centred_attitudes
     from ciaopy.coords.offaxis import absorb_offsets
     from ciaopy.coords.solve import Observation, Position
     from ciaopy.coords.tangent import SkyFrame, TangentPlane
 
 __all__ = [
+    "LIGHT_M_S",
     "TIME_SLACK",
     "AspectSolution",
     "Attitude",
     "Chip",
     "ChipPosition",
     "Detector",
+    "Ephemeris",
     "EventPositions",
     "EventTransform",
     "FloatArray",
     "FocalPlane",
     "FovPolygon",
     "Geometry",
+    "ObjectTrack",
     "Observation",
     "Position",
     "SkyFrame",
@@ -75,6 +80,8 @@ __all__ = [
     "matrix_angles",
     "matrix_quaternion",
     "minmax_attitudes",
+    "object_centred",
+    "object_centred_attitudes",
     "off_axis_angles",
     "parse_dec",
     "parse_ra",
@@ -92,11 +99,13 @@ if not TYPE_CHECKING:
             "aspect": "AspectSolution TIME_SLACK stack_names",
             "attitude": "Attitude attitude_matrix keyword_number matrix_angles matrix_quaternion quaternion "
             "quaternion_matrix tangent_axes",
+            "ephemeris": "Ephemeris",
             "events": "EventPositions EventTransform acis_event_positions event_positions",
             "focalplane": "ChipPosition FocalPlane angles_to_det off_axis_angles",
             "fov": "FovPolygon convexhull_attitudes fov_polygons full_chips mask_corners minmax_attitudes",
             "fov_table": "fov_limits",
             "geometry": "Chip Detector FloatArray Geometry Vector3",
+            "moving": "LIGHT_M_S ObjectTrack object_centred object_centred_attitudes",
             "offaxis": "absorb_offsets",
             "solve": "Observation Position",
             "tangent": "SkyFrame TangentPlane",

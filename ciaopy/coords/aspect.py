@@ -281,6 +281,7 @@ def _checked(table: Table, name: str) -> dict[str, FloatArray]:
             f"{name}: not an aspect solution: block {table.name} lacks {', '.join(missing)}; "
             f"it has {seen or 'no columns'}"
         )
+    table = _with_the_object(table)
     values = {}
     for c in COLUMNS:
         data = np.asarray(table[c])
@@ -293,3 +294,14 @@ def _checked(table: Table, name: str) -> dict[str, FloatArray]:
                 f"{name}: {bad} of {data.size} records have no finite {c}; drop them with a filter such as [{c}=:]"
             )
     return values
+
+
+def _with_the_object(table: Table) -> Table:
+    """Return the table; of an aspect in a moving object's frame (block ocsol) the records at which its place is known.
+
+    sso_freeze writes NaN for the others.
+    """
+    if table.name.lower() != "ocsol" or "oc_ra" not in table:
+        return table
+    known = ~np.isnan(np.asarray(table["oc_ra"], np.float64))
+    return table if known.all() else table.take(known)
