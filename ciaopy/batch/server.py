@@ -1,9 +1,11 @@
 """Start watchers quickly: a process that has the modules of the work already, and forks one watcher for each attempt.
 
 The server is single-threaded and runs nothing else, which is what makes forking safe. `python -m ciaopy.batch.server
-DESCRIPTOR [MODULE ...]` is started by `Server`; the descriptor is its end of a socket pair. Each request is the
+DESCRIPTOR OWNER [MODULE ...]` is started by `Server`; the descriptor is its end of a socket pair. Each request is the
 descriptor of a new control socket, over which the watcher then gets its program (`ciaopy.batch.supervise`). When the
-socket pair is closed the server ends; its watchers notice the same about their own sockets.
+socket pair is closed the server ends, be it in the middle of loading modules; its watchers notice the same about their
+own sockets. Where the thread that started it lives as long as its process, OWNER is that process, and Linux ends the
+server with it.
 """
 
 from __future__ import annotations
@@ -19,12 +21,16 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from types import FrameType
 from typing import Any
 
-from ciaopy.batch.supervise import Program, watch_socket
+from ciaopy.batch.supervise import Program, die_with, watch_socket
 
 __all__ = ["Attempt", "Server"]
+
+#: Seconds between two looks at the other end while modules are loaded.
+_LOADING_TICK = 0.05
 
 
 class Attempt:
@@ -124,9 +130,11 @@ class Server:
 
     def _launch(self) -> None:
         here, there = socket.socketpair()
+        lasting = threading.current_thread() is threading.main_thread()  # Linux looks at the thread, not the process
+        owner = os.getpid() if lasting else 0
         with there:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "ciaopy.batch.server", str(there.fileno()), *self._modules],
+                [sys.executable, "-m", "ciaopy.batch.server", str(there.fileno()), str(owner), *self._modules],
                 pass_fds=(there.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -154,9 +162,10 @@ def serve(control: socket.socket, modules: Sequence[str]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN if number != signal.SIGTERM else signal.SIG_DFL)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
-    for module in ("psutil", *modules):
-        with contextlib.suppress(ImportError):  # the attempt that needs it fails with this error, in its log
-            importlib.import_module(module)
+    with _ending_with(control):
+        for module in ("psutil", *modules):
+            with contextlib.suppress(ImportError):  # the attempt that needs it fails with this error, in its log
+                importlib.import_module(module)
     gc.collect()
     gc.freeze()
     while True:
@@ -169,6 +178,25 @@ def serve(control: socket.socket, modules: Sequence[str]) -> None:
             return
         for descriptor in descriptors:
             _fork_watcher(control, descriptor)
+
+
+@contextlib.contextmanager
+def _ending_with(control: socket.socket) -> Iterator[None]:
+    """End this process as soon as the other end is closed, whatever it is at: loading takes a second and more."""
+    other_end = select.poll()
+    other_end.register(control, select.POLLHUP)
+
+    def look(number: int, frame: FrameType | None) -> None:
+        if other_end.poll(0):
+            os._exit(0)
+
+    signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, _LOADING_TICK, _LOADING_TICK)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
 
 def _bury() -> None:
@@ -198,5 +226,7 @@ def _fork_watcher(control: socket.socket, descriptor: int) -> None:
 
 
 if __name__ == "__main__":
+    if int(sys.argv[2]):
+        die_with(int(sys.argv[2]))
     with socket.socket(fileno=int(sys.argv[1])) as _control:
-        serve(_control, sys.argv[2:])
+        serve(_control, sys.argv[3:])

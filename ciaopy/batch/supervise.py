@@ -28,7 +28,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-__all__ = ["Outcome", "Program", "load_function", "watch", "watch_socket"]
+__all__ = ["Outcome", "Program", "die_with", "load_function", "watch", "watch_socket"]
 
 #: Seconds between SIGTERM and SIGKILL.
 GRACE = 2.0
@@ -256,7 +256,9 @@ class _Watch:
 
     def _end_all(self, grace: float) -> None:
         """End every descendant: SIGTERM and a time of grace, then SIGKILL until none is left."""
-        self._reap()
+        if not self._reap() and not grace:
+            with contextlib.suppress(OSError):  # at once; the looks at every process that follow take a while
+                os.killpg(self.outcome.pid, signal.SIGKILL)
         left = [] if self.childless else _descendants()
         if left and grace:
             _signal(left, signal.SIGTERM)
@@ -311,6 +313,13 @@ def _prctl(option: int, value: int) -> None:
             ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
 
 
+def die_with(parent: int) -> None:
+    """Let Linux kill this process as soon as the thread that forked it ends; leave where that has happened already."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(70)
+
+
 def _become(program: Program, log: int, watcher: int, descriptors: tuple[int, ...]) -> NoReturn:
     """Turn a fork of the watcher into the worker; never returns."""
     status = 70
@@ -319,9 +328,7 @@ def _become(program: Program, log: int, watcher: int, descriptors: tuple[int, ..
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != watcher:
-            os._exit(70)
+        die_with(watcher)
         for descriptor in descriptors:
             os.close(descriptor)
         nothing = os.open(os.devnull, os.O_RDONLY)

@@ -176,6 +176,48 @@ def test_whoever_dies_nothing_is_left(tmp_path, victim):
         os.kill(sleeper, signal.SIGKILL)
 
 
+LOADING = """
+import os, signal, time
+{first}
+with open("loading", "w") as file: file.write(str(os.getpid()))
+time.sleep(60)
+"""
+LOADER = """
+import sys, threading, time
+from ciaopy.batch.server import Server
+server = Server(["slow_module"])
+starting = threading.Thread(target=server._launch) if sys.argv[1] == "thread" else None
+if starting:
+    starting.start()
+    starting.join()
+else:
+    server._launch()
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("thread", "first"),
+    [
+        ("thread", ""),
+        pytest.param(
+            "main",
+            "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])",
+            marks=pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux ends children"),
+        ),
+    ],
+)
+def test_a_server_that_still_loads_modules_does_not_outlive_its_owner(tmp_path, monkeypatch, thread, first):
+    (tmp_path / "slow_module.py").write_text(LOADING.format(first=first))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    owner = subprocess.Popen([sys.executable, "-c", LOADER, thread], cwd=tmp_path)
+    wait_for(tmp_path / "loading")
+    loading = psutil.Process(numbers(tmp_path / "loading")[0])
+    owner.kill()
+    owner.wait(10)
+    assert not psutil.wait_procs([loading], timeout=5)[1]
+
+
 def test_the_server_is_replaced(tmp_path):
     one = Server()
     try:
