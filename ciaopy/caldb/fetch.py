@@ -76,10 +76,12 @@ def fetch_files(
     headers: Sequence[Mapping[str, Any]],
     everything: bool,
     progress: Progress | None = None,
+    renew: bool = True,
 ) -> FetchReport:
     """Copy what observations need into a database.
 
-    Configuration, indexes and version are renewed; data files that are there are left alone: a version is in the name.
+    Configuration, indexes and version are renewed if asked for; data files that are there are left alone: a version is
+    in the name.
 
     Parameters
     ----------
@@ -93,6 +95,8 @@ def fetch_files(
         Copy all files of good quality of the Chandra indexes.
     progress : Progress, optional
         Told of every piece.
+    renew : bool
+        Fetch configuration, indexes and version although they are there; False keeps the version of the calibration.
 
     Raises
     ------
@@ -101,7 +105,7 @@ def fetch_files(
     UserError
         A file cannot be written.
     """
-    job = _Job(mirror, folder, progress or Silent(), FetchReport(folder))
+    job = _Job(mirror, folder, progress or Silent(), FetchReport(folder), renew)
     new = not (folder / CONFIG_FILE).exists()
     caldb = job.indexes(headers, everything)
     if new:
@@ -143,6 +147,7 @@ class _Job:
     folder: Path
     progress: Progress
     report: FetchReport
+    renewing: bool = True
 
     def indexes(self, headers: Sequence[Mapping[str, Any]], everything: bool) -> Caldb:
         """Copy configuration, version and the indexes of the instruments."""
@@ -159,9 +164,10 @@ class _Job:
 
     def _index(self, entry: ConfigEntry) -> None:
         name = self.relative(entry.index)
-        self.renew(name)
+        new = self.renew(name)
         read_index(entry.index)
-        self._optional(self.relative(entry.index.with_name("key.config")))
+        if new:
+            self._optional(self.relative(entry.index.with_name("key.config")))
 
     def _optional(self, name: str) -> None:
         """Copy a file that a mirror need not have."""
@@ -171,9 +177,13 @@ class _Job:
             if not isinstance(error.__cause__, FileNotFoundError):
                 raise
 
-    def renew(self, name: str) -> None:
-        """Copy a file whose content changes under one name."""
+    def renew(self, name: str) -> bool:
+        """Copy a file whose content changes under one name; returns False where it is there and is to stay."""
+        if not self.renewing and (self.folder / name).is_file():
+            self.report.present.append(name)
+            return False
         self._copy(name, resume=False)
+        return True
 
     def data(self, name: str) -> None:
         """Copy a data file unless it is there."""

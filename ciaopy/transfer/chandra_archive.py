@@ -1,32 +1,29 @@
 """Observations of the Chandra archive: which files there are, which are wanted, fetched, checked, remembered.
 
-The archive has no list of its files: folders are read from the pages that the server makes of them. What has been
-fetched of an observation stands in `.ciaopy-download.json` in its folder, written last.
+What has been fetched of an observation stands in `.ciaopy-download.json` in its folder, written last.
 """
 
 from __future__ import annotations
 
 import hashlib
-import html
 import json
 import os
 import re
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote
+from typing import Any
 
 from ciaopy.errors import CiaopyError, DataError, UsageError, UserError
 from ciaopy.transfer.checks import check_file, member_sizes
-from ciaopy.transfer.downloads import FolderMirror, Mirror, Progress, Silent, WebMirror, receive
-from ciaopy.version import __version__
+from ciaopy.transfer.downloads import ATTEMPTS, FolderMirror, Mirror, Progress, Silent, WebMirror, receive
+from ciaopy.transfer.listing import NotThereError, list_files, remote_size
+from ciaopy.transfer.pace import Pace
 
 __all__ = [
-    "ARCHIVE_MIRROR", "MANIFEST", "REPROCESSING_TYPES", "TYPES", "Fetched", "NotThereError", "archive_mirrors",
-    "fetch_observation", "type_of", "wanted_types",
+    "ARCHIVE_MIRROR", "MANIFEST", "REPROCESSING_TYPES", "TYPES", "AbstractSlot", "Fetched", "MissingFilesError",
+    "NotThereError", "Transfers", "archive_mirrors", "fetch_observation", "kept_observation", "type_of", "wanted_types",
 ]  # fmt: skip
 
 #: The archive of the CXC; $CDA_MIRROR_SITE takes its place.
@@ -43,13 +40,10 @@ REPROCESSING_TYPES = (
     "oif", "evt1", "evt2", "asol", "osol", "bpix", "fov", "flt", "msk", "mtl", "stat", "pbk", "bias", "dtf", "eph0",
     "eph1", "vv",
 )  # fmt: skip
-_DEPTH = 3
-_LINK = re.compile(r"<a\s+href=([\"'])(.*?)\1[^>]*>(.*?)</a>", re.IGNORECASE | re.DOTALL)
-_TIMEOUT_S = 30.0
 
 
-class NotThereError(DataError, FileNotFoundError):
-    """The archive has no public data of an observation."""
+class MissingFilesError(DataError, FileNotFoundError):
+    """Not all files of an observation are here, and none may be asked for."""
 
 
 @dataclass
@@ -125,57 +119,6 @@ def archive_mirrors(texts: Sequence[str] = ()) -> list[Mirror]:
     return found
 
 
-def fetch_observation(
-    obs_id: str,
-    folder: Path,
-    mirrors: Sequence[Mirror],
-    types: frozenset[str] | None = None,
-    *,
-    threads: int = 4,
-    progress: Progress | None = None,
-    slot: Callable[[], AbstractSlot] | None = None,
-) -> Fetched:
-    """Fetch the files of an observation into `folder`; what is there and right is not fetched again.
-
-    Parameters
-    ----------
-    obs_id : str
-        Its number.
-    folder : Path
-        Gets primary/, secondary/, oif.fits, ...
-    mirrors : sequence of Mirror
-        The next is tried where one fails.
-    types : frozenset of str, optional
-        Types of files; default: all files.
-    threads : int
-        Files at a time.
-    progress : Progress, optional
-        Told of every piece.
-    slot : callable, optional
-        Returns a context manager that is held during each transfer.
-
-    Raises
-    ------
-    NotThereError
-        The observation is not there, or not public.
-    DataError
-        Files are damaged at the source; the others are there.
-    UserError
-        Nothing can be written.
-    """
-    problem: Exception | None = None
-    for mirror in mirrors:
-        try:
-            return _Fetch(obs_id, folder, mirror, types, progress or Silent(), slot or _Free).run(threads)
-        except (NotThereError, ConnectionError) as error:
-            problem = error
-    if isinstance(problem, NotThereError):
-        raise problem
-    raise DataError(
-        f"ObsID {obs_id}: the archive is not reached: {problem}; try again, or another --mirror"
-    ) from problem
-
-
 class AbstractSlot:
     """A context manager that is held during a transfer."""
 
@@ -190,26 +133,86 @@ class _Free(AbstractSlot):
     """No limit."""
 
 
+@dataclass(frozen=True)
+class Transfers:
+    """How files are transferred.
+
+    Attributes
+    ----------
+    threads : int
+        Files at a time.
+    retries : int
+        Connections in a row that bring nothing before a file is given up.
+    pace : Pace, optional
+        Most bytes per second.
+    slot : callable
+        Returns a context manager that is held during each transfer.
+    progress : Progress
+        Told of every piece.
+    """
+
+    threads: int = 4
+    retries: int = ATTEMPTS
+    pace: Pace | None = None
+    slot: Callable[[], AbstractSlot] = _Free
+    progress: Progress = field(default_factory=Silent)
+
+
+def fetch_observation(
+    obs_id: str,
+    folder: Path,
+    mirrors: Sequence[Mirror],
+    types: frozenset[str] | None = None,
+    how: Transfers | None = None,
+) -> Fetched:
+    """Fetch the files of an observation into `folder`; what is there and right is not fetched again.
+
+    Parameters
+    ----------
+    obs_id : str
+        Its number.
+    folder : Path
+        Gets primary/, secondary/, oif.fits, ...
+    mirrors : sequence of Mirror
+        The next is tried where one fails.
+    types : frozenset of str, optional
+        Types of files; default: all files.
+    how : Transfers, optional
+
+    Raises
+    ------
+    NotThereError
+        The observation is not there, or not public.
+    DataError
+        Files are damaged at the source; the others are there.
+    UserError
+        Nothing can be written.
+    """
+    problem: Exception | None = None
+    for mirror in mirrors:
+        try:
+            return _Fetch(obs_id, folder, mirror, types, how or Transfers()).run()
+        except (NotThereError, ConnectionError) as error:
+            problem = error
+    if isinstance(problem, NotThereError):
+        raise problem
+    raise DataError(
+        f"ObsID {obs_id}: the archive is not reached: {problem}; try again, or another --mirror"
+    ) from problem
+
+
 class _Fetch:
     """The fetching of one observation from one mirror."""
 
-    def __init__(
-        self,
-        obs_id: str,
-        folder: Path,
-        mirror: Mirror,
-        types: frozenset[str] | None,
-        progress: Progress,
-        slot: Callable[[], AbstractSlot],
-    ) -> None:
-        self.obs_id, self.folder, self.mirror, self.types = obs_id, folder, mirror, types
-        self.progress, self.slot = progress, slot
+    def __init__(self, obs_id: str, folder: Path, mirror: Mirror, types: frozenset[str] | None, how: Transfers) -> None:
+        self.obs_id, self.folder, self.mirror, self.types, self.how = obs_id, folder, mirror, types, how
         self.base = f"byobsid/{obs_id[-1]}/{obs_id}"
         self.fetched = Fetched(folder)
         self.sizes: dict[str, int] = {}
         self.known = _manifest(folder)
 
-    def run(self, threads: int) -> Fetched:
+    def run(self) -> Fetched:
+        """Fetch all, the largest first."""
         names = list_files(self.mirror, self.base, self.obs_id)
         chosen = [n for n in names if self.types is None or type_of(Path(n).name) in self.types]
         if not chosen:
@@ -219,7 +222,7 @@ class _Fetch:
             self._one(inventory)
             self._read_sizes(inventory)
         rest = sorted((n for n in chosen if n != inventory), key=lambda n: (-self._size(n), n))
-        with ThreadPoolExecutor(max(threads, 1)) as pool:
+        with ThreadPoolExecutor(max(self.how.threads, 1)) as pool:
             list(pool.map(self._one, rest))
         self._write_manifest()
         if self.fetched.failed:
@@ -259,7 +262,7 @@ class _Fetch:
             self._part(target).replace(target)
             self.fetched.size += size
             self.fetched.files[name] = _described(target)
-            self.progress.finish(name)
+            self.how.progress.finish(name)
         except (OSError, CiaopyError) as error:
             if isinstance(error, UserError):
                 raise
@@ -271,8 +274,9 @@ class _Fetch:
 
     def _transfer(self, name: str, target: Path) -> int:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with self.slot():
-            return receive(self.mirror, f"{self.base}/{name}", self._part(target), self.progress)
+        part, how = self._part(target), self.how
+        with how.slot():
+            return receive(self.mirror, f"{self.base}/{name}", part, how.progress, how.pace, how.retries)
 
     def _is_here(self, name: str, target: Path) -> bool:
         """Return True where a file is there as the mirror has it: same size, and the content that was checked."""
@@ -294,11 +298,57 @@ class _Fetch:
     def _write_manifest(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / MANIFEST
-        text = json.dumps({"obs_id": self.obs_id, "complete": not self.fetched.failed,
-                           "files": {**self.known, **self.fetched.files}}, indent=1)  # fmt: skip
+        old = _read_manifest(self.folder)
+        before = old.get("types", "all") if old.get("complete") else []
+        everything = self.types is None or before == "all"
+        told = {
+            "obs_id": self.obs_id,
+            "complete": not self.fetched.failed,
+            "types": "all" if everything or self.types is None else sorted(self.types | set(before)),
+            "files": {**self.known, **self.fetched.files},
+        }
+        text = json.dumps(told, indent=1)
         part = path.with_name(f"{path.name}.part")
         part.write_text(text + "\n")
         part.replace(path)
+
+
+def kept_observation(obs_id: str, folder: Path, types: frozenset[str] | None = None) -> Fetched:
+    """Return what is here of an observation, without a request: all that its manifest names, checked anew if changed.
+
+    Raises
+    ------
+    MissingFilesError
+        It was not fetched to its end, or files have vanished, been altered, or were left out by their type.
+    """
+    told = _read_manifest(folder)
+    known, fetched = _manifest(folder), Fetched(folder)
+    if not known or not told.get("complete"):
+        raise MissingFilesError(f"ObsID {obs_id}: not fetched to its end into {folder}, and no request is allowed")
+    asked = told.get("types", "all")
+    if asked != "all" and (types is None or types - set(asked)):
+        raise MissingFilesError(
+            f"ObsID {obs_id}: not all of these types were asked for when it was fetched, and no request is allowed:"
+            f" {', '.join(sorted((types or set(TYPES)) - set(asked)))}"
+        )
+    wanted = {n: old for n, old in known.items() if types is None or type_of(Path(n).name) in types}
+    inventory = next((folder / n for n in known if Path(n).name.startswith("oif.fits")), None)
+    sizes = member_sizes(inventory) if inventory is not None and inventory.is_file() else {}
+    bad = []
+    for name, old in wanted.items():
+        target = folder / name
+        here = target.is_file() and target.stat().st_size == old.get("size")
+        if here and target.stat().st_mtime_ns != old.get("mtime_ns"):
+            here = not check_file(target, target.name, sizes.get(target.name.removesuffix(".gz")), fetched.notes)
+        if not here:
+            bad.append(name)
+    if bad:
+        raise MissingFilesError(
+            f"ObsID {obs_id}: {len(bad)} of {len(wanted)} files are not here, or are altered, and no request is"
+            f" allowed: {', '.join(sorted(bad)[:5])}"
+        )
+    fetched.files, fetched.kept = wanted, len(wanted)
+    return fetched
 
 
 def _described(path: Path) -> dict[str, object]:
@@ -308,84 +358,16 @@ def _described(path: Path) -> dict[str, object]:
     return {"size": status.st_size, "sha256": digest, "mtime_ns": status.st_mtime_ns}
 
 
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest of an earlier run; empty where there is none."""
+    try:
+        told = json.loads((folder / MANIFEST).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
 def _manifest(folder: Path) -> dict[str, dict[str, object]]:
     """Return what an earlier run fetched and checked."""
-    try:
-        files = json.loads((folder / MANIFEST).read_bytes())["files"]
-    except (OSError, ValueError, KeyError):
-        return {}
+    files = _read_manifest(folder).get("files")
     return files if isinstance(files, dict) else {}
-
-
-def list_files(mirror: Mirror, base: str, obs_id: str) -> list[str]:
-    """Return the paths of all files below a folder of a mirror.
-
-    Raises
-    ------
-    NotThereError
-        There is no such folder.
-    ConnectionError
-        The mirror is not reached.
-    """
-    if isinstance(mirror, FolderMirror):
-        root = mirror.root / base
-        if not root.is_dir():
-            raise NotThereError(f"ObsID {obs_id}: not public, or there is none: {root}: no such folder")
-        return sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file())
-    found: list[str] = []
-    folders = [("", 0)]
-    while folders:
-        place, depth = folders.pop()
-        for name in _page(f"{mirror.where(base)}/{place}", obs_id):
-            if name.endswith("/"):
-                if depth < _DEPTH:
-                    folders.append((place + name, depth + 1))
-            else:
-                found.append(place + name)
-    return sorted(found)
-
-
-def _page(address: str, obs_id: str) -> list[str]:
-    """Return the names on a page that a server makes of a folder: links whose text is the name."""
-    request = urllib.request.Request(address, headers={"User-Agent": f"ciaopy/{__version__}"})
-    try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as reply:
-            text = reply.read().decode("utf-8", "replace")
-    except urllib.error.HTTPError as error:
-        error.close()
-        if error.code in (404, 410):
-            raise NotThereError(
-                f"ObsID {obs_id}: not public, or there is none: {address}: HTTP {error.code}"
-            ) from error
-        raise ConnectionError(f"{address}: HTTP {error.code} {error.reason}") from error
-    except (OSError, ValueError) as error:
-        raise ConnectionError(f"{address}: {error}") from error
-    return names_on_page(text)
-
-
-def names_on_page(text: str) -> list[str]:
-    """Return the entries of a folder's page: relative links without path whose text begins like the name."""
-    found = []
-    for _, link, shown in _LINK.findall(text):
-        name = unquote(html.unescape(link))
-        plain = name.rstrip("/")
-        label = html.unescape(re.sub(r"<[^>]*>", "", shown)).strip().rstrip("/").removesuffix("..>").removesuffix(">")
-        if not plain or "/" in plain or plain in (".", "..") or name.startswith("?") or "\\" in plain or ":" in plain:
-            continue
-        if label and plain.startswith(label):
-            found.append(name)
-    return list(dict.fromkeys(found))
-
-
-def remote_size(mirror: Mirror, name: str) -> int | None:
-    """Return the size that a mirror announces for a file, None where it does not say."""
-    if isinstance(mirror, FolderMirror):
-        return (mirror.root / name).stat().st_size
-    headers = {"User-Agent": f"ciaopy/{__version__}"}
-    request = urllib.request.Request(mirror.where(name), headers=headers, method="HEAD")
-    try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as reply:
-            length = reply.headers.get("Content-Length", "")
-    except (OSError, ValueError):
-        return None
-    return int(length) if length.isdecimal() else None

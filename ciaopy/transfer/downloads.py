@@ -22,9 +22,11 @@ from urllib.parse import quote
 
 from ciaopy.errors import CalibrationError
 from ciaopy.fits import write_error
+from ciaopy.transfer.pace import Pace
 from ciaopy.version import __version__
 
 __all__ = [
+    "ATTEMPTS",
     "DEFAULT_MIRROR",
     "BusyError",
     "Mirror",
@@ -42,7 +44,7 @@ _CHUNK = 1 << 18
 #: Longest silence of a server, s.
 _TIMEOUT_S = 30.0
 #: Connections in a row that bring nothing.
-_ATTEMPTS = 5
+ATTEMPTS = 5
 _FITS_BLOCK = 2880
 #: Answers that may be others later.
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -242,8 +244,10 @@ def download(mirror: Mirror, name: str, target: Path, progress: Progress, resume
     return size
 
 
-def receive(mirror: Mirror, name: str, part: Path, progress: Progress) -> int:
-    """Bring all bytes of a file into `part`, over as many connections as it takes.
+def receive(
+    mirror: Mirror, name: str, part: Path, progress: Progress, pace: Pace | None = None, retries: int = ATTEMPTS
+) -> int:
+    """Bring all bytes of a file into `part`, over as many connections as it takes; at a pace if there is one.
 
     A connection that brought something is no failure: only several in a row that bring nothing are.
 
@@ -267,7 +271,7 @@ def receive(mirror: Mirror, name: str, part: Path, progress: Progress) -> int:
         before = part.stat().st_size if part.exists() else 0
         wait = 0.0
         try:
-            total = _continue(mirror, name, part, note, progress)
+            total = _continue(mirror, name, part, note, progress, pace)
             size = part.stat().st_size
             if total is None or size == total:
                 note.unlink(missing_ok=True)
@@ -283,7 +287,7 @@ def receive(mirror: Mirror, name: str, part: Path, progress: Progress) -> int:
             problem = error
         after = part.stat().st_size if part.exists() else 0
         idle = 0 if after > before else idle + 1
-        if idle >= _ATTEMPTS:
+        if idle >= retries:
             raise problem
         time.sleep(max(wait, _pause(idle)) if idle or wait else 0.0)
 
@@ -302,8 +306,9 @@ def _writing(target: Path) -> Iterator[None]:
         raise write_error(target, error) from error
 
 
-def _continue(mirror: Mirror, name: str, part: Path, note: Path, progress: Progress) -> int | None:
+def _continue(mirror: Mirror, name: str, part: Path, note: Path, progress: Progress, pace: Pace | None) -> int | None:
     """Append what is missing of a file; return its announced size."""
+    chunk_size = _CHUNK if pace is None else pace.piece(_CHUNK)
     done = part.stat().st_size if part.exists() else 0
     transfer = mirror.open(name, done, note.read_text() if done and note.exists() else "")
     with transfer.stream:
@@ -316,10 +321,12 @@ def _continue(mirror: Mirror, name: str, part: Path, note: Path, progress: Progr
             with _writing(part):
                 out.seek(transfer.start)
                 out.truncate()
-            while chunk := transfer.stream.read(_CHUNK):
+            while chunk := transfer.stream.read(chunk_size):
                 with _writing(part):
                     out.write(chunk)
                 progress.advance(len(chunk))
+                if pace is not None:
+                    pace.take(len(chunk))
             with _writing(part):
                 out.flush()
                 os.fsync(out.fileno())

@@ -15,10 +15,22 @@ import pytest
 from astropy.io import fits
 
 from ciaopy.errors import DataError, UsageError, UserError
-from ciaopy.transfer import NotThereError, archive_mirrors, chandra_archive, downloads, fetch_observation, wanted_types
-from ciaopy.transfer.chandra_archive import TYPES, names_on_page, type_of
+from ciaopy.transfer import (
+    MissingFilesError,
+    NotThereError,
+    Pace,
+    Transfers,
+    archive_mirrors,
+    chandra_archive,
+    downloads,
+    fetch_observation,
+    kept_observation,
+    wanted_types,
+)
+from ciaopy.transfer.chandra_archive import TYPES, type_of
 from ciaopy.transfer.checks import check_file, member_sizes
 from ciaopy.transfer.footprints import find_observations, parse_answer, position_of, separation
+from ciaopy.transfer.listing import names_on_page
 
 OBS = "cdaftp/byobsid/4/754"
 EVT1 = "secondary/acisf00754_000N004_evt1.fits.gz"
@@ -234,6 +246,39 @@ def test_types_and_exclusions(server, tmp_path):
         fetch_observation("754", tmp_path / "c", archive_mirrors(), wanted_types(["pha2"]))
     with pytest.raises(UsageError, match=r"'evt9': no type of file; there is .*asol"):
         wanted_types(["evt9"])
+
+
+def test_without_a_request_what_is_here_is_told(server, tmp_path):
+    out = tmp_path / "754"
+    with pytest.raises(MissingFilesError, match="not fetched to its end"):
+        kept_observation("754", out)
+    fetch_observation("754", out, archive_mirrors(), wanted_types(["evt1", "asol"]))
+    server.log.clear()
+    assert kept_observation("754", out, wanted_types(["evt1"])).kept == 1
+    with pytest.raises(MissingFilesError, match="no request is allowed: evt2"):
+        kept_observation("754", out, wanted_types(["evt1", "evt2"]))
+    fetch_observation("754", out, archive_mirrors(), wanted_types(["evt2"]))
+    assert kept_observation("754", out, wanted_types(["evt1", "evt2"])).kept == 2
+    fetch_observation("754", out, archive_mirrors())
+    server.log.clear()
+    assert kept_observation("754", out).kept == 5 and not server.log
+    (out / EVT1).touch()
+    assert kept_observation("754", out).kept == 5
+    (out / EVT1).write_bytes(damage_sum((out / EVT1).read_bytes()))
+    (out / "oif.fits").unlink()
+    with pytest.raises(MissingFilesError, match=rf"2 of 5 files are not here, or are altered, .*oif.fits, {EVT1}"):
+        kept_observation("754", out)
+    assert not server.log
+
+
+def test_a_number_of_connections_and_a_pace(server, tmp_path):
+    server.tricks = {"asol1": ("500", 99)}
+    waited: list[float] = []
+    how = Transfers(threads=2, retries=2, pace=Pace(1e6, sleep=waited.append))
+    with pytest.raises(DataError, match=r"asol1.*HTTP 500"):
+        fetch_observation("754", tmp_path / "754", archive_mirrors(), None, how)
+    assert len([p for m, p, _ in server.log if "asol1" in p and m == "GET"]) == 2
+    assert how.pace is not None and how.pace._until > 0
 
 
 def test_another_mirror_helps(server, tmp_path):
