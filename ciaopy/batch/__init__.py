@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ciaopy.batch.run import Run
     from ciaopy.batch.setup import prepare_chandra_info
     from ciaopy.batch.simplified import full_process_chandra
+    from ciaopy.batch.sources import rate
     from ciaopy.batch.survey import Survey
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "launch",
     "parse_oif",
     "prepare_chandra_info",
+    "rate",
     "rate_image",
     "run_task",
     "seconds",
@@ -81,6 +83,7 @@ if not TYPE_CHECKING:
             "run": "Run",
             "setup": "prepare_chandra_info",
             "simplified": "full_process_chandra",
+            "sources": "rate",
             "survey": "Survey",
         },
     )

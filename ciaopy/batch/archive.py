@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ciaopy.batch.launching import Wishes, launch
+from ciaopy.batch.launching import Wishes, check_together, launch
 from ciaopy.batch.mission import Stage, default_cores
 from ciaopy.batch.progress import Progress
 from ciaopy.batch.records import absolute
@@ -344,6 +344,8 @@ def run_stage(archive: object, name: str, values: Mapping[str, Any], force: bool
         if not counts.get(need, {}).get("done"):
             state = "has worked for nothing" if counts.get(need) else "has not been run"
             raise NoDependencyProcessError(f"{name} needs {need}, which {state}; call {need}(archive) first")
+    own = settings.parameters | ({name: parameters} if parameters else {})
+    check_together(archive.survey, settings.mission, own, (name,))
     if parameters:
         remember(archive.survey.toml, stage, parameters)
     forced = frozenset([name]) if force else frozenset()

@@ -10,8 +10,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ciaopy.batch.calibrate import own_calibration
 from ciaopy.batch.engines import ArrayOptions, LocalEngine, array_script
-from ciaopy.batch.launching import Wishes, due_jobs, make_request, run_options, settled_request
+from ciaopy.batch.launching import (
+    Wishes,
+    due_jobs,
+    first_calibration,
+    make_request,
+    run_options,
+    settled_request,
+)
 from ciaopy.batch.ledger import Ledger
 from ciaopy.batch.progress import make_progress
 from ciaopy.batch.records import read_record
@@ -74,9 +82,10 @@ def run_task(survey: Survey, index: int, wishes: Wishes) -> Run:
     if not 0 <= index < len(lots):
         raise UsageError(f"index {index}: {path} has 0 to {len(lots) - 1}")
     settings = survey.settings()
-    request = settled_request(survey, settings, make_request(settings, wishes), True)
-    options = run_options(settings, wishes)
-    with Ledger.in_memory() as ledger:
+    with own_calibration(survey, settings), Ledger.in_memory() as ledger:
+        first_calibration(survey, settings, wishes)
+        request = settled_request(survey, settings, make_request(settings, wishes), True)
+        options = run_options(settings, wishes)
         for row in lots[index]:
             ledger.add_observation(row["obs_id"], row["folder"], row["source"])
             name = settings.mission.of(row["obs_id"]).name

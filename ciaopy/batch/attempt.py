@@ -153,6 +153,10 @@ def _environment(private: Path, task: Mapping[str, Any]) -> dict[str, str]:
     environ["TMPDIR"] = environ["ASCDS_WORK_PATH"] = str(private / "tmp")
     for name in _THREADS:
         environ[name] = str(task["threads"])
+    for name, value in task.get("environ", {}).items():
+        environ.pop(name, None)
+        if value is not None:
+            environ[name] = value
     return environ
 
 

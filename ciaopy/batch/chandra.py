@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from ciaopy.batch.mission import Facts, Mission, Stage
 from ciaopy.batch.oif import find_oif
 from ciaopy.errors import DataError, UserError
 
-__all__ = ["BANDS", "CHANDRA", "EFFECTIVE", "PLACES"]
+__all__ = ["BANDS", "CHANDRA", "EFFECTIVE", "PLACES", "covers"]
 
 #: Energy bands of the images, keV: broad, soft, medium, hard and ultrasoft of the Chandra Source Catalog.
 BANDS = [[0.5, 7.0], [0.5, 1.2], [1.2, 2.0], [2.0, 7.0], [0.2, 0.5]]
@@ -114,6 +114,57 @@ def _image_memory(facts: Facts, parameters: Mapping[str, Any]) -> int:
     return 350 * _MB + 3 * facts.size + int(5 * 8 * side * side)
 
 
+def _repro_disk(facts: Facts, parameters: Mapping[str, Any]) -> int:
+    """Estimate the products of chandra_repro: events unpacked, and small files (ACIS, 1e3 and 2e5 events)."""
+    return 3 * _MB + int(1.7 * facts.size)
+
+
+def _pixels(facts: Facts, parameters: Mapping[str, Any]) -> float:
+    """Estimate the pixels of an image: of chips whose sides are turned against it, or of a plate of the HRC."""
+    if facts.fields.get("instrument") == "HRC":
+        return (25000 / max(float(parameters["hrc_bin_size"]), 0.1)) ** 2
+    return (
+        2.3 * len(facts.fields.get("detector", "012367")) * (1024 / max(float(parameters["acis_bin_size"]), 0.1)) ** 2
+    )
+
+
+def _image_disk(files: int) -> Callable[[Facts, Mapping[str, Any]], int]:
+    """Return an estimate of images of 4 bytes for a pixel: so many files for each band."""
+
+    def disk(facts: Facts, parameters: Mapping[str, Any]) -> int:
+        bands = 1 if facts.fields.get("instrument") == "HRC" else len(parameters["en_bounds"])
+        return int(4 * files * bands * _pixels(facts, parameters))
+
+    return disk
+
+
+def guess(name: str) -> dict[str, Any]:
+    """Return what the name of an event file tells: the instrument."""
+    return {"instrument": "HRC"} if Path(name).name.startswith("hrc") else {"instrument": "ACIS"}
+
+
+def _check_together(
+    stages: Mapping[str, Mapping[str, Any]], wanted: frozenset[str], instruments: Callable[[], frozenset[str]]
+) -> None:
+    """Raise where the cleaned events leave no band of the images; the HRC has but one band, and no energies."""
+    low, high = stages["cleaned_chandra_evts"]["lo_en"], stages["cleaned_chandra_evts"]["hi_en"]
+    if low is None:
+        return
+    for name in wanted & {"flux_image", "rate_image"}:
+        if any(covers(low / 1e3, high / 1e3, *band) for band in stages[name]["en_bounds"]):
+            continue
+        if "HRC" not in instruments():
+            raise ValueError(
+                f"{name}: no band of en_bounds lies within the energies of the cleaned events, {low / 1e3:g} to"
+                f" {high / 1e3:g} keV (cleaned_chandra_evts.lo_en, hi_en)"
+            )
+
+
+def covers(low: float, high: float, start: float, stop: float) -> bool:
+    """Return True where events of energies low to high fill the band start to stop (all in one unit)."""
+    return low <= start and stop <= high
+
+
 _IMAGES = (
     checks.bands("en_bounds", BANDS),
     checks.effective("effective_ens", EFFECTIVE),
@@ -126,7 +177,7 @@ _IMAGING = "ciaopy.batch.chandra_images"
 CHANDRA = Mission(
     name="chandra",
     stages=(
-        Stage("download", "ciaopy.batch.chandra_download:download", per_observation=True, keys=("raw",)),
+        Stage("download", "ciaopy.batch.chandra_download:download", per_observation=True, keys=("raw",), network=True),
         Stage("prepare_chandra_info", f"{_WORK}:prepare", per_observation=True, memory=lambda f, p: 300 * _MB),
         Stage(
             "chandra_repro",
@@ -140,6 +191,7 @@ CHANDRA = Mission(
                 checks.boolean("grating_pi_filter", True),
             ),
             memory=_event_memory,
+            disk=_repro_disk,
             keys=("evt_list", "default_gti", "badpix", "fov_reg", "msk_file", "asol_file", "dead_time_file"),
         ),
         Stage(
@@ -165,6 +217,7 @@ CHANDRA = Mission(
             parameters=(checks.energy("lo_en", None), checks.energy("hi_en", None), checks.grades("allowed_grades")),
             check=_check_cleaning,
             memory=_event_memory,
+            disk=lambda f, p: f.size,
             keys=("cleaned_events", "en_key"),
         ),
         Stage(
@@ -174,6 +227,7 @@ CHANDRA = Mission(
             parameters=_IMAGES,
             check=_check_bands,
             memory=_image_memory,
+            disk=_image_disk(4),
             keys=("en_idents", "image", "weighted_expmap", "fluxmap", "psf"),
         ),
         Stage(
@@ -184,6 +238,7 @@ CHANDRA = Mission(
             parameters=_IMAGES,
             check=_check_bands,
             memory=_image_memory,
+            disk=_image_disk(3),
             keys=("en_idents", "image", "expmap", "ratemap", "psf"),
         ),
     ),
@@ -193,4 +248,8 @@ CHANDRA = Mission(
     listing=listing,
     calibration=calibration,
     modules=(_WORK, _IMAGING),
+    calibrate="ciaopy.batch.chandra_calibration:fetch_calibration",
+    environment=("CALDB", "CALDBCONFIG", "CALDBALIAS"),
+    guess=guess,
+    check_together=_check_together,
 )

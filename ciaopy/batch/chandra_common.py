@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ciaopy.batch.attempt import Job
 from ciaopy.console import Console
+from ciaopy.errors import CalibrationError
 
 if TYPE_CHECKING:
     from ciaopy.fits import Header
@@ -25,8 +27,22 @@ def run_step(tool: str, values: Mapping[str, object], job: Job, console: Console
 
 
 def begin(job: Job) -> Console:
-    """Name in HISTORY the places where files will lie; return the console of the job."""
+    """Name in HISTORY the places where files will lie; return the console of the job.
+
+    Raises
+    ------
+    CalibrationError
+        Where the job runs there is another calibration than where it was planned.
+    """
+    from ciaopy.caldb import caldb_version
     from ciaopy.fits import record_places
+
+    here, planned = caldb_version(), job.task.get("calibration", "")
+    if planned and here != planned:
+        raise CalibrationError(
+            f"the calibration here is {here}, that of the survey is {planned}; let CALDB ({os.environ.get('CALDB')})"
+            " name the same database on all machines"
+        )
 
     private = job.out.parent
     places = {str(job.out): job.place, str(private / "in"): str(job.folder), str(private): "", f"{job.survey}/": ""}

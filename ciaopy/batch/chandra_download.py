@@ -9,14 +9,22 @@ from pathlib import Path
 from typing import IO
 
 from ciaopy.batch.attempt import Job, Made
-from ciaopy.errors import UserError
-from ciaopy.transfer import REPROCESSING_TYPES, AbstractSlot, archive_mirrors, fetch_observation, wanted_types
+from ciaopy.batch.raw import forget_deletion
+from ciaopy.batch.sources import CONNECTIONS
+from ciaopy.transfer import (
+    MANIFEST,
+    REPROCESSING_TYPES,
+    AbstractSlot,
+    Fetched,
+    Pace,
+    Transfers,
+    archive_mirrors,
+    fetch_observation,
+    kept_observation,
+    wanted_types,
+)
 
 __all__ = ["download"]
-
-#: Most connections of a survey at once.
-CONNECTIONS = 4
-_MANIFEST = ".ciaopy-download.json"
 
 
 class _Slot(AbstractSlot):
@@ -50,28 +58,38 @@ class _Slot(AbstractSlot):
 
 
 def download(job: Job) -> Made:
-    """Fetch the files of an observation into raw/; its manifest is published last.
+    """Fetch the files of an observation into raw/; its manifest is published last. Without network: look what is there.
 
     Raises
     ------
+    DataError
+        Files are not there, or damaged at the source.
     UserError
-        [download] of survey.toml is wrong.
+        A mirror of survey.toml is none.
     """
-    settings = job.fields["download"]
-    mirrors = settings.get("mirror", [])
-    types = settings.get("types", list(REPROCESSING_TYPES))
-    number = settings.get("concurrency", CONNECTIONS)
-    if type(number) is not int or not 1 <= number <= CONNECTIONS:
-        raise UserError(f"survey.toml: [download] concurrency={number!r}: a number from 1 to {CONNECTIONS} is needed")
-    made = fetch_observation(
-        job.obs_id,
-        job.folder,
-        archive_mirrors([mirrors] if isinstance(mirrors, str) else mirrors),
-        wanted_types(types.split(",") if isinstance(types, str) else types),
-        threads=number,
-        slot=lambda: _Slot(job.survey / "raw", number),
-    )
+    made = _kept(job) if job.task["limits"].get("offline") else _fetched(job)
     print(f"{len(made.files)} files, {made.size} bytes transferred, {made.kept} were there")  # noqa: T201 - the log
-    shutil.move(job.folder / _MANIFEST, job.out / _MANIFEST)
-    goal = f"raw/{job.obs_id}/{_MANIFEST}"
-    return Made({_MANIFEST: goal}, paths={"raw": f"raw/{job.obs_id}"}, values={"bytes": made.size}, notes=made.notes)
+    forget_deletion(job.folder)
+    shutil.copy2(job.folder / MANIFEST, job.out / MANIFEST)
+    goal = f"raw/{job.obs_id}/{MANIFEST}"
+    return Made({MANIFEST: goal}, paths={"raw": f"raw/{job.obs_id}"}, values={"bytes": made.size}, notes=made.notes)
+
+
+def _types(job: Job) -> frozenset[str] | None:
+    return wanted_types(job.fields["download"].get("types", list(REPROCESSING_TYPES)))
+
+
+def _kept(job: Job) -> Fetched:
+    return kept_observation(job.obs_id, job.folder, _types(job))
+
+
+def _fetched(job: Job) -> Fetched:
+    settings = job.fields["download"]
+    number = settings.get("concurrency", CONNECTIONS)
+    limit, raw = settings.get("limit_rate"), job.survey / "raw"
+    how = Transfers(
+        threads=number,
+        pace=Pace(limit, raw / ".pace") if limit else None,
+        slot=lambda: _Slot(raw, number),
+    )
+    return fetch_observation(job.obs_id, job.folder, archive_mirrors(settings.get("mirror", [])), _types(job), how)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ciaopy.batch.attempt import Job, Made, SkipJobError
+from ciaopy.batch.chandra import covers
 from ciaopy.batch.chandra_common import begin, is_hrc, kev, notes_of, product_name, run_step
 from ciaopy.console import Console
 from ciaopy.errors import DataError
@@ -62,7 +63,7 @@ def _bands(job: Job, made: Made) -> dict[str, str]:
 
     Raises
     ------
-    ValueError
+    SkipJobError
         None is left.
     """
     if is_hrc(job):
@@ -72,7 +73,7 @@ def _bands(job: Job, made: Made) -> dict[str, str]:
     found, left_out = {}, []
     for (start, stop), middle in zip(job.parameters["en_bounds"], job.parameters["effective_ens"], strict=True):
         tag = f"-en{kev(start)}_{kev(stop)}keV"
-        if start < low or stop > high:
+        if not covers(low, high, start, stop):
             left_out.append(tag.removeprefix("-en"))
         else:
             found[f"{start:.9g}:{stop:.9g}:{middle:.9g}"] = tag

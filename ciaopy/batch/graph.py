@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ciaopy.batch.mission import Facts, Mission, Stage
+from ciaopy.batch.raw import deleted_listing
 from ciaopy.batch.records import absolute, changed_product, config_of
 
 __all__ = ["Node", "Plan", "Request"]
@@ -33,8 +34,6 @@ class Request:
         Stage -> parameters.
     calibration : str
         In use.
-    calibrations : dict
-        Of each mission, where a survey has several.
     force : frozenset of str
         Stages to run although they are done.
     retry : frozenset of str
@@ -45,6 +44,10 @@ class Request:
         Limits of every job, s and bytes.
     release : str
         Version of ciaopy: what an older one could not do is tried again.
+    calibrations : dict
+        Of each mission, where a survey has several.
+    offline : bool
+        No request may be sent.
     """
 
     stages: tuple[Stage, ...]
@@ -58,12 +61,14 @@ class Request:
     memory: int | None = None
     release: str = ""
     calibrations: Mapping[str, str] = field(default_factory=dict)
+    offline: bool = False
 
     def limits(self, stage: Stage) -> dict[str, Any]:
-        """Return {timeout, memory} of the jobs of a stage."""
+        """Return {timeout, memory} of the jobs of a stage, and whether one that asks servers may not."""
         timeout = self.timeout if self.timeout is not None else stage.timeout
         memory = self.memory if self.memory is not None else stage.memory_limit
-        return {"timeout": timeout, "memory": memory}
+        limits: dict[str, Any] = {"timeout": timeout, "memory": memory}
+        return limits | {"offline": True} if self.offline and stage.network else limits
 
     def concerns(self, obs_id: str, ident: str = "") -> bool:
         """Return True for an observation, or an ident, that `only` names."""
@@ -167,7 +172,8 @@ class Plan:
         for row in rows:
             self.rows.setdefault((row["ident"], row["stage"]), {})[row["config"]] = row
         self.nodes: dict[tuple[str, str], Node] = {}
-        self.size = 0
+        self.listing: list[tuple[str, int, int]] = []
+        self.deleted = False
         self._stages = self._own_stages()
         self.calibration = request.calibrations.get(mission.name, request.calibration)
         self._start()
@@ -185,20 +191,45 @@ class Plan:
 
     def _start(self) -> None:
         """Make the jobs of the whole observation; those of its idents where they are known."""
+        self._begin()
+        if self.deleted and any(n.state == "due" and self._reads_raw(n) for n in self.nodes.values()):
+            self.nodes.clear()
+            self._begin(again=True)
+
+    def _begin(self, again: bool = False) -> None:
+        """Make the first jobs; `again` where raw data that were deleted are needed once more."""
         whole = Facts(self.obs_id, self.obs_id)
         fetched: Node | None = None
         if self.archived and self.mission.download:
             fetched = self._node(self._stages[self.mission.download], whole, [], lambda: [self.obs_id])
-        prepared = self._node(
-            self._stages[self.mission.prepare], whole, [fetched] if fetched else [], lambda: self._listing()
-        )
-        self.prepared = prepared
-        if prepared.state == "done":
-            self.expand(prepared.extra)
+            if again and fetched.state == "done":
+                fetched.state = "due" if fetched.stage.name in self.request.wanted else "unmet"
+                fetched.reason = "raw data were deleted, and are needed"
+        stage = self._stages[self.mission.prepare]
+        self.prepared = self._node(stage, whole, [fetched] if fetched else [], lambda: self._listing())
+        if again:
+            self.prepared.state = "due"
+            self.settle(self.prepared)
+        elif self.prepared.state == "done":
+            self.expand(self.prepared.extra)
+
+    def _reads_raw(self, node: Node) -> bool:
+        """Return True for a job that reads the observation's folder."""
+        own = node.stage.name == self.mission.prepare or self._first(node.stage)
+        return own or any("{raw}" in word for word in node.stage.argv)
+
+    def arrived(self) -> None:
+        """Look at the observation that has been fetched: the preparation is of what there is now."""
+        self._identify(self.prepared, self._listing())
+        self._decide(self.prepared)
+        if self.prepared.state == "done":
+            self.expand(self.prepared.extra)
 
     def _listing(self) -> list[tuple[str, int, int]]:
-        files = self.mission.listing(self.folder) if self.folder.is_dir() else []
-        self.size = max((size for _, size, _ in files), default=0)
+        kept = deleted_listing(self.folder) if self.archived else None
+        self.deleted = kept is not None
+        files = kept if kept is not None else self.mission.listing(self.folder) if self.folder.is_dir() else []
+        self.listing = files
         return files
 
     def expand(self, extra: Mapping[str, Any]) -> None:
@@ -230,15 +261,21 @@ class Plan:
         """Make one job and decide what becomes of it."""
         node = Node(stage, facts.name, facts, needs=needs)
         node.parameters = self.parameters_of(stage, facts.name)
-        found = inputs()
-        if isinstance(found, dict):
-            node.inputs = found | {f"job:{n.stage.name}": {"config": n.config} for n in needs}
-        own = found if not isinstance(found, dict) or self._first(stage) else [n.config for n in needs]
-        calibration = self.calibration if self._first(stage) and not stage.argv else ""
-        node.config = config_of(stage.name, stage.version, node.parameters, own, calibration)
+        self._identify(node, inputs())
         self._add(node)
         self._decide(node)
         return node
+
+    def _identify(self, node: Node, found: Any) -> None:
+        """Set what a job is made from, and its identity."""
+        stage = node.stage
+        alone = not isinstance(found, dict) or self._first(stage)  # known by its files, whoever has listed them
+        if isinstance(found, dict):
+            link: dict[str, Any] = {"binding": False} if alone else {}
+            node.inputs = found | {f"job:{n.stage.name}": {"config": n.config, **link} for n in node.needs}
+        own = found if alone else [n.config for n in node.needs]
+        calibration = self.calibration if self._first(stage) and not stage.argv else ""
+        node.config = config_of(stage.name, stage.version, node.parameters, own, calibration)
 
     def parameters_of(self, stage: Stage, ident: str) -> dict[str, Any]:
         """Return the parameters of a job."""
@@ -295,6 +332,8 @@ class Plan:
         if row["state"] == "skipped" and row["cause"] == "not yet":
             older = (row["versions"] or {}).get("ciaopy") != self.request.release
             return ("due", "skipped by another version of ciaopy") if older else ("skipped", "")
+        if (row["limits"] or {}).get("offline") and not self.request.offline:
+            return "due", "failed without a network, now with it"
         if row["cause"] in ("timeout", "memory") and self._larger(node, row):
             return "due", f"failed ({row['cause']}), now with a larger limit"
         return str(row["state"]), ""
@@ -326,6 +365,11 @@ class Plan:
     def upstream(self, node: Node) -> dict[str, Any]:
         """Return stage -> extra information of what a job needs."""
         return {n.stage.name: self.absolute(n.extra) for n in (*node.all_needs(), *node.after)}
+
+    @property
+    def all_done(self) -> bool:
+        """Return True where every stage and command of a downloaded observation is done, or does not apply."""
+        return self.archived and all(n.state in ("done", "skipped") for n in self.nodes.values())
 
     @property
     def finished(self) -> bool:

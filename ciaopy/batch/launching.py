@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from ciaopy.batch.attempt import CAUSES
+from ciaopy.batch.calibrate import Calibration, own_calibration
 from ciaopy.batch.engines import make_engine
 from ciaopy.batch.graph import Plan, Request
-from ciaopy.batch.mission import StageOffError, default_cores
+from ciaopy.batch.mission import Mission, StageOffError, default_cores
 from ciaopy.batch.progress import Progress, make_progress
 from ciaopy.batch.run import Options, Run, Supervisor
 from ciaopy.batch.settings import Settings, remember
+from ciaopy.batch.sources import caldb_folder
 from ciaopy.batch.survey import Survey
 from ciaopy.errors import CiaopyError, UsageError
 
-__all__ = ["Wishes", "due_jobs", "launch", "set_parameters"]
+__all__ = ["TogetherError", "Wishes", "check_together", "due_jobs", "launch", "set_parameters"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,10 @@ class Wishes:
     keep_failed : bool
     progress : Progress or None
         None: what suits the terminal.
+    offline : bool
+        Send no request: what is to be downloaded must be there.
+    digest : str or None
+        `ends` or `full`: how input files are known again.
     drop_missing : bool
         Leave out stages that this machine cannot do, as without `stages`, as long as others can be done.
     """
@@ -61,6 +68,8 @@ class Wishes:
     workers: int | None = None
     keep_failed: bool = False
     progress: Progress | None = None
+    offline: bool = False
+    digest: str | None = None
     drop_missing: bool = False
 
 
@@ -95,6 +104,7 @@ def make_request(settings: Settings, wishes: Wishes) -> Request:
         timeout=wishes.timeout if wishes.timeout is not None else run.get("timeout"),
         memory=wishes.memory if wishes.memory is not None else run.get("memory"),
         release=__version__,
+        offline=wishes.offline,
     )
 
 
@@ -158,18 +168,80 @@ def launch(survey: Survey, wishes: Wishes, settled: bool = False) -> Run:
     SurveyBusyError
         Another supervisor works on the survey.
     """
+    settings = wished_settings(survey, wishes)
+    with own_calibration(survey, settings):
+        if survey.supervisor() is not None:
+            with survey.lock():  # raises, and names who it is
+                pass
+        first_calibration(survey, settings, wishes)
+        request = make_request(settings, wishes)
+        check_together(survey, settings.mission, request.parameters, request.wanted)
+        if not settled:
+            request = settled_request(survey, settings, request, wishes.stages is None or wishes.drop_missing)
+        options = run_options(settings, wishes)
+        slots = max(options.num_cores // (options.threads or 1), 1)
+        engine = make_engine(wishes.engine, slots, settings.mission.modules, wishes.workers)
+        progress = wishes.progress if wishes.progress is not None else make_progress(False)
+        return Supervisor(survey, settings, request, options, engine, progress).run()
+
+
+def wished_settings(survey: Survey, wishes: Wishes) -> Settings:
+    """Return the settings of a survey, with what a run is asked to do otherwise."""
     settings = survey.settings()
-    request = make_request(settings, wishes)
-    if not settled:
-        request = settled_request(survey, settings, request, wishes.stages is None or wishes.drop_missing)
-    if survey.supervisor() is not None:
-        with survey.lock():  # raises, and names who it is
-            pass
-    options = run_options(settings, wishes)
-    slots = max(options.num_cores // (options.threads or 1), 1)
-    engine = make_engine(wishes.engine, slots, settings.mission.modules, wishes.workers)
-    progress = wishes.progress if wishes.progress is not None else make_progress(False)
-    return Supervisor(survey, settings, request, options, engine, progress).run()
+    return settings if wishes.digest is None else replace(settings, run=settings.run | {"digest": wishes.digest})
+
+
+def first_calibration(survey: Survey, settings: Settings, wishes: Wishes) -> None:
+    """Fetch what names the version of the calibration, where the survey has its own: jobs are known by it.
+
+    Raises
+    ------
+    CiaopyError
+        The mirror is none, or is not reached.
+    """
+    if not wishes.offline:
+        Calibration(survey, settings).fetch([])
+
+
+class TogetherError(UsageError, ValueError):
+    """Parameters of several stages do not go together."""
+
+
+def check_together(
+    survey: Survey, mission: Mission, parameters: Mapping[str, Mapping[str, Any]], wanted: Collection[str]
+) -> None:
+    """Refuse parameters of stages that do not go together, before anything is remembered or run.
+
+    Parameters
+    ----------
+    survey : Survey
+    mission : Mission
+        Of the survey.
+    parameters : dict
+        Stage -> parameters; what is not there has its defaults.
+    wanted : collection of str
+        Stages that are to run.
+
+    Raises
+    ------
+    TogetherError
+        As the mission says.
+    """
+
+    def instruments() -> frozenset[str]:
+        """Return the instruments of the observations that were prepared."""
+        found: set[str] = set()
+        with survey.ledger() as ledger:
+            for row in ledger.jobs("state = 'done' and ident = obs_id"):
+                found |= {i["fields"].get("instrument", "") for i in row["extra"]["values"].get("idents", ())}
+        return frozenset(found)
+
+    for member in mission.members or (mission,):
+        own = {s.name: parameters.get(s.name, s.defaults) for s in member.stages}
+        try:
+            member.check_together(own, frozenset(wanted), instruments)
+        except ValueError as error:
+            raise TogetherError(str(error)) from error
 
 
 def run_options(settings: Settings, wishes: Wishes) -> Options:
@@ -192,11 +264,13 @@ class DueJob(NamedTuple):
 
 def due_jobs(survey: Survey, wishes: Wishes) -> list[DueJob]:
     """Return the jobs that would run; those of observations not yet prepared are unknown."""
-    settings = survey.settings()
-    request = make_request(settings, wishes)
-    request = settled_request(survey, settings, request, wishes.stages is None or wishes.drop_missing)
+    settings = wished_settings(survey, wishes)
     found = []
-    with survey.ledger() as ledger:
+    there = settings.caldb is None or caldb_folder(survey.folder, settings.caldb).is_dir()
+    with own_calibration(survey, settings) if there else nullcontext(), survey.ledger() as ledger:
+        request = make_request(settings, wishes)
+        check_together(survey, settings.mission, request.parameters, request.wanted)
+        request = settled_request(survey, settings, request, wishes.stages is None or wishes.drop_missing)
         for row in ledger.observations():
             if not request.concerns(row["obs_id"]):
                 continue
@@ -208,8 +282,19 @@ def due_jobs(survey: Survey, wishes: Wishes) -> list[DueJob]:
     return found
 
 
-def set_parameters(survey: Survey, settings: Settings, changes: Mapping[str, Mapping[str, Any]]) -> None:
+def set_parameters(
+    survey: Survey, settings: Settings, changes: Mapping[str, Mapping[str, Any]], wanted: Collection[str] | None = None
+) -> None:
     """Check parameters together and write them into survey.toml.
+
+    Parameters
+    ----------
+    survey : Survey
+    settings : Settings
+    changes : dict
+        Stage -> parameters.
+    wanted : collection of str, optional
+        Stages that are to run with them; default: all.
 
     Raises
     ------
@@ -223,5 +308,7 @@ def set_parameters(survey: Survey, settings: Settings, changes: Mapping[str, Map
             stages[name].check(together)
         except ValueError as error:
             raise UsageError(f"{name}: {error}") from error
+    all_of_them = {n: {**v, **changes.get(n, {})} for n, v in settings.parameters.items()}
+    check_together(survey, settings.mission, all_of_them, list(stages) if wanted is None else wanted)
     for name, values in changes.items():
         remember(survey.toml, stages[name], values)

@@ -188,6 +188,25 @@ class Ledger:
             found.setdefault(stage, {})[state] = number
         return found
 
+    def done_parameters(self) -> dict[tuple[str, str], list[Any]]:
+        """Return {(ObsID, stage): parameters of the jobs that are done}, each kind once."""
+        found: dict[tuple[str, str], list[Any]] = {}
+        with self._reporting():
+            rows = self._db.execute(
+                "select distinct obs_id, stage, parameters from job where state = 'done'"
+            ).fetchall()
+        for obs_id, stage, parameters in rows:
+            found.setdefault((obs_id, stage), []).append(json.loads(parameters or "{}"))
+        return found
+
+    def mean_seconds(self) -> dict[str, float]:
+        """Return {stage: mean wall time of its jobs that are done, s}."""
+        with self._reporting():
+            rows = self._db.execute(
+                "select stage, avg(seconds) from job where state = 'done' group by stage"
+            ).fetchall()
+        return {stage: float(mean or 0.0) for stage, mean in rows}
+
     def put_job(self, row: Mapping[str, Any]) -> None:
         """Insert or replace a job."""
         values = [json.dumps(row.get(c)) if c in _JSON else row.get(c) for c in JOB_COLUMNS]
@@ -209,12 +228,12 @@ class Ledger:
             [row.get(c) for c in _ATTEMPT_COLUMNS],
         )
 
-    def last_number(self, ident: str, stage: str, config: str) -> int:
-        """Return the number of the last attempt of a job, 0 where there is none."""
+    def last_number(self, ident: str, stage: str, config: str, lost: bool = True) -> int:
+        """Return the number of the last attempt of a job, 0 where there is none; `lost` ones count, or do not."""
+        sql = "select max(number) from attempt where ident = ? and stage = ? and config = ?"
         with self._reporting():
-            row = self._db.execute(
-                "select max(number) from attempt where ident = ? and stage = ? and config = ?", (ident, stage, config)
-            ).fetchone()
+            row = self._db.execute(f"{sql}{'' if lost else ' and state != ?'}",
+                                   (ident, stage, config, *(() if lost else ("lost",)))).fetchone()  # fmt: skip
         return int(row[0] or 0)
 
     def rename_log(self, old: str, new: str) -> None:
@@ -226,9 +245,10 @@ class Ledger:
         """Enter the record of an attempt: the attempt, its job, and what it replaces."""
         number = int(record["attempt"])
         self.put_attempt({**record, "number": number})
-        if number < self.last_number(record["ident"], record["stage"], record["config"]):
-            return  # a newer try has begun: this one came too late
-        self.put_job({**record, "attempts": number if attempts is None else attempts})
+        job = (record["ident"], record["stage"], record["config"])
+        if number < self.last_number(*job, lost=record["state"] == "lost"):
+            return  # a newer try has begun, and is not lost: this one came too late
+        self.put_job({**record, "attempts": self.last_number(*job) if attempts is None else attempts})
         if record["state"] == "done":
             self.supersede(record)
 
@@ -251,7 +271,8 @@ class Ledger:
         mine = (parent["obs_id"],)
         for row in list(self.jobs("obs_id = ? and state != 'superseded'", mine)):
             own = (row["inputs"] or {}).get(key, {})
-            if own.get("config") == config and parent["ident"] in (row["ident"], row["obs_id"]):
+            bound = own.get("config") == config and own.get("binding", True)
+            if bound and parent["ident"] in (row["ident"], row["obs_id"]):
                 self.set_state(row, "superseded")
                 self._supersede_children(row)
 

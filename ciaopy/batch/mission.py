@@ -97,6 +97,16 @@ def no_check(values: Mapping[str, Any]) -> None:
     """Check nothing: the parameters of a stage do not depend on each other."""
 
 
+#: f({stage: parameters}, wanted stages, instruments).
+TogetherCheck = Callable[[Mapping[str, Mapping[str, Any]], frozenset[str], Callable[[], frozenset[str]]], None]
+
+
+def no_check_together(
+    stages: Mapping[str, Mapping[str, Any]], wanted: frozenset[str], instruments: Callable[[], frozenset[str]]
+) -> None:
+    """Check nothing: the parameters of the stages do not depend on each other."""
+
+
 @dataclass(frozen=True)
 class Stage:
     """One stage, or one user command.
@@ -126,6 +136,10 @@ class Stage:
         Of a user command.
     timeout, memory_limit, retries : optional
         Limits of a user command: s, bytes, number.
+    network : bool
+        Its jobs ask servers.
+    disk : callable
+        f(facts, parameters) -> bytes that the products of a job will take, for the estimate before a run.
     """
 
     name: str
@@ -143,6 +157,8 @@ class Stage:
     timeout: float | None = None
     memory_limit: int | None = None
     retries: int | None = None
+    network: bool = False
+    disk: Callable[[Facts, Mapping[str, Any]], int] = lambda facts, parameters: 0
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -200,6 +216,16 @@ class Mission:
         f(folder) -> whether something can be done with an observation although stages that `settle` refuses cannot run.
     members : tuple of Mission
         Of several missions joined.
+    calibrate : str
+        `module:function` called as f(mirror, folder, folders of observations, progress): bring the calibration that
+        observations need into a folder. Empty: the mission has no such thing.
+    environment : tuple of str
+        Variables that name the calibration: jobs have them as the supervisor has them, wherever they run.
+    guess : callable
+        f(name of the largest file) -> fields that the estimate of the disk needs, before anything is known.
+    check_together : callable
+        f({stage: parameters}, wanted stages, instruments) raises ValueError where parameters of several stages do not
+        go together; instruments() are those that the survey is known to have.
     """
 
     name: str
@@ -216,6 +242,10 @@ class Mission:
     settle: Callable[[str, Mapping[str, Any]], dict[str, Any]] | None = None
     stands_alone: Callable[[Path], bool] = lambda folder: True
     members: tuple[Mission, ...] = ()
+    calibrate: str = ""
+    environment: tuple[str, ...] = ()
+    guess: Callable[[str], dict[str, Any]] = lambda name: {}
+    check_together: TogetherCheck = no_check_together
 
     def of(self, obs_id: str) -> Mission:
         """Return the mission of an observation: itself, or the one of its members whose ObsIDs look so."""

@@ -24,6 +24,9 @@ class Progress:
         """Tell how many observations there are, and how many jobs each is likely to have."""
         self.per_observation = per_observation
 
+    def tell(self, text: str) -> None:
+        """Tell something in words, if there is something."""
+
     def finished(self, plan: Plan, node: Node, record: Mapping[str, Any], number: int, total: int) -> None:
         """Tell that a job has ended for good."""
 
@@ -54,6 +57,12 @@ class Lines(Progress):
     def __init__(self, stream: IO[str] | None = None) -> None:
         self.stream = stream or sys.stderr
 
+    def tell(self, text: str) -> None:
+        """Write it."""
+        if text:
+            self.stream.write(f"{text}\n")
+            self.stream.flush()
+
     def finished(self, plan: Plan, node: Node, record: Mapping[str, Any], number: int, total: int) -> None:
         """Write the line."""
         width = len(str(total))
@@ -78,6 +87,11 @@ class LiveTable(Progress):
         self.per_observation = per_observation
         self._started = time.monotonic()
         self._live.start()
+
+    def tell(self, text: str) -> None:
+        """Write it above the table."""
+        if text:
+            self._live.console.print(text, markup=False, highlight=False)
 
     def finished(self, plan: Plan, node: Node, record: Mapping[str, Any], number: int, total: int) -> None:
         """Count, and write a line above the table for a failure."""

@@ -66,7 +66,7 @@ def _lives(process: int, folder: Path) -> bool:
 
 def adopt(survey: Survey, ledger: Ledger, settings: Settings) -> None:
     """Take in what the attempts of a supervisor that died have left: records of the finished, nothing of the others."""
-    for row in ledger.attempts("state = 'running'"):
+    for row in ledger.attempts("state in ('running', 'lost')"):
         job = next(
             ledger.jobs("ident = ? and stage = ? and config = ?", (row["ident"], row["stage"], row["config"])), None
         )
@@ -78,7 +78,10 @@ def adopt(survey: Survey, ledger: Ledger, settings: Settings) -> None:
             "attempt": row["number"],
         }
         record = read_record(record_path(survey.folder, named))
-        if record is not None and record["state"] != "cancelled":
+        if row["state"] == "lost":  # to a run that ended; where it ran on, it may have come to its end
+            if record is not None and record["state"] == "done" and job["state"] in ("waiting", "failed"):
+                ledger.take(record)
+        elif record is not None and record["state"] != "cancelled":
             ledger.take(record)
         else:
             message = "the supervisor died"

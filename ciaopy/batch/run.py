@@ -15,15 +15,20 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
+from ciaopy.batch.calibrate import Calibration, FetchStoppedError
 from ciaopy.batch.engines import Engine, EngineLostError, Task
+from ciaopy.batch.estimate import estimate
 from ciaopy.batch.graph import Node, Plan, Request
 from ciaopy.batch.ledger import Ledger
 from ciaopy.batch.mission import memory_limit
 from ciaopy.batch.progress import Progress
-from ciaopy.batch.records import changed_product, read_record, record_path, versions
+from ciaopy.batch.raw import delete_raw
+from ciaopy.batch.records import changed_product, read_record, record_path
 from ciaopy.batch.recovery import adopt, sweep
 from ciaopy.batch.settings import Settings
 from ciaopy.batch.survey import Survey
+from ciaopy.batch.tasks import TaskMaker
+from ciaopy.errors import CiaopyError
 
 __all__ = ["Options", "Run", "Supervisor"]
 
@@ -129,7 +134,8 @@ class Supervisor:
         self.signals = 0
         self.seen = 0
         self._memory = memory_limit() if engine.local else None
-        self._versions = versions(request.calibration)
+        self.tasks = TaskMaker(survey, settings, request, engine.name, options.keep_failed)
+        self.calibration = Calibration(survey, settings)
         self._stop_sent = False
 
     def run(self) -> Run:
@@ -167,17 +173,37 @@ class Supervisor:
         return Run(self.launched, self.done, s["failed"], s["skipped"], s["blocked"], s["unmet"], self.stopped)
 
     def _line_up(self) -> None:
-        """Order the observations: the largest first."""
+        """Order the observations, the largest first; tell what they will need; fetch their calibration."""
         self.rows = {r["obs_id"]: r for r in self.ledger.observations() if self.request.concerns(r["obs_id"])}
-        sizes = {}
-        for obs_id, row in self.rows.items():
-            folder = self.survey.raw_folder(row["folder"])
-            files = self.settings.mission.of(obs_id).listing(folder) if folder.is_dir() else []
-            sizes[obs_id] = max((size for _, size, _ in files), default=0)
+        listings = {o: self._listing(o) for o in self.rows}
+        sizes = {o: max((size for _, size in files), default=0) for o, files in listings.items()}
         self.queue.extend(sorted(self.rows, key=lambda o: (-sizes[o], o)))
         names = self.request.wanted - {self.settings.mission.download}
         per_observation = len([s for s in self.request.stages if s.name in names])
         self.progress.begin(len(self.rows), per_observation)
+        found = estimate(self.settings.mission, self.request, self.ledger, listings)
+        free = shutil.disk_usage(self.survey.folder).free
+        self.progress.tell(found.told(free, self.options.min_free, self.engine.slots()))
+        if found.jobs:
+            self._calibrate([o for o, files in listings.items() if files])
+
+    def _listing(self, obs_id: str) -> list[tuple[str, int]]:
+        folder = self.survey.raw_folder(self.rows[obs_id]["folder"])
+        files = self.settings.mission.of(obs_id).listing(folder) if folder.is_dir() else []
+        return [(name, size) for name, size, _ in files]
+
+    def _calibrate(self, obs_ids: list[str]) -> None:
+        """Fetch the calibration of observations that are here, where the survey has its own."""
+        if self.settings.caldb is None or self.request.offline:
+            return
+        self.progress.tell(f"calibration for {len(obs_ids)} observations")
+        places = [(o, self.survey.raw_folder(self.rows[o]["folder"])) for o in obs_ids]
+        try:
+            self.calibration.fetch(places, lambda: bool(self.signals) or self.survey.cancel_file.exists())
+        except FetchStoppedError:
+            pass  # what told it to stop ends the run
+        except CiaopyError as error:
+            self.stopped = f"calibration cannot be fetched: {error}"
 
     # ------------------------------------------------------------ the loop
     def _loop(self) -> None:
@@ -267,6 +293,18 @@ class Supervisor:
             self.states["unmet"] += 1
         self.progress.forget(plan)
         self.active.pop(plan.obs_id, None)
+        if self.settings.download.get("delete_raw_when_done") and plan.all_done:
+            self._delete_raw(plan)
+
+    def _delete_raw(self, plan: Plan) -> None:
+        """Delete what was downloaded of an observation of which everything is done."""
+        try:
+            freed = delete_raw(plan.folder, plan.listing)
+        except OSError as error:
+            self.progress.tell(f"{plan.folder}: raw data cannot be deleted: {error}")
+            return
+        if freed:
+            self.progress.tell(f"{plan.obs_id}: everything is done, {freed / 1e6:.1f} MB of raw data deleted")
 
     def _enter(self, plan: Plan, node: Node) -> None:
         """Enter a job that was not tried, unless it stands in the ledger so."""
@@ -279,8 +317,8 @@ class Supervisor:
         cause = "" if node.given else "data" if node.state == "skipped" else "blocked"
         now = {"state": node.state, "cause": cause, "message": node.message, "ended": time.time()}
         if node.given:
-            now |= {"extra": node.extra, "versions": self._versions | node.extra.get("values", {})}
-        self.ledger.put_job(self._row(plan, node) | now)
+            now |= {"extra": node.extra, "versions": self.tasks.versions(plan) | node.extra.get("values", {})}
+        self.ledger.put_job(self.tasks.row(plan, node) | now)
 
     # ------------------------------------------------------------ one job
     def _predicted(self, node: Node) -> int:
@@ -310,41 +348,26 @@ class Supervisor:
         share = cores // max(min(cores, len(self.running) + ready), 1)
         return max(min(share, cores - used), 1)
 
-    def _row(self, plan: Plan, node: Node) -> dict[str, Any]:
-        """Return what the ledger keeps of a job before it has run."""
-        return {
-            "ident": node.ident,
-            "stage": node.stage.name,
-            "config": node.config,
-            "obs_id": plan.obs_id,
-            "attempts": 0,
-            "cause": "",
-            "message": "",
-            "parameters": node.parameters,
-            "inputs": node.inputs,
-            "products": {},
-            "versions": self._versions,
-            "extra": {"paths": {}, "values": {}},
-            "notes": [],
-            "limits": self.request.limits(node.stage),
-            "engine": self.engine.name,
-        }
-
     def _start(self, plan: Plan, node: Node, memory: int) -> None:
         """Hand a job to the engine; one whose record is there already is taken over instead."""
-        row = self._row(plan, node)
+        row = self.tasks.row(plan, node)
         number = self.ledger.last_number(node.ident, node.stage.name, node.config) + 1
-        mission = plan.mission.name
-        found = read_record(record_path(self.survey.folder, row | {"mission": mission, "attempt": number}))
-        if found is not None and found["state"] == "done" and node.stage.name not in self.request.force:
+        forced = node.stage.name in self.request.force and not node.tries
+        earlier = [number - 1] if node.tries else []  # an attempt that was lost to us, but not to itself
+        for written in [] if forced else [number, *earlier]:
+            named = row | {"mission": plan.mission.name, "attempt": written}
+            found = read_record(record_path(self.survey.folder, named))
+            if found is None or found["state"] != "done":
+                continue
             if not changed_product(self.survey.folder, found["products"]):
                 self._settle(plan, node, found)
                 return
-            number += 1
+            number = max(number, written + 1)
         for other in plan.rows.get((node.ident, node.stage.name), {}).values():
             if other["config"] != node.config and other["state"] not in ("done", "superseded"):
                 self.ledger.set_state(other, "superseded")
-        task = self._task(plan, node, number) | {k: row[k] for k in ("parameters", "inputs", "versions")}
+        task = self.tasks.task(plan, node, number, self._threads(), self.rows[plan.obs_id])
+        task |= {k: row[k] for k in ("parameters", "inputs", "versions")}
         begun = {**row, "state": "running", "attempts": number, "started": time.time(), "host": socket.gethostname()}
         self._keep_old_log(task["log"])
         self.ledger.put_job({**begun, "log": task["log"]})
@@ -365,48 +388,6 @@ class Supervisor:
             number += 1
         path.rename(path.with_name(f"{path.name}.{number}"))
         self.ledger.rename_log(log, f"{log}.{number}")
-
-    def _task(self, plan: Plan, node: Node, number: int) -> Task:
-        """Return all that an attempt needs."""
-        limits = self.request.limits(node.stage)
-        memory = limits["memory"]
-        upstream = plan.upstream(node)
-        mission = plan.mission.name
-        task: Task = {
-            "mission": mission,
-            "survey": str(self.survey.folder),
-            "ident": node.ident,
-            "obs_id": plan.obs_id,
-            "stage": node.stage.name,
-            "config": node.config,
-            "attempt": number,
-            "work": node.stage.work,
-            "argv": list(node.stage.argv),
-            "products": list(node.stage.products),
-            "folder": str(plan.folder),
-            "fields": node.facts.fields,
-            "upstream": upstream,
-            "threads": self._threads(),
-            "timeout": limits["timeout"],
-            "memory": memory * node.memory_factor if memory is not None else None,
-            "limits": limits,
-            "log": f"processed_data/{mission}/{plan.obs_id}/logs/{node.ident}_{node.stage.name}.log",
-            "keep_failed": self.options.keep_failed,
-            "source": {"folder": self.rows[plan.obs_id]["folder"], "source": self.rows[plan.obs_id]["source"]},
-        }
-        if node.stage.argv:
-            task["placeholders"] = self._placeholders(plan, node, upstream)
-        if node.stage.name in (plan.mission.download,):
-            task["fields"] = {"download": self.settings.download}
-        task["fields"] = task["fields"] | {"digest": self.settings.run.get("digest", "ends")}
-        return task
-
-    def _placeholders(self, plan: Plan, node: Node, upstream: dict[str, Any]) -> dict[str, str]:
-        words = {k: str(v) for extra in upstream.values() for k, v in extra.items() if isinstance(v, (str, int, float))}
-        words |= {k: ",".join(v) for e in upstream.values() for k, v in e.items() if isinstance(v, list)
-                  and all(isinstance(x, str) for x in v)}  # fmt: skip
-        fields = {k: str(v) for k, v in node.facts.fields.items() if isinstance(v, (str, int, float))}
-        return words | fields | {"ident": node.ident, "obs_id": plan.obs_id, "raw": str(plan.folder)}
 
     def _ended(self, handle: Any, record: dict[str, Any]) -> None:
         """Take the record of an attempt in, and decide what follows."""
@@ -432,14 +413,23 @@ class Supervisor:
             self.done += node.state == "done"
             if "summary" in record["extra"]["values"]:
                 self.ledger.set_summary(plan.obs_id, record["extra"]["values"]["summary"])
-            if node.stage.name == plan.mission.prepare and node.state == "done":
-                plan.expand(record["extra"])
+            if node.state == "done":
+                self._go_on(plan, node, record)
         self.seen += 1
         self.progress.finished(plan, node, record, self.seen, self._total())
         for given_up in plan.follow():
             self.progress.given_up(plan, given_up)
         if plan.finished:
             self._close(plan)
+
+    def _go_on(self, plan: Plan, node: Node, record: dict[str, Any]) -> None:
+        """Make the jobs that could not be known before this one had ended."""
+        if node.stage.name == plan.mission.download:
+            plan.arrived()
+        elif node.stage.name == plan.mission.prepare:
+            if plan.archived:
+                self._calibrate([plan.obs_id])
+            plan.expand(record["extra"])
 
     def _total(self) -> int:
         """Return the number of jobs of this run as far as it is known: seen, known to come, of observations to come."""

@@ -11,13 +11,13 @@ from typing import Any
 
 from ciaopy.batch.mission import Mission, Stage, load_mission
 from ciaopy.batch.quantities import seconds, size_bytes
+from ciaopy.batch.sources import CALDB_KEYS, DOWNLOAD_KEYS, read_source
 from ciaopy.errors import UsageError
 
 __all__ = ["Settings", "order_stages", "read_settings", "remember", "template"]
 
 _RUN = ("num_cores", "threads", "timeout", "memory", "retries", "min_free", "digest")
 _COMMAND = ("name", "needs", "argv", "products", "timeout", "memory", "retries")
-_DOWNLOAD = ("mirror", "types", "concurrency")
 #: Placeholders that every command has; `{out}` and `{threads}` are known when an attempt begins.
 PLACEHOLDERS = ("ident", "obs_id", "instrument", "exposure", "raw", "out", "threads")
 
@@ -36,7 +36,9 @@ class Settings:
     commands : tuple of Stage
         The user's commands.
     download : dict
-        As written.
+        Where observations come from, JSON values; see `ciaopy.batch.sources`.
+    caldb : dict or None
+        Where calibration comes from; None: nothing is fetched.
     """
 
     mission: Mission
@@ -44,6 +46,7 @@ class Settings:
     parameters: dict[str, dict[str, Any]] = field(default_factory=dict)
     commands: tuple[Stage, ...] = ()
     download: dict[str, Any] = field(default_factory=dict)
+    caldb: dict[str, Any] | None = None
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -99,7 +102,20 @@ def template(mission: Mission) -> str:
             lines += ["", f"[stage.{stage.name}]"]
             lines += [f"# {p.name} = {_toml(p.default)}" for p in stage.parameters if p.default is not None]
     if mission.download:
-        lines += ["", "[download]", '# mirror = ["https://cxc.cfa.harvard.edu/cdaftp/"]', "# concurrency = 4"]
+        lines += [
+            "",
+            "[download]",
+            '# mirror = ["https://cxc.cfa.harvard.edu/cdaftp/"]  # the next is tried where one fails',
+            '# types = ["evt1", "asol"]      # default: what reprocessing uses',
+            "# concurrency = 4              # files at a time, 1 to 4",
+            '# limit_rate = "2 MB"          # a second, all files together',
+            "# delete_raw_when_done = false # of an observation of which everything is done; fetched again if needed",
+            "",
+            "# Calibration, fetched once for all observations; without this table: $CALDB, or the embedded one.",
+            "# [caldb]",
+            '# mirror = "https://cxc.cfa.harvard.edu/cdaftp/arcftp/ChandraCalDB"',
+            '# folder = "caldb"             # below the survey, or a path',
+        ]
     lines += [
         "",
         "# A command of your own, run for every ident:",
@@ -138,9 +154,9 @@ def read_settings(path: Path) -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: {error}") from error
     reader = _Reader(path, text)
-    reader.known(found, ("mission", "run", "stage", "command", "download"), "")
+    reader.known(found, ("mission", "run", "stage", "command", "download", "caldb"), "")
     mission = load_mission(str(found.get("mission", "")))
-    for name, keys in (("run", _RUN), ("download", _DOWNLOAD)):
+    for name, keys in (("run", _RUN), ("download", DOWNLOAD_KEYS), ("caldb", CALDB_KEYS)):
         reader.known(reader.table(found, name), keys, name)
     commands = tuple(reader.command(c, mission) for c in reader.tables(found, "command"))
     names = [s.name for s in (*mission.stages, *commands)]
@@ -148,7 +164,8 @@ def read_settings(path: Path) -> Settings:
         if names.count(name) > 1:
             raise reader.error(name, f"two commands, or a command and a stage, are called {name!r}")
     settings = Settings(mission, reader.run(reader.table(found, "run")), reader.stages(found, mission), commands,
-                        dict(found.get("download", {})))  # fmt: skip
+                        reader.source(found, "download"),
+                        reader.source(found, "caldb") if "caldb" in found else None)  # fmt: skip
     reader.placeholders(settings)
     return settings
 
@@ -199,6 +216,15 @@ class _Reader:
                     type(value) is not int or value < (key != "retries")
                 ):
                     raise ValueError(f"{key}={value!r}: a whole number is needed")
+            except ValueError as error:
+                raise self.error(key, str(error)) from error
+        return read
+
+    def source(self, found: Mapping[str, Any], name: str) -> dict[str, Any]:
+        read = {}
+        for key, value in self.table(found, name).items():
+            try:
+                read[key] = read_source(name, key, value)
             except ValueError as error:
                 raise self.error(key, str(error)) from error
         return read

@@ -109,6 +109,10 @@ _COUNT = click.IntRange(min=1)
 @click.option("--workers", type=_COUNT, help="Processes of a new Dask cluster.")
 @click.option("--min-free", callback=_size, metavar="SIZE", help="With less on the disk no job starts [default: 2 GB].")
 @click.option("--keep-failed", is_flag=True, help="Keep the private folder of a failed try.")
+@click.option("--offline", is_flag=True, help="Send no request: what is to be downloaded must be there.")
+@click.option(
+    "--digest", type=click.Choice(["ends", "full"]), help="Know input files by their ends, or by all of them."
+)
 @click.option("--disable-progress", is_flag=True, help="Show nothing while it runs.")
 @click.option("--sas", metavar="DIR", help="Installation of XMM SAS [default: SAS_DIR].")
 @click.option("--dry-run", is_flag=True, help="List what would run, and why; run nothing.")
@@ -130,7 +134,7 @@ def run(survey: str, changes: tuple[str, ...], dry_run: bool, sas: str | None, *
         console.output(f"{len(jobs)} jobs would run (what follows a job that is run anew is not counted)")
         return 0
     if parsed:
-        set_parameters(opened, settings, parsed)
+        set_parameters(opened, settings, parsed, wishes.stages)
     with _warnings_on(console):
         done = launch(opened, wishes)
     names = [s.name for s in opened.settings().stages if wishes.stages is None or s.name in wishes.stages]
@@ -207,6 +211,8 @@ def _wishes(options: dict[str, Any], parsed: dict[str, dict[str, Any]], settings
         engine=options["scheduler"] or (None if options["engine"] == "local" else options["engine"]),
         workers=options["workers"],
         keep_failed=options["keep_failed"],
+        offline=options["offline"],
+        digest=options["digest"],
         progress=Progress() if options["disable_progress"] else None,
     )
 

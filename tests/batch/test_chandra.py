@@ -8,14 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy import units as u
 from astropy.io import fits
 
-from ciaopy.batch import Archive, Survey
+from ciaopy.batch import Archive, Survey, flux_image, set_parameters
 from ciaopy.batch.attempt import Job, Made, SkipJobError
 from ciaopy.batch.chandra import CHANDRA, listing, observation_of
+from ciaopy.batch.chandra_common import begin
+from ciaopy.batch.chandra_download import download
 from ciaopy.batch.chandra_images import _bands
 from ciaopy.batch.chandra_work import prepare
-from ciaopy.errors import DataError, UserError
+from ciaopy.batch.launching import check_together
+from ciaopy.errors import CalibrationError, DataError, UsageError, UserError
 
 
 def job(folder: Path, obs_id: str, tmp_path: Path, **fields: object) -> Job:
@@ -105,6 +109,81 @@ def test_bands_outside_the_cleaned_events_are_left_out(tmp_path):
     assert made.values["skipped_bands"] == ["0.2_0.5keV"] and "left out" in made.notes[0]
     with pytest.raises(SkipJobError, match="no band lies within"):
         _bands(imaging(tmp_path, "en0.3_0.4keV"), Made())
+
+
+def bands(tmp_path: Path, survey: Survey, cleaning: tuple[float, float] | None, *bounds: list[float]) -> None:
+    low, high = cleaning or (None, None)
+    middles = [sum(b) / 2 for b in bounds]
+    parameters = {
+        "cleaned_chandra_evts": {"lo_en": low, "hi_en": high, "allowed_grades": None},
+        "flux_image": {"en_bounds": list(bounds), "effective_ens": middles},
+        "rate_image": {"en_bounds": [[0.5, 7.0]], "effective_ens": [2.3]},
+    }
+    check_together(survey, survey.settings().mission, parameters, ("flux_image",))
+
+
+def test_bands_that_are_all_outside_are_refused_before_anything_runs(tmp_path):
+    survey = Survey.create(tmp_path / "survey")
+    bands(tmp_path, survey, None, [8.0, 9.0])
+    bands(tmp_path, survey, (500.0, 7000.0), [8.0, 9.0], [1.0, 2.0])
+    with pytest.raises(ValueError, match=r"flux_image: no band of en_bounds lies within .* 0\.5 to 7 keV"):
+        bands(tmp_path, survey, (500.0, 7000.0), [8.0, 9.0], [6.0, 7.5])
+    archive = Archive(tmp_path / "survey")
+    text = archive.survey.toml.read_text()
+    cut = {"lo_en": 500, "hi_en": 7000}
+    set_parameters(archive.survey, archive.survey.settings(), {"cleaned_chandra_evts": cut})
+    with archive.survey.ledger(write=True) as ledger:
+        done = {"ident": "1ACISE001", "stage": "cleaned_chandra_evts", "config": "c", "obs_id": "1", "state": "done",
+                "extra": {"paths": {}, "values": {}}}  # fmt: skip
+        ledger.put_job(done)
+    before = archive.survey.toml.read_text()
+    assert before != text
+    with pytest.raises(ValueError, match="no band of en_bounds lies within"):
+        flux_image(archive, en_bounds=[[8, 9]] * u.keV, effective_ens=[8.5] * u.keV)
+    with pytest.raises(UsageError, match="rate_image: no band"):
+        wrong = {"rate_image": {"en_bounds": [[8.0, 9.0]], "effective_ens": [8.5]}}
+        set_parameters(archive.survey, archive.survey.settings(), wrong)
+    assert archive.survey.toml.read_text() == before  # nothing of it is remembered
+
+
+def test_a_survey_with_hrc_has_its_one_band_always(tmp_path):
+    survey = Survey.create(tmp_path / "survey")
+    ident = {"name": "2HRCE001", "obs_id": "2", "fields": {"instrument": "HRC"}}
+    with survey.ledger(write=True) as ledger:
+        ledger.put_job({"ident": "2", "stage": "prepare_chandra_info", "config": "c", "obs_id": "2", "state": "done",
+                        "extra": {"paths": {}, "values": {"idents": [ident]}}})  # fmt: skip
+    bands(tmp_path, survey, (500.0, 7000.0), [8.0, 9.0])
+
+
+def test_another_calibration_where_the_job_runs_is_refused(tmp_path, monkeypatch):
+    monkeypatch.delenv("CALDB", raising=False)
+    planned = Job(tmp_path, tmp_path, tmp_path / "out", "i", "1", {}, {}, {}, 1,
+                  {"mission": "chandra", "calibration": "4.99"})  # fmt: skip
+    with pytest.raises(CalibrationError, match=r"the calibration here is .*, that of the survey is 4\.99"):
+        begin(planned)
+
+
+def test_a_download_of_a_survey(tmp_path, monkeypatch):
+    mirror = tmp_path / "mirror/byobsid/1/90101"
+    (mirror / "secondary").mkdir(parents=True)
+    columns = [fits.Column("TIME", "D", array=np.arange(9.0))]
+    block = fits.BinTableHDU.from_columns(columns, name="EVENTS")
+    fits.HDUList([fits.PrimaryHDU(), block]).writeto(mirror / "secondary/acisf90101_000N001_evt1.fits", checksum=True)
+    place = tmp_path / "raw/90101"
+    fields = {"download": {"mirror": [str(tmp_path / "mirror")], "limit_rate": 10**9, "concurrency": 1}}
+
+    def fetching(offline: bool) -> Job:
+        task = {"mission": "chandra", "limits": {"offline": offline}}
+        return Job(tmp_path, place, tmp_path / "out", "90101", "90101", {}, fields, {}, 1, task)
+
+    (tmp_path / "out").mkdir()
+    with pytest.raises(FileNotFoundError, match="no request is allowed"):
+        download(fetching(True))
+    made = download(fetching(False))
+    assert made.values["bytes"] == (mirror / "secondary/acisf90101_000N001_evt1.fits").stat().st_size
+    assert made.products == {".ciaopy-download.json": "raw/90101/.ciaopy-download.json"}
+    assert (tmp_path / "raw/.pace").read_text()
+    assert download(fetching(True)).values["bytes"] == 0
 
 
 @pytest.mark.slow

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -89,3 +92,49 @@ def test_workers_of_another_version_and_none():
         engine_module.DaskEngine(OldWorkers(), ())
     with pytest.raises(UserError, match="has no workers"):
         engine_module.DaskEngine(NoWorkers(), ())
+
+
+def started(words: list[str], file: Path | None, folder: Path) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen([sys.executable, "-m", *words], cwd=folder, stderr=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL)  # fmt: skip
+    stop = time.monotonic() + 60
+    while file is not None and not file.exists() and time.monotonic() < stop:
+        time.sleep(0.02)
+    return process
+
+
+def test_the_scheduler_dies_and_another_engine_goes_on(toy, go, tmp_path, monkeypatch):
+    monkeypatch.setattr(engine_module, "SCHEDULER_WAIT", 1.0)
+    slow = 'echo "$1 $$" >> "$3/../trace"; sleep 0.4; echo "$1" > "$2/r.txt"'
+    survey = toy(*range(8), extra=COMMAND.replace(SLOW, slow))
+    file = tmp_path / "scheduler.json"
+    scheduler = started(["distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard", "--scheduler-file",
+                         str(file), "--host", "127.0.0.1"], file, tmp_path)  # fmt: skip
+    worker = started(["distributed.cli.dask_worker", "--scheduler-file", str(file), "--nthreads", "2", "--no-dashboard",
+                      "--death-timeout", "30", "--memory-limit", "0"], None, tmp_path)  # fmt: skip
+
+    def murder() -> None:
+        stop = time.monotonic() + 60
+        path = tmp_path / "raw/trace"
+        while time.monotonic() < stop and not (path.exists() and len(path.read_text().splitlines()) >= 4):
+            time.sleep(0.02)
+        scheduler.send_signal(signal.SIGKILL)
+
+    thread = threading.Thread(target=murder)
+    thread.start()
+    try:
+        run = go(survey, engine=str(file))
+    finally:
+        thread.join()
+        scheduler.wait()
+        own = psutil.Process(worker.pid)
+        family = [own, *own.children(recursive=True)]
+        worker.kill()
+        worker.wait()
+    assert "the Dask scheduler is gone" in run.stopped and run.exit_status == 1
+    assert not psutil.wait_procs(family, timeout=10)[1]
+    done = {p.parent.name for p in survey.folder.glob("processed_data/toy/*/tell/*/r.txt")}
+    assert go(survey).exit_status == 0
+    tried = [line.split()[0] for line in (tmp_path / "raw/trace").read_text().splitlines()]
+    assert sorted(set(tried)) == [f"{n}TOYE001" for n in range(101, 109)]
+    assert all(tried.count(ident) == 1 for ident in done)

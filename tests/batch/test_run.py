@@ -133,6 +133,14 @@ def test_a_changed_input_runs_what_depends_on_it(toy, go, tmp_path):
     assert go(survey).launched == 1, "only looked at: the content is the same"
 
 
+def test_a_file_that_is_only_touched_runs_nothing_but_the_inventory(toy, go, tmp_path):
+    survey = toy(5)
+    go(survey)
+    os.utime(tmp_path / "raw/101/number.txt", (1, 1))
+    assert go(survey).launched == 1 and go(survey).launched == 0
+    assert set(states(survey).values()) == {"done"}
+
+
 def test_another_calibration_runs_all_again(toy, go, monkeypatch):
     survey = toy(5)
     go(survey)

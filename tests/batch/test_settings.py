@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from ciaopy.batch.chandra import BANDS, CHANDRA
 from ciaopy.batch.quantities import energy_ev, seconds, size_bytes
 from ciaopy.batch.settings import read_settings, remember, template
+from ciaopy.batch.sources import caldb_folder
 from ciaopy.errors import UsageError
 
 STAGES = {s.name: s for s in CHANDRA.stages}
@@ -52,6 +54,29 @@ allowed_grades = [0, 4, 2]
     assert settings.parameters["cleaned_chandra_evts"]["allowed_grades"] == [0, 2, 4]
 
 
+def test_where_data_and_calibration_come_from(tmp_path):
+    text = """
+[download]
+mirror = "https://one/, https://two/"
+types = ["evt1", "asol"]
+concurrency = 2
+limit_rate = "2 MB/s"
+delete_raw_when_done = true
+[caldb]
+"""
+    settings = read_settings(write(tmp_path, text))
+    assert settings.download == {
+        "mirror": ["https://one/", "https://two/"],
+        "types": ["evt1", "asol"],
+        "concurrency": 2,
+        "limit_rate": 2_000_000,
+        "delete_raw_when_done": True,
+    }
+    assert settings.caldb == {} and caldb_folder(tmp_path, settings.caldb) == tmp_path / "caldb"
+    assert caldb_folder(tmp_path, {"folder": "/data/caldb"}) == Path("/data/caldb")
+    assert read_settings(write(tmp_path, template(CHANDRA))).caldb is None
+
+
 COMMAND = '[[command]]\nname = "spectra"\nargv = ["a", "{ident}"]\n'
 
 
@@ -83,6 +108,17 @@ COMMAND = '[[command]]\nname = "spectra"\nargv = ["a", "{ident}"]\n'
         ),
         ('[[command]]\nname = "x"\n', "has no argv"),
         ("[command]\nname = 'x'", "must be a list of tables"),
+        ("[download]\nspeed = 1", r"line 2: unknown key 'speed' in \[download\]"),
+        ("[download]\nconcurrency = 5", "line 2: concurrency=5: a whole number from 1 to 4"),
+        ("[download]\nconcurrency = true", "line 2: concurrency=True"),
+        ("[download]\nlimit_rate = 'fast'", "line 2: limit_rate=fast: expected a size"),
+        ("[download]\nlimit_rate = 0", "line 2: limit_rate=0: bytes per second above 0"),
+        ("[download]\ndelete_raw_when_done = 'yes'", "line 2: delete_raw_when_done='yes': true or false"),
+        ("[download]\ntypes = ['evt9']", "line 2: 'evt9': no type of file"),
+        ("[download]\nmirror = 3", "line 2: mirror=3: a text, or a list of texts"),
+        ("download = 3", r"line 1: download must be a table: \[download\]"),
+        ("[caldb]\nfolder = 3", "line 2: folder=3: a text is needed"),
+        ("[caldb]\nversion = '4.12'", r"line 2: unknown key 'version' in \[caldb\]"),
     ],
 )
 def test_what_is_refused(tmp_path, text, words):

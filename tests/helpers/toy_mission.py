@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ciaopy.batch import checks
 from ciaopy.batch.attempt import Job, Made, SkipJobError
 from ciaopy.batch.mission import Mission, Stage
+from ciaopy.batch.raw import forget_deletion
 from ciaopy.batch.records import fingerprint
 from ciaopy.errors import CalibrationError, DataError, NoDataError, NotAvailableError, UserError
+
+if TYPE_CHECKING:
+    from ciaopy.transfer import Progress
 
 
 def observation_of(folder: Path) -> str:
@@ -98,4 +106,45 @@ TOY = Mission(
     observation_of=observation_of,
     listing=listing,
     calibration=lambda: os.environ.get("TOY_CALIBRATION", "toy 1"),
+    modules=("toy_mission",),
+)
+
+
+def fetch(job: Job) -> Made:
+    """Download: copy number.txt from the folder that TOY_ARCHIVE names."""
+    with open(os.environ["TOY_TRACE"], "a") as file:  # noqa: PTH123
+        file.write(f"fetch {job.obs_id}\n")
+    if job.task["limits"].get("offline"):
+        raise FileNotFoundError(f"ObsID {job.obs_id}: no request is allowed")
+    job.folder.mkdir(parents=True, exist_ok=True)
+    data = (Path(os.environ["TOY_ARCHIVE"]) / job.obs_id / "number.txt").read_bytes()
+    (job.folder / "number.txt").write_bytes(data)
+    forget_deletion(job.folder)
+    text = json.dumps({"files": {"number.txt": {"size": len(data)}}})
+    for place in (job.folder, job.out):
+        (place / ".ciaopy-download.json").write_text(text)
+    return Made({".ciaopy-download.json": f"raw/{job.obs_id}/.ciaopy-download.json"})
+
+
+def calibrate(mirror: str, folder: Path, observations: Sequence[Path], progress: Progress) -> None:
+    """Fetch: note what was asked for; the version of the calibration is the content of a file."""
+    progress.start("version", 0, None)
+    with open(os.environ["TOY_TRACE"], "a") as file:  # noqa: PTH123
+        file.write(f"calibrate {' '.join(p.name for p in observations)}\n".replace(" \n", "\n"))
+    if not (folder / "version").exists():
+        (folder / "version").write_text(mirror)
+
+
+def fetched_calibration() -> str:
+    return (Path(os.environ["CALDB"]) / "version").read_text() if "CALDB" in os.environ else "none"
+
+
+FETCHED = replace(
+    TOY,
+    name="toy_archive",
+    stages=(Stage("toy_download", "toy_mission:fetch", per_observation=True, network=True), *TOY.stages),
+    download="toy_download",
+    calibrate="toy_mission:calibrate",
+    calibration=fetched_calibration,
+    environment=("CALDB",),
 )

@@ -32,6 +32,9 @@ WORKER_WAIT = 60.0
 #: Tasks handed over for each thread of the workers.
 WINDOW = 2
 
+#: What Dask raises where the scheduler has just gone.
+_GONE = (OSError, TimeoutError, RuntimeError)
+
 # ---------------------------------------------------------------- in a worker
 _servers: dict[tuple[str, ...], Server] = {}
 _attempts: dict[str, Attempt] = {}
@@ -191,8 +194,13 @@ class DaskEngine:
         return min((max(number // threads.get(host, 1), 1) for host, number in cores.values()), default=1)
 
     def slots(self) -> int:
-        """Return how many tasks may be handed over at once: some for each thread of the workers."""
-        return WINDOW * max(sum(self._client.nthreads().values()) if self._client.status == "running" else 0, 1)
+        """Return how many tasks may be handed over: some for each thread of the workers; 0 without a scheduler."""
+        if self._client.status != "running":
+            return 0
+        try:
+            return WINDOW * max(sum(self._client.nthreads().values()), 1)
+        except _GONE:
+            return 0
 
     def threads(self) -> int | None:
         """Return the threads for each job."""
@@ -212,7 +220,11 @@ class DaskEngine:
         if not keys:
             return
         tasks = [self._tasks[k] for k in keys]
-        futures = self._client.map(run_attempt, tasks, modules=self._modules, key=keys, pure=False, retries=0)
+        try:
+            futures = self._client.map(run_attempt, tasks, modules=self._modules, key=keys, pure=False, retries=0)
+        except _GONE:
+            self._fresh = keys + self._fresh  # `_check` tells whether it comes back
+            return
         for key, future in zip(keys, futures, strict=True):
             self._futures[key] = future
             future.add_done_callback(lambda _, key=key: self._ended.put(key))
