@@ -198,9 +198,10 @@ class DaskEngine:
         if self._client.status != "running":
             return 0
         try:
-            return WINDOW * max(sum(self._client.nthreads().values()), 1)
+            threads: int = sum(self._client.nthreads().values())
         except _GONE:
             return 0
+        return WINDOW * max(threads, 1)
 
     def threads(self) -> int | None:
         """Return the threads for each job."""
