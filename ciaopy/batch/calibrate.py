@@ -53,7 +53,7 @@ class _Told:
     def advance(self, size: int) -> None:
         """Look whether to go on."""
         if self.stopped():
-            raise FetchStoppedError
+            raise FetchStoppedError("told to end while calibration was fetched")
 
     def finish(self, name: str) -> None:
         """Say nothing."""

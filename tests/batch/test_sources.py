@@ -135,5 +135,5 @@ def test_jobs_have_the_calibration_of_the_supervisor(archive, go, tmp_path):
 
 def test_a_fetch_ends_when_the_run_is_to_end(archive):
     survey = archive(3, extra=CALDB)
-    with pytest.raises(FetchStoppedError):
+    with pytest.raises(FetchStoppedError, match="told to end"):
         Calibration(survey, survey.settings()).fetch([], lambda: True)
