@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         Vignetting,
     )
     from ciaopy.caldb.products_base import ALL_SHELLS, SHELLS, ChipCurves, Product, bracket, interpolate
+    from ciaopy.caldb.products_gratings import LineSpread
     from ciaopy.caldb.products_hrc import (
         AmpScale,
         Degap,
@@ -81,6 +82,7 @@ __all__ = [
     "HrcGainImage",
     "HrcGainTime",
     "HyperbolicTest",
+    "LineSpread",
     "LiteFile",
     "MirrorArea",
     "OrderSorting",
@@ -126,6 +128,7 @@ if not TYPE_CHECKING:
             "products_acis": "BadPixelList CtiModel DetGain GradeImages GradeTable SplitThreshold SubPixel TimeGain",
             "products_area": "Contamination DeadArea GratingEfficiency MirrorArea PsfRadius QeUniformity "
             "QuantumEfficiency Vignetting",
+            "products_gratings": "LineSpread",
             "products_base": "ALL_SHELLS ChipCurves Product SHELLS bracket interpolate",
             "products_hrc": "AmpScale Degap FlatnessTest GratingRegions HrcGainImage HrcGainTime HyperbolicTest "
             "OrderSorting SaturationTest TapRing",

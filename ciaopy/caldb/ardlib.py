@@ -265,7 +265,7 @@ class Ardlib:
         ----------
         product : str
             QE, QEU, BADPIX, CONTAM for a detector; AXEFFA, VIGNET for the mirror; GREFF for a grating (one shell in
-            `spec.shells`, or the first of them).
+            `spec.shells`, or the first of them), LSFPARM for an arm.
         spec : ArdlibSpec
             The element with its qualifiers.
 
@@ -311,7 +311,8 @@ def _parameter(product: str, spec: ArdlibSpec) -> str | None:
         kind = {"AXEFFA": "EFFAREA", "VIGNET": "VIGNET"}.get(product)
         return f"AXAF_{kind}_FILE_{_stored_bitmap(spec)}" if kind else None
     if spec.instrument in ("HETG", "LETG"):
-        return f"AXAF_{spec.element}_{_one_shell(spec)}_FILE" if product == "GREFF" else None
+        kind = {"GREFF": f"{_one_shell(spec)}_FILE", "LSFPARM": f"{spec.bitmap}_LSF_FILE"}.get(product)
+        return f"AXAF_{spec.element}_{kind}" if kind else None
     if spec.instrument == "ACIS" and product in ("QE", "QEU", "BADPIX", "CONTAM"):
         return f"AXAF_ACIS{spec.chip}_{product}_FILE"
     if spec.instrument == "HRC" and product in ("QE", "QEU"):

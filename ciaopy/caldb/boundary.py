@@ -1,9 +1,10 @@
 """Boundary conditions of calibration files: ``NAME(VALUES)UNIT`` in CAL_CBD and the keywords CBDn0001.
 
-VALUES is a comma list of values and of ranges ``low-high``, both ends included; ends may be negative and in
-exponential notation. Texts have no quotes, compare in any case, and may hold the wildcards ``?`` and ``*``. An empty
-string and NONE are no condition; neither is ``NAME(DEPRECATED)``, with which CALDB files switch one off (CTI_CORR of
-real gain tables). The unit is not interpreted; real files also have a stray comment sign after it.
+VALUES is a comma list of values and of ranges ``low-high`` or ``low:high`` (as LSFPARM files have SIM_Z), both ends
+included; ends may be negative and in exponential notation. Texts have no quotes, compare in any case, and may hold the
+wildcards ``?`` and ``*``. An empty string and NONE are no condition; neither is ``NAME(DEPRECATED)``, with which CALDB
+files switch one off (CTI_CORR of real gain tables). The unit is not interpreted; real files also have a stray comment
+sign after it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ __all__ = ["BoundaryCondition", "NumberRange", "Value", "parse_condition"]
 Value: TypeAlias = str | float | bool
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_RANGE = re.compile(rf"({_NUMBER})\s*-\s*({_NUMBER})")
+_RANGE = re.compile(rf"({_NUMBER})\s*[-:]\s*({_NUMBER})")
 _FORM = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)\s*\(([^()]*)\)\s*([^()/]*?)\s*(?:/.*)?")
 _OFF = "DEPRECATED"
 # Spellings of logical values in conditions (CTI_CORR(YES)) and headers (CTI_CORR = T).

@@ -21,6 +21,7 @@ class                 CALDB name                          for
 `MirrorArea`          AXEFFA                              cm2 on axis, per shell
 `Vignetting`          VIGNET                              relative area off axis
 `GratingEfficiency`   GREFF                               orders of HETG and LETG
+`LineSpread`          LSFPARM                             line shapes of an arm and order
 `PsfRadius`           REEF                                radius of an enclosed fraction
 `OrderSorting`        OSIP                                grating order windows
 `GratingRegions`      TGMASK2, TGPIMASK2                  polygons on grating coordinates
@@ -65,6 +66,7 @@ from ciaopy.caldb.products_area import (
     VignettingCube,
 )
 from ciaopy.caldb.products_base import ALL_SHELLS, SHELLS, ChipCurves, ChipRegions, Product
+from ciaopy.caldb.products_gratings import LineSpread
 from ciaopy.caldb.products_hrc import (
     AmpScale,
     CalibrationFile,
@@ -104,6 +106,7 @@ __all__ = [
     "HrcGainImage",
     "HrcGainTime",
     "HyperbolicTest",
+    "LineSpread",
     "MirrorArea",
     "OrderSorting",
     "Product",

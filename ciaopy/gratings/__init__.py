@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from ciaopy.gratings.extract import KINDS, CrossWindows, ExtractionRegions, Polygon, SpectrumRow, default_windows
     from ciaopy.gratings.extraction_regions import regions_of_product, regions_of_table
     from ciaopy.gratings.grid import WavelengthGrid, chosen_grid, default_grid, default_orders
-    from ciaopy.gratings.line_shape import ResponseMatrix, diagonal_matrix, enclosed, light_within, response_matrix
+    from ciaopy.gratings.line_shape import (
+        ResponseMatrix,
+        diagonal_matrix,
+        enclosed,
+        light_within,
+        response_matrix,
+        spread_matrix,
+    )
     from ciaopy.gratings.mask import ArmBox, GratingMask, MaskSizes, SourceMask, arm_box, source_mask
     from ciaopy.gratings.mask_table import mask_of_table
     from ciaopy.gratings.order_sorting import OrderTest, by_nearest, by_sign, by_windows
@@ -99,6 +106,7 @@ __all__ = [
     "source_mask",
     "spectra_of",
     "spectrum_table",
+    "spread_matrix",
     "streak_crossing",
     "type_one",
     "unit",
@@ -117,7 +125,7 @@ if not TYPE_CHECKING:
             "extract": "CrossWindows ExtractionRegions KINDS Polygon SpectrumRow default_windows",
             "extraction_regions": "regions_of_product regions_of_table",
             "grid": "WavelengthGrid chosen_grid default_grid default_orders",
-            "line_shape": "ResponseMatrix diagonal_matrix enclosed light_within response_matrix",
+            "line_shape": "ResponseMatrix diagonal_matrix enclosed light_within response_matrix spread_matrix",
             "mask": "ArmBox GratingMask MaskSizes SourceMask arm_box source_mask",
             "mask_table": "mask_of_table",
             "order_sorting": "OrderTest by_nearest by_sign by_windows",

@@ -12,14 +12,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ciaopy.caldb import LineSpread
 from ciaopy.caldb.lite import meg_line_shape
 from ciaopy.gratings.arms import Arm
 
-__all__ = ["ResponseMatrix", "diagonal_matrix", "enclosed", "light_within", "response_matrix"]
+__all__ = ["ResponseMatrix", "diagonal_matrix", "enclosed", "light_within", "response_matrix", "spread_matrix"]
 
 FloatArray = NDArray[np.float64]
 
@@ -143,6 +145,47 @@ def response_matrix(
         first[i] = channel[i, used[0]] + 1
         rows.append(kept[i, used[0] : used[-1] + 1].astype(np.float32))
     return ResponseMatrix(first, rows)
+
+
+def spread_matrix(
+    spread: LineSpread, low: FloatArray, high: FloatArray, width: float, threshold: float
+) -> ResponseMatrix:
+    """Return the matrix of a calibration's line shapes on a grid, as `response_matrix`.
+
+    Rows hold the channels about the peak down to `threshold`, scaled to the share of the light within `width`.
+
+    Parameters
+    ----------
+    low, high : float64 arrays, shape (n,)
+        BIN_LO, BIN_HI of the channels (Angstrom), descending.
+    width : float
+        Full width across the dispersion, deg.
+    """
+    from ciaopy.kernels.line_shapes import shape_rows
+
+    light, gaussians, lorentzians = spread.at(0.5 * (low + high), width)
+    n = low.size
+    first, length = np.zeros(n, np.int64), np.zeros(n, np.int64)
+    size = 256 * n
+    while True:
+        values = np.empty(size)
+        used = shape_rows(
+            np.ascontiguousarray(low, np.float64),
+            np.ascontiguousarray(high, np.float64),
+            np.ascontiguousarray(light),
+            gaussians,
+            lorentzians,
+            threshold,
+            first,
+            length,
+            values,
+        )
+        if used >= 0:
+            break
+        size *= 4
+    edges = np.concatenate([[0], np.cumsum(length)])
+    rows = [values[a:b].astype(np.float32) for a, b in pairwise(edges)]
+    return ResponseMatrix((first + 1).astype(np.int32), rows)
 
 
 def diagonal_matrix(n: int) -> ResponseMatrix:

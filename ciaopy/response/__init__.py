@@ -25,15 +25,18 @@ if TYPE_CHECKING:
     from ciaopy.response.geometry import chosen_geometry
     from ciaopy.response.grating import header_grating, header_with_detector, kept_header, order_list, zero_orders
     from ciaopy.response.grating_matrix import (
-        LINE_NOTE,
+        MadeMatrix,
         extraction_half_width,
+        is_collapsed,
+        line_spread,
         made_matrix,
         parsed_wavelengths,
+        plain_matrix,
         spectrum_channels,
     )
     from ciaopy.response.grating_response import (
-        AREA_NOTE,
         AreaRequest,
+        area_notes,
         chip_light,
         energy_grid,
         lite_note,
@@ -60,17 +63,17 @@ if TYPE_CHECKING:
     from ciaopy.response.zero_order import Field, by_centroid, by_streak, is_piled_up, read_field, source_table
 
 __all__ = [
-    "AREA_NOTE",
-    "LINE_NOTE",
     "AreaRequest",
     "EventProducts",
     "Field",
     "HrcProducts",
     "Instrument",
+    "MadeMatrix",
     "ResponsePair",
     "SpectrumOrder",
     "acis_observation",
     "apply_obsfile",
+    "area_notes",
     "base_name",
     "by_centroid",
     "by_streak",
@@ -87,9 +90,11 @@ __all__ = [
     "header_grating",
     "header_with_detector",
     "image_pixel_grid",
+    "is_collapsed",
     "is_none",
     "is_piled_up",
     "kept_header",
+    "line_spread",
     "lite_note",
     "live_fraction",
     "load_degap",
@@ -105,6 +110,7 @@ __all__ = [
     "own_keywords_removed",
     "parsed_wavelengths",
     "pixel_factor",
+    "plain_matrix",
     "read_aspect",
     "read_field",
     "read_histogram",
@@ -134,8 +140,9 @@ if not TYPE_CHECKING:
             "write_spectrum",
             "geometry": "chosen_geometry",
             "grating": "header_grating header_with_detector kept_header order_list zero_orders",
-            "grating_matrix": "LINE_NOTE extraction_half_width made_matrix parsed_wavelengths spectrum_channels",
-            "grating_response": "AREA_NOTE AreaRequest chip_light energy_grid lite_note response_header",
+            "grating_matrix": "MadeMatrix extraction_half_width is_collapsed line_spread made_matrix "
+            "parsed_wavelengths plain_matrix spectrum_channels",
+            "grating_response": "AreaRequest area_notes chip_light energy_grid lite_note response_header",
             "grating_set": "Instrument ResponsePair SpectrumOrder chip_exposures response_pairs with_bad_pixels",
             "hrc_calibration": "HrcProducts load_degap load_hrc_products",
             "instrument": "chip_response pixel_factor",

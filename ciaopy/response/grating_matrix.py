@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
+from ciaopy.caldb import Ardlib, Caldb, LineSpread, load, parse_grating
 from ciaopy.coords import FloatArray
-from ciaopy.errors import DataError, ParameterError
+from ciaopy.errors import CalibrationError, DataError, ParameterError
 from ciaopy.fits import Dataset
 from ciaopy.gratings import (
     HC_KEV_ANGSTROM,
@@ -17,29 +22,103 @@ from ciaopy.gratings import (
     diagonal_matrix,
     light_within,
     response_matrix,
+    spread_matrix,
 )
 
-__all__ = ["LINE_NOTE", "extraction_half_width", "made_matrix", "parsed_wavelengths", "spectrum_channels"]
+__all__ = [
+    "LINE_NOTE",
+    "MadeMatrix",
+    "extraction_half_width",
+    "is_collapsed",
+    "line_spread",
+    "made_matrix",
+    "parsed_wavelengths",
+    "plain_matrix",
+    "spectrum_channels",
+]
 
-#: What the header and the screen say of the line shapes.
+#: What the header and the screen say of line shapes that are not a CALDB's.
 LINE_NOTE = "line shapes from the embedded tables, not the LSFPARM of a CALDB: MEG 10 %, HEG and LEG inferred"
 
 
+def line_spread(arm: Arm, order: int, header: Mapping[str, Any], ardlib: Ardlib) -> LineSpread | None:
+    """Return the line spread function that ardlib.par names for an arm, else that of the CALDB; None without.
+
+    Raises
+    ------
+    CalibrationError
+        A file that is missing, damaged or no line spread function; several in the CALDB that fit equally.
+    """
+    spec = parse_grating(arm.name)
+    value = ardlib.value("LSFPARM", spec)
+    asked = {"order": order, "tg_m": order, "grattype": arm.name, "shell": spec.bitmap}
+    seen = {**dict(header), "GRATING": arm.grating, "RAND_TG": header.get("RAND_TG", 0.0)}
+    if value.strip().upper() in ("", "NONE"):
+        return None
+    if value.strip().upper().startswith("CALDB"):
+        caldb = Caldb.open()
+        if caldb is None or caldb.try_find("LSFPARM", seen, **asked) is None:
+            return None
+    found = load("LSFPARM", value, seen, **asked)
+    if not isinstance(found, LineSpread):
+        raise CalibrationError(f"{value}: no line spread function of {arm.name} order {order:+d}")
+    return found
+
+
+def is_collapsed(header: Mapping[str, Any]) -> bool:
+    """Return True in continuous clocking, where all light across the dispersion falls into one row."""
+    return str(header.get("READMODE", "")).strip().upper().startswith("CONT")
+
+
+@dataclass(frozen=True, eq=False)
+class MadeMatrix:
+    """A response matrix and where its shapes come from.
+
+    Attributes
+    ----------
+    energy : (float64 array, float64 array), shape (n,)
+        ENERG_LO, ENERG_HI, keV, ascending.
+    matrix : ResponseMatrix
+    model : str
+        For the keyword LSFMODEL.
+    note : str
+        What the header and the screen say; empty for shapes of a CALDB.
+    """
+
+    energy: tuple[FloatArray, FloatArray]
+    matrix: ResponseMatrix
+    model: str
+    note: str
+
+
 def made_matrix(
-    arm: Arm, order: int, bins: tuple[FloatArray, FloatArray], half_width: float, threshold: float, diagonal: bool
-) -> tuple[tuple[FloatArray, FloatArray], ResponseMatrix]:
-    """Return (ENERG_LO, ENERG_HI) in keV, ascending, and the matrix of wavelength bins (Angstrom, descending).
+    arm: Arm,
+    order: int,
+    bins: tuple[FloatArray, FloatArray],
+    half_width: float,
+    threshold: float,
+    spread: LineSpread | None = None,
+) -> MadeMatrix:
+    """Return the matrix of wavelength bins (Angstrom, descending; float64, shape (n,)).
 
-    Arrays are float64, shape (bins,).
-
-    `half_width` is that of the source region, deg of tg_d; `diagonal` makes every channel its own.
+    `half_width` is that of the source region, deg of tg_d (infinite where all light is collected); `spread` the
+    calibration's line shapes, without which those of `ciaopy.gratings.response_matrix` serve.
     """
     low, high = bins
     energy = (HC_KEV_ANGSTROM / high, HC_KEV_ANGSTROM / low)
-    if diagonal:
-        return energy, diagonal_matrix(low.size)
+    if spread is not None:
+        return MadeMatrix(energy, spread_matrix(spread, low, high, 2.0 * half_width, threshold), spread.filename, "")
     light = light_within(arm, half_width, default_windows(arm.grating).source[1])
-    return energy, response_matrix(arm, order, low, high, light, threshold)
+    missing = f"; the CALDB has none for {arm.name} order {order:+d}" if Caldb.open() is not None else ""
+    return MadeMatrix(
+        energy, response_matrix(arm, order, low, high, light, threshold), "ciaopy-lite", LINE_NOTE + missing
+    )
+
+
+def plain_matrix(bins: tuple[FloatArray, FloatArray]) -> MadeMatrix:
+    """Return the matrix that leaves every channel (Angstrom, descending; float64, shape (n,)) as it is."""
+    low, high = bins
+    return MadeMatrix((HC_KEV_ANGSTROM / high, HC_KEV_ANGSTROM / low), diagonal_matrix(low.size), "diagonal", "")
 
 
 def parsed_wavelengths(text: str) -> tuple[FloatArray, FloatArray]:
@@ -84,6 +163,8 @@ def spectrum_channels(dataset: Dataset, arm: Arm, order: int) -> tuple[FloatArra
 def extraction_half_width(dataset: Dataset, arm: Arm, order: int, usual: float) -> float:
     """Return half the width (deg) of the source region of an order: that of its box, the usual one without a box.
 
+    Infinite in continuous clocking, where the region collects all light.
+
     Raises
     ------
     DataError
@@ -93,6 +174,8 @@ def extraction_half_width(dataset: Dataset, arm: Arm, order: int, usual: float) 
     if not tables or any(c not in tables[0] for c in ("ROWID", "TG_M", "TG_PART", "R")):
         raise DataError(f"{dataset.path}: no REGION block of a spectrum file; give the pha2 file as regionfile")
     t = tables[0]
+    if is_collapsed(t.header):
+        return float("inf")
     rows = (
         (t["TG_PART"] == arm.part) & (t["TG_M"] == order) & np.char.startswith(np.asarray(t["ROWID"], "S"), b"SOURCE")
     )

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
     from ciaopy.fits import Header
 
-#: What the header and the screen say of areas made with the embedded calibration.
-AREA_NOTE = "effective area from the embedded approximate calibration: 10 % (see docs/accuracy.md)"
+_NOTE = "effective area from the embedded approximate calibration: 10 % (see docs/accuracy.md)"
+_LONG_WAVES = (
+    "LETG on the HRC-I: the area beyond 20 Angstrom is too low, 10-25 % at 30, a factor of 8 at 100; give a CALDB"
+)
 
-__all__ = ["AREA_NOTE", "AreaRequest", "chip_light", "energy_grid", "lite_note", "response_header"]
+__all__ = ["AreaRequest", "area_notes", "chip_light", "energy_grid", "lite_note", "response_header"]
 
 FloatArray = NDArray[np.float64]
 
@@ -148,6 +150,13 @@ def response_header(header: Mapping[str, Any], arm: Arm, order: int, source: int
     for key, value in header.items():
         out[key] = value
     return out
+
+
+def area_notes(light: ChipLight, arm: Arm, detector: str) -> list[str]:
+    """Return what the header and the screen say of an area: nothing where all of it is a CALDB's."""
+    if not (light.response.is_lite or light.efficiency.is_lite):
+        return []
+    return [_NOTE, *([_LONG_WAVES] if detector == "HRC-I" and arm.name == "LEG" else [])]
 
 
 def lite_note(header: Header, what: str) -> None:

@@ -19,7 +19,6 @@ from ciaopy.gratings import (
     ArmArea,
     ChipLight,
     Dispersion,
-    ResponseMatrix,
     added_areas,
     area_table,
     bounds_table,
@@ -27,11 +26,17 @@ from ciaopy.gratings import (
     grating_area,
     matrix_table,
 )
-from ciaopy.response.grating_matrix import LINE_NOTE, extraction_half_width, made_matrix, spectrum_channels
-from ciaopy.response.grating_response import AREA_NOTE, AreaRequest, chip_light, lite_note, response_header
+from ciaopy.response.grating_matrix import (
+    MadeMatrix,
+    extraction_half_width,
+    line_spread,
+    made_matrix,
+    plain_matrix,
+    spectrum_channels,
+)
+from ciaopy.response.grating_response import AreaRequest, area_notes, chip_light, lite_note, response_header
 
 if TYPE_CHECKING:
-    from ciaopy.coords import FloatArray
     from ciaopy.datamodel import Workspace
 
 __all__ = [
@@ -110,12 +115,12 @@ class Instrument:
 
 @dataclass(frozen=True, eq=False)
 class ResponsePair:
-    """An area and a matrix, ready to be written."""
+    """An area and a matrix, ready to be written, and what is to be said of them."""
 
     of: SpectrumOrder
     area: Table
     matrix: tuple[Table, Table]
-    is_lite: bool
+    notes: tuple[str, ...]
 
 
 def chips_for(detector: str, chips: tuple[int, ...], order: int) -> tuple[int, ...]:
@@ -176,8 +181,10 @@ def response_pairs(
         if bins is None:
             raise DataError(f"{spectra.path}: no SPECTRUM block with BIN_LO, BIN_HI; give the pha2 file of tgextract")
         half = extraction_half_width(spectra, one.arm, one.order, default_windows(one.arm.grating).source[1])
-        energy, matrix = made_matrix(one.arm, one.order, bins, half, THRESHOLD, _is_diagonal(instrument, one.arm))
-        return _pair(one, energy, matrix, instrument, lights)
+        if _is_diagonal(instrument, one.arm):
+            return _pair(one, plain_matrix(bins), instrument, lights)
+        spread = line_spread(one.arm, one.order, instrument.header, instrument.ardlib)
+        return _pair(one, made_matrix(one.arm, one.order, bins, half, THRESHOLD, spread), instrument, lights)
 
     if nproc <= 1 or len(wanted) <= 1:
         return [make(one) for one in wanted]
@@ -217,23 +224,17 @@ class _Lights:
         return self._made[key]
 
 
-def _pair(
-    one: SpectrumOrder,
-    energy: tuple[FloatArray, FloatArray],
-    matrix: ResponseMatrix,
-    instrument: Instrument,
-    lights: _Lights,
-) -> ResponsePair:
+def _pair(one: SpectrumOrder, made: MadeMatrix, instrument: Instrument, lights: _Lights) -> ResponsePair:
     from ciaopy.gratings import wavelength_edges
 
+    energy = made.energy
     low, high = wavelength_edges(*energy)
     spectrum = Dispersion(instrument.plane, instrument.frame, one.arm, one.zero)
     tables: list[tuple[str, Table]] = []
-    lite = False
-    last: ChipLight | None = None
+    notes: list[str] = []
     for chip in _lit_chips(instrument, one.order):
         last = lights.of(chip, one)
-        lite |= last.response.is_lite or last.efficiency.is_lite
+        notes += area_notes(last, one.arm, instrument.plane.detector.name)
         exposure = instrument.exposures[chip]
         area: ArmArea = grating_area(spectrum, one.order, 0.5 * (low + high), last, exposure.histogram)
         keys = {
@@ -244,16 +245,15 @@ def _pair(
         }
         tables.append((f"chip {chip}", area_table(energy, area, _header(keys, one, instrument))))
     total = added_areas(tables)
-    if lite:
-        lite_note(total.header, AREA_NOTE)
-    header = _header(
-        {"ORDER": (one.order, "Diffraction order"), "LSFMODEL": ("ciaopy-lite", "line shape")}, one, instrument
-    )
-    if not _is_diagonal(instrument, one.arm):
-        lite_note(header, LINE_NOTE)
-    return ResponsePair(
-        one, total, (matrix_table(energy, matrix, THRESHOLD, header), bounds_table(energy, header)), lite
-    )
+    for note in dict.fromkeys(notes):
+        lite_note(total.header, note)
+    about: dict[str, object] = {"ORDER": (one.order, "Diffraction order"), "LSFMODEL": (made.model, "line shape")}
+    header = _header(about, one, instrument)
+    if made.note:
+        lite_note(header, made.note)
+        notes.append(made.note)
+    matrix = (matrix_table(energy, made.matrix, THRESHOLD, header), bounds_table(energy, header))
+    return ResponsePair(one, total, matrix, tuple(dict.fromkeys(notes)))
 
 
 def _header(keys: Mapping[str, object], one: SpectrumOrder, instrument: Instrument) -> Header:

@@ -31,8 +31,8 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     from ciaopy.coords import FocalPlane, SkyFrame
     from ciaopy.gratings import Dispersion, area_table, arm_named, grating_area, wavelength_edges
     from ciaopy.response import (
-        AREA_NOTE,
         AreaRequest,
+        area_notes,
         chip_light,
         chosen_geometry,
         energy_grid,
@@ -65,9 +65,9 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     seen = Dispersion(plane, frame, arm, (float(x), float(y)))
     area = grating_area(seen, order, 0.5 * (bins[0] + bins[1]), light, histogram)
     made = response_header(_keywords(grid_name, asphist, light, detector), arm, order, 0, header)
-    if light.response.is_lite or light.efficiency.is_lite:
-        lite_note(made, AREA_NOTE)
-        ws.console.at(max(1, ws.console.verbose)).warn(f"mkgarf: {AREA_NOTE}")
+    for note in area_notes(light, arm, plane.detector.name):
+        lite_note(made, note)
+        ws.console.at(max(1, ws.console.verbose)).warn(f"mkgarf: {note}")
     ws.write(outfile, area_table((low, high), area, made), par, par["clobber"])
     said = f"{outfile}: {arm.name} order {order:+d} on {detector.element}, largest area {area.specresp.max():.3f} cm2"
     ws.console.say(f"{said}, exposed {100 * float((area.fracexpo > 0).mean()):.0f} % of the grid", 1)

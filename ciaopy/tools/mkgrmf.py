@@ -26,11 +26,14 @@ def run(par: ParameterSet, ws: Workspace) -> None:
         No arm, order 0, different grids for energies and channels, or a grid that is none.
     DataError
         A region file without the order, or an observation of another grating.
+    CalibrationError
+        A line spread function that is missing or cannot be read.
     """
+    from ciaopy.caldb import Ardlib
     from ciaopy.datamodel import empty_primary
     from ciaopy.fits import Dataset
     from ciaopy.gratings import arm_named, bounds_table, matrix_table
-    from ciaopy.response import LINE_NOTE, lite_note, made_matrix, obsfile_header, response_header
+    from ciaopy.response import line_spread, lite_note, made_matrix, obsfile_header, plain_matrix, response_header
 
     outfile = par["outfile"].strip()
     ws.check_output(outfile, par["clobber"], (par["regionfile"], par["obsfile"]))
@@ -41,15 +44,19 @@ def run(par: ParameterSet, ws: Workspace) -> None:
         raise ParameterError("order=0: the image has no grating matrix; give an order such as 1 or -1")
     header = obsfile_header(par["obsfile"], ws, "obsfile")
     low, high, width = _grid(par, arm, order, ws)
-    energy, matrix = made_matrix(arm, order, (low, high), width, float(par["threshold"]), bool(par["diagonalrmf"]))
-    keys = {"ORDER": (order, "Diffraction order"), "LSFMODEL": ("ciaopy-lite", "line shape")}
+    threshold = float(par["threshold"])
+    if par["diagonalrmf"]:
+        out = plain_matrix((low, high))
+    else:
+        spread = line_spread(arm, order, header, Ardlib.read(par["ardlibparfile"]))
+        out = made_matrix(arm, order, (low, high), width, threshold, spread)
+    keys = {"ORDER": (order, "Diffraction order"), "LSFMODEL": (out.model, "line shape")}
     made = response_header(keys, arm, order, int(par["srcid"] or 1), header)
-    if not par["diagonalrmf"]:
-        lite_note(made, LINE_NOTE)
-        ws.console.at(max(1, ws.console.verbose)).warn(f"mkgrmf: {LINE_NOTE}")
-    blocks: Dataset = Dataset(
-        [empty_primary(made), matrix_table(energy, matrix, float(par["threshold"]), made), bounds_table(energy, made)]
-    )
+    if out.note:
+        lite_note(made, out.note)
+        ws.console.at(max(1, ws.console.verbose)).warn(f"mkgrmf: {out.note}")
+    tables = [matrix_table(out.energy, out.matrix, threshold, made), bounds_table(out.energy, made)]
+    blocks: Dataset = Dataset([empty_primary(made), *tables])
     ws.write(outfile, blocks, par, par["clobber"])
     ws.console.say(f"{outfile}: {arm.name} order {order:+d}, {low.size} channels", 1)
 

@@ -29,7 +29,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     """
     from ciaopy.datamodel import empty_primary
     from ciaopy.fits import Dataset
-    from ciaopy.response import AREA_NOTE, LINE_NOTE, response_pairs
+    from ciaopy.response import response_pairs
 
     infile, evtfile = par["infile"].strip(), par["evtfile"].strip()
     for name in ("wvgrid_arf", "wvgrid_chan"):
@@ -49,7 +49,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
         ws.write(pair.of.matrix_file, blocks, par, par["clobber"])
         ws.write(pair.of.area_file, pair.area, par, par["clobber"])
     console = ws.console.at(max(1, ws.console.verbose))
-    for note in [AREA_NOTE] * any(p.is_lite for p in pairs) + [LINE_NOTE]:
+    for note in dict.fromkeys(n for p in pairs for n in p.notes):
         console.warn(f"mktgresp: {note}")
     ws.console.say(f"{par['outroot']}: {len(pairs)} effective areas and response matrices", 1)
 

@@ -272,6 +272,21 @@ def greff():
     return out
 
 
+def lsfparm():
+    """MEG +1: two widths, three wavelengths, one Gaussian and one Lorentzian that share the light 3 to 1."""
+    lam = np.array([5.0, 15.0, 25.0])
+    gauss, lorentz = np.zeros((1, 2, 3, 3)), np.zeros((1, 2, 3, 3))
+    gauss[..., 0], gauss[..., 1], gauss[..., 2] = 30.0, 0.004 + 2e-4 * lam, lam + 1e-3
+    lorentz[..., 0], lorentz[..., 1], lorentz[..., 2] = 10.0, 0.01, lam
+    columns = [
+        ("NUM_WIDTHS", "I", [2]), ("WIDTHS", "2E", [[0.001, 0.002]]), ("NUM_LAMBDAS", "J", [3]),
+        ("LAMBDAS", "3D", [lam]), ("EE_FRACS", "6E", [[[0.8, 0.8, 0.8], [0.95, 0.95, 0.95]]]),
+        ("GAUSS1_PARMS", "18E", gauss), ("LORENTZ1_PARMS", "18E", lorentz),
+    ]  # fmt: skip
+    dims = {"EE_FRACS": "(3,2)", "GAUSS1_PARMS": "(3,3,2)", "LORENTZ1_PARMS": "(3,3,2)"}
+    return [table(columns, "MEG", dims=dims, GRATING="HETG", GRATTYPE="MEG", ORDER=1, SHELL="1100")]
+
+
 def osip():
     energy = np.array([[500.0, 5000.0]])
     return [
@@ -413,6 +428,7 @@ BUILDERS: dict[str, Callable[[], list[Any]]] = {
     "VIGNET": vignet,
     "REEF": reef,
     "GREFF": greff,
+    "LSFPARM": lsfparm,
     "OSIP": osip,
     "GMAP": gmap,
     "T_GMAP": t_gmap,

@@ -44,6 +44,7 @@ READERS: dict[str, str] = {
     "REEF": "reef",
     "GREFF": "greff",
     "OSIP": "osip",
+    "LSFPARM": "lsfparm",
     "GMAP": "gmap",
     "T_GMAP": "t_gmap",
     "DEGAP": "degap",
