@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ciaopy.coords import AspectSolution, Attitude, FocalPlane, SkyFrame
 
-__all__ = ["FRAME_STORE_ROWS", "ROW_TIME", "SourceRows", "arrival_times", "sky_direction", "source_rows"]
+__all__ = ["FRAME_STORE_ROWS", "ROW_TIME", "SourceRows", "arrival_times", "source_rows"]
 
 #: Rows between the lower edge of the image area and the read-out register (inferred).
 FRAME_STORE_ROWS = 1028
@@ -83,18 +83,3 @@ def arrival_times(read_out: FloatArray, chipy: FloatArray, row_time: float) -> F
     """
     early = np.where(np.isfinite(chipy), chipy + FRAME_STORE_ROWS, 0.0) * row_time
     return np.asarray(read_out - early, dtype=np.float64)
-
-
-def sky_direction(plane: FocalPlane, roll_nom: float, ccd_id: int) -> tuple[float, float]:
-    """Return the unit vector in SKY (x, y) along which CHIPX of one chip grows at the nominal roll.
-
-    SKY_1D of an event is ``ref + (X - ref) e_x + (Y - ref) e_y`` with this vector: the coordinate that continuous
-    clocking preserves. That CIAO measures it from the reference pixel is inferred.
-    """
-    mean = Attitude.of(0.0, 0.0, 0.0)
-    detx, dety = plane.chip_to_det([ccd_id, ccd_id], [500.0, 501.0], [512.0, 512.0], mean)
-    du, dv = float(detx[1] - detx[0]), float(dety[1] - dety[0])
-    cosine, sine = np.cos(np.deg2rad(roll_nom)), np.sin(np.deg2rad(roll_nom))
-    x, y = du * cosine + dv * sine, -du * sine + dv * cosine
-    length = float(np.hypot(x, y))
-    return float(x / length), float(y / length)

@@ -303,7 +303,10 @@ class _Task:
         return np.where(np.isfinite(row), row, events.chipy), time, off_chip
 
     def _sky_1d(self, events: EventBlock, x: Array, y: Array) -> Array:
-        """Return the one-dimensional SKY coordinate along CHIPX."""
+        """Return the coordinate that continuous clocking preserves: ref + (X - ref) e_x + (Y - ref) e_y, e along CHIPX.
+
+        That CIAO measures it from the reference pixel is inferred.
+        """
         transform = self.setup.transform
         assert transform is not None
         ref = transform.plane.detector.ref
@@ -311,6 +314,6 @@ class _Task:
         for ccd in np.unique(events.ccd_id):
             if 0 <= ccd <= 9:
                 here = events.ccd_id == ccd
-                e_x, e_y = cc.sky_direction(transform.plane, self.setup.roll_nom, int(ccd))
+                e_x, e_y = transform.plane.column_direction(self.setup.roll_nom, int(ccd))
                 out[here] = ref + (x[here] - ref) * e_x + (y[here] - ref) * e_y
         return out

@@ -216,6 +216,15 @@ class FocalPlane:
         detx, dety = self.sky_to_det(x, y, attitude, frame)
         return self.det_to_chip(detx, dety, attitude, chip_id)
 
+    def column_direction(self, roll_nom: float, chip: int) -> tuple[float, float]:
+        """Return the unit vector in SKY (x, y) along which CHIPX of a chip grows at a roll (ROLL_NOM, deg)."""
+        detx, dety = self.chip_to_det([chip, chip], [500.0, 501.0], [512.0, 512.0], Attitude.of(0.0, 0.0, 0.0))
+        du, dv = float(detx[1] - detx[0]), float(dety[1] - dety[0])
+        cosine, sine = np.cos(np.deg2rad(roll_nom)), np.sin(np.deg2rad(roll_nom))
+        x, y = du * cosine + dv * sine, -du * sine + dv * cosine
+        length = float(np.hypot(x, y))
+        return float(x / length), float(y / length)
+
     def off_axis(self, detx: ArrayLike, dety: ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Return the off-axis angle (arcmin) and azimuth (deg) of DET positions; see `off_axis_angles`."""
         return off_axis_angles(self.detector, detx, dety)

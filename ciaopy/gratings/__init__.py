@@ -40,7 +40,15 @@ if TYPE_CHECKING:
         source_and_background,
         spectra_of,
     )
-    from ciaopy.gratings.zero_order import ZeroOrder, brightest_cell, clipped_centroid, piled_up, streak_crossing, unit
+    from ciaopy.gratings.zero_order import (
+        ZeroOrder,
+        brightest_cell,
+        clipped_centroid,
+        column_peak,
+        piled_up,
+        streak_crossing,
+        unit,
+    )
 
 __all__ = [
     "ARMS",
@@ -80,6 +88,7 @@ __all__ = [
     "by_windows",
     "chosen_grid",
     "clipped_centroid",
+    "column_peak",
     "default_grid",
     "default_orders",
     "default_windows",
@@ -133,6 +142,6 @@ if not TYPE_CHECKING:
             "response_table": "added_areas area_table bounds_table matrix_table wavelength_edges",
             "spectrum_table": "region_table type_one",
             "split": "SpectrumId exposure_of_order matches names_of region_rows source_and_background spectra_of",
-            "zero_order": "ZeroOrder brightest_cell clipped_centroid piled_up streak_crossing unit",
+            "zero_order": "ZeroOrder brightest_cell clipped_centroid column_peak piled_up streak_crossing unit",
         },
     )

@@ -29,6 +29,8 @@ _DESCRIPTIONS: dict[str, tuple[str, str, float, float | None, float | None, int 
     "tg_mlam": ("Order times wavelength (m * lambda)", "angstrom", -400.0, 400.0, 0.002, None),
     "tg_srcid": ("source ID, index from detect table", "", 0, None, None, None),
     "tg_part": ("component index (HEG, MEG, LEG, HESF regions)", "", 0, 99, None, None),
+    "chipy_tg": ("Chip row from the grating coordinates", "pixel", 0.5, 1024.5, None, None),
+    "chipy_zo": ("Chip row of the zero order", "pixel", 0.5, 1024.5, None, None),
     "tg_smap": ("source map; flags for up to 10 sources", "", 0, None, None, None),
 }
 

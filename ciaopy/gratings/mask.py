@@ -16,7 +16,7 @@ from ciaopy.caldb.lite import zero_order_size
 from ciaopy.coords import Attitude, Detector, FloatArray, FocalPlane, SkyFrame
 from ciaopy.gratings.arms import Arm
 
-__all__ = ["ArmBox", "GratingMask", "MaskSizes", "SourceMask", "arm_box", "source_mask"]
+__all__ = ["ArmBox", "GratingMask", "MaskSizes", "SourceMask", "arm_box", "clocked_box", "source_mask"]
 
 # The box is shortened by so many pixels at a time until it ends inside the range of SKY.
 STEP = 30.0
@@ -162,6 +162,15 @@ def arm_box(
     return ArmBox(arm, float(centre[0]), float(centre[1]), ends[0] + ends[1], width, angle)
 
 
+def clocked_box(arm: Arm, detector: Detector, zero: tuple[float, float], width: float, r_max: float) -> ArmBox:
+    """Return the one box of continuous clocking: of angle 0, as the sky image is a line (ahelp tg_create_mask).
+
+    Its length counts along the columns, R rad(r_max)/(F s) pixels to either side; it is not shortened.
+    """
+    reach = arm.rowland * np.deg2rad(r_max) / (detector.focal_length * detector.scale_rad)
+    return ArmBox(arm, *zero, float(2.0 * reach), width, 0.0)
+
+
 def source_mask(
     number: int,
     zero: tuple[float, float],
@@ -169,6 +178,7 @@ def source_mask(
     view: tuple[FocalPlane, SkyFrame, Attitude],
     sizes: MaskSizes | None = None,
     given: Mapping[str, float] | None = None,
+    clocked: bool = False,
 ) -> SourceMask:
     """Return the mask of one source, its sizes those of archive masks at its off-axis angle.
 
@@ -185,11 +195,18 @@ def source_mask(
         Default: `MaskSizes.usual` of the grating.
     given : mapping of str to float, optional
         Sizes (pixels) that replace the computed ones where they are above 0: `radius`, `HEG`, `MEG`, `LEG` (widths).
+    clocked : bool, optional
+        Continuous clocking: one box, of the last arm (MEG, LEG).
     """
     plane, frame, attitude = view
     own, given = sizes or MaskSizes.usual(arms[0].grating), given or {}
     theta = float(plane.off_axis(*plane.sky_to_det(*zero, attitude, frame))[0])
     size, detector = float(zero_order_size(theta)), plane.detector
+    if clocked:
+        arm = arms[-1]
+        width = given.get(arm.name) or own.width(arm, size, detector)
+        boxes: tuple[ArmBox, ...] = (clocked_box(arm, detector, zero, width, own.r_max),)
+        return SourceMask(number, *zero, given.get("radius") or own.radius(size, detector), boxes)
     boxes = tuple(
         arm_box(a, detector, zero, frame.roll_nom, given.get(a.name) or own.width(a, size, detector), own.r_max)
         for a in arms

@@ -12,6 +12,7 @@ from ciaopy.coords import TIME_SLACK, AspectSolution, Attitude, FocalPlane, SkyF
 from ciaopy.errors import DataError
 from ciaopy.fits import Array
 from ciaopy.gratings.arms import Arm, arm_table
+from ciaopy.gratings.clocking import CLOCKED, distances, reaches, resolve_clocked
 from ciaopy.gratings.mask import GratingMask
 from ciaopy.gratings.order_sorting import OrderTest
 from ciaopy.kernels import coords as coords_kernels
@@ -40,7 +41,8 @@ class ResolvedEvents:
     Attributes
     ----------
     columns : dict of str to array, shape (n,)
-        Those of `RESOLVED`: tg_r, tg_d (deg), tg_lam, tg_mlam (Angstrom), tg_m, tg_srcid, tg_part, tg_smap.
+        Those of `RESOLVED`: tg_r, tg_d (deg), tg_lam, tg_mlam (Angstrom), tg_m, tg_srcid, tg_part, tg_smap; in
+        continuous clocking chipy_tg, chipy_zo (pixels), too.
     lost : int
         Events without attitude or on no chip; they have part 99.
     """
@@ -64,6 +66,8 @@ class Resolver:
         Arms to look at, in order of part.
     mask : GratingMask
     test : OrderTest
+    clocked : bool
+        The rows were moved all the time: see `ciaopy.gratings.clocking`.
     """
 
     plane: FocalPlane
@@ -72,6 +76,7 @@ class Resolver:
     arms: tuple[Arm, ...]
     mask: GratingMask
     test: OrderTest
+    clocked: bool = False
 
     @property
     def zero_arm(self) -> int:
@@ -100,8 +105,10 @@ class Resolver:
         if missing:
             raise DataError(f"no column {', '.join(missing)}, which grating coordinates need")
         n = len(columns["x"])
-        out = {name: np.empty(n, kind) for name, kind in RESOLVED.items()}
-        lost = sum(map_blocks(lambda rows: self._block(columns, rows, out), n, nproc))
+        kinds = RESOLVED | CLOCKED if self.clocked else RESOLVED
+        out = {name: np.empty(n, kind) for name, kind in kinds.items()}
+        block = self._clocked_block if self.clocked else self._block
+        lost = sum(map_blocks(lambda rows: block(columns, rows, out), n, nproc))
         if self.test.product is not None:
             arms = np.isin(out["tg_part"], [a.part for a in self.arms])
             self.test.require(np.asarray(columns[needed[1]])[arms].astype(np.int64), "the event file")
@@ -142,6 +149,26 @@ class Resolver:
             tuple(out[name][rows] for name in RESOLVED),
         )
         return int(lost)
+
+    def _clocked_block(self, columns: Mapping[str, Array], rows: slice, out: dict[str, Array]) -> int:
+        """Fill the rows of `out` for continuous clocking; return the number of events without attitude or chip."""
+
+        def part(name: str) -> NDArray[np.float64]:
+            return np.ascontiguousarray(columns[name][rows], np.float64)
+
+        roll = self.frame.roll_nom
+        ids = np.ascontiguousarray(columns[self._id_column(columns)][rows], np.int64)
+        energy = part("energy") if self.test.way != kernels.BY_SIGN else np.zeros(ids.size)
+        return resolve_clocked(
+            (ids, part("chipx"), energy),
+            self._records_of(part("time")),
+            distances(part("x"), part("y"), ids, self.plane, roll, self.mask),
+            reaches(self.mask, self.arms, self.plane, roll),
+            (self.plane, self._records(), self.arms),
+            self.mask,
+            self.test,
+            {name: column[rows] for name, column in out.items()},
+        )
 
     def _records_of(self, time: NDArray[np.float64]) -> NDArray[np.int64]:
         if isinstance(self.aspect, Attitude):

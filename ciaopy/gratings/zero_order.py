@@ -9,7 +9,15 @@ from numpy.typing import NDArray
 
 from ciaopy.coords import FloatArray
 
-__all__ = ["ZeroOrder", "brightest_cell", "clipped_centroid", "line_offset", "piled_up", "streak_crossing"]
+__all__ = [
+    "ZeroOrder",
+    "brightest_cell",
+    "clipped_centroid",
+    "column_peak",
+    "line_offset",
+    "piled_up",
+    "streak_crossing",
+]
 
 # More than this many counts of the core in one frame: piled up.
 PILE_UP_RATE = 0.5
@@ -166,6 +174,40 @@ def line_offset(
         if done:
             break
     return offset, round(net)
+
+
+def column_peak(along: FloatArray, reach: float, half: float = 4.0) -> tuple[float, float, float] | None:
+    """Return where events pile up along one axis: place, net counts and signal to noise; None without events.
+
+    The highest sum of 5 one-pixel bins within `reach`, then an iterated mean within `half` less the even background
+    (median bin).
+
+    Parameters
+    ----------
+    along : float64 array, shape (n,)
+        Pixels from a guess.
+    reach, half : float
+        Pixels.
+    """
+    near = along[np.abs(along) <= reach]
+    if not near.size:
+        return None
+    edges = np.arange(-np.ceil(reach), np.ceil(reach) + 1.0)
+    histogram = np.histogram(near, edges)[0].astype(float)
+    centres = 0.5 * (edges[:-1] + edges[1:])
+    place = float(centres[int(np.argmax(np.convolve(histogram, np.ones(5), mode="same")))])
+    level = float(np.median(histogram))
+    for _ in range(50):
+        inside = near[np.abs(near - place) <= half]
+        net = inside.size - level * 2.0 * half
+        if not (net > 0):
+            return place, 0.0, 0.0
+        new = place + float(np.sum(inside - place)) / net
+        done = abs(new - place) < 1e-4
+        place = float(np.clip(new, -reach, reach))
+        if done:
+            break
+    return place, net, net / float(np.sqrt(max(inside.size, 1)))
 
 
 def streak_crossing(

@@ -23,11 +23,17 @@ if TYPE_CHECKING:
         write_spectrum,
     )
     from ciaopy.response.geometry import chosen_geometry
-    from ciaopy.response.grating import header_grating, header_with_detector, kept_header, order_list, zero_orders
+    from ciaopy.response.grating import (
+        header_grating,
+        header_with_detector,
+        is_collapsed,
+        kept_header,
+        order_list,
+        zero_orders,
+    )
     from ciaopy.response.grating_matrix import (
         MadeMatrix,
         extraction_half_width,
-        is_collapsed,
         line_spread,
         made_matrix,
         parsed_wavelengths,
@@ -60,7 +66,15 @@ if TYPE_CHECKING:
         obsid,
         own_keywords_removed,
     )
-    from ciaopy.response.zero_order import Field, by_centroid, by_streak, is_piled_up, read_field, source_table
+    from ciaopy.response.zero_order import (
+        Field,
+        by_centroid,
+        by_column,
+        by_streak,
+        is_piled_up,
+        read_field,
+        source_table,
+    )
 
 __all__ = [
     "AreaRequest",
@@ -76,6 +90,7 @@ __all__ = [
     "area_notes",
     "base_name",
     "by_centroid",
+    "by_column",
     "by_streak",
     "check_same_obsid",
     "chip_exposures",
@@ -139,15 +154,15 @@ if not TYPE_CHECKING:
             "exposure_headers": "chip_of_header image_pixel_grid no_overlap obsfile_header sky_grid write_axes "
             "write_spectrum",
             "geometry": "chosen_geometry",
-            "grating": "header_grating header_with_detector kept_header order_list zero_orders",
-            "grating_matrix": "MadeMatrix extraction_half_width is_collapsed line_spread made_matrix "
+            "grating": "header_grating header_with_detector is_collapsed kept_header order_list zero_orders",
+            "grating_matrix": "MadeMatrix extraction_half_width line_spread made_matrix "
             "parsed_wavelengths plain_matrix spectrum_channels",
             "grating_response": "AreaRequest area_notes chip_light energy_grid lite_note response_header",
             "grating_set": "Instrument ResponsePair SpectrumOrder chip_exposures response_pairs with_bad_pixels",
             "hrc_calibration": "HrcProducts load_degap load_hrc_products",
             "instrument": "chip_response pixel_factor",
             "obsfile": "check_same_obsid file_to_change looks_like_fits observation_header obsid own_keywords_removed",
-            "zero_order": "Field by_centroid by_streak is_piled_up read_field source_table",
+            "zero_order": "Field by_centroid by_column by_streak is_piled_up read_field source_table",
             "": "acis_observation",
         },
     )

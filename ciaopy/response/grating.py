@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from ciaopy.errors import DataError, ParameterError
 from ciaopy.fits import Dataset, Table
@@ -10,7 +11,7 @@ from ciaopy.fits import Dataset, Table
 if TYPE_CHECKING:
     from ciaopy.fits import Header
 
-__all__ = ["header_grating", "header_with_detector", "kept_header", "order_list", "zero_orders"]
+__all__ = ["header_grating", "header_with_detector", "is_collapsed", "kept_header", "order_list", "zero_orders"]
 
 MAX_ORDER = 62
 
@@ -90,3 +91,8 @@ def zero_orders(dataset: Dataset, where: str) -> dict[int, tuple[float, float]]:
     if not zero:
         raise DataError(f"{where}: the REGION block has no zero order (TG_PART 0); make a mask with tg_create_mask")
     return zero
+
+
+def is_collapsed(header: Mapping[str, Any]) -> bool:
+    """Return True in continuous clocking, where all light across the dispersion falls into one row."""
+    return str(header.get("READMODE", "")).strip().upper().startswith("CONT")

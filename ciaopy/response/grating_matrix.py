@@ -24,12 +24,12 @@ from ciaopy.gratings import (
     response_matrix,
     spread_matrix,
 )
+from ciaopy.response.grating import is_collapsed
 
 __all__ = [
     "LINE_NOTE",
     "MadeMatrix",
     "extraction_half_width",
-    "is_collapsed",
     "line_spread",
     "made_matrix",
     "parsed_wavelengths",
@@ -63,11 +63,6 @@ def line_spread(arm: Arm, order: int, header: Mapping[str, Any], ardlib: Ardlib)
     if not isinstance(found, LineSpread):
         raise CalibrationError(f"{value}: no line spread function of {arm.name} order {order:+d}")
     return found
-
-
-def is_collapsed(header: Mapping[str, Any]) -> bool:
-    """Return True in continuous clocking, where all light across the dispersion falls into one row."""
-    return str(header.get("READMODE", "")).strip().upper().startswith("CONT")
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,18 +7,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ciaopy.coords import Attitude, FloatArray, FocalPlane, SkyFrame
+from ciaopy.coords import Attitude, ChipPosition, FloatArray, FocalPlane, SkyFrame
 from ciaopy.errors import DataError, ParameterError
 from ciaopy.fits import Column, Table, Vector
-from ciaopy.gratings import ZeroOrder, arms_of, brightest_cell, clipped_centroid, piled_up, streak_crossing, unit
-from ciaopy.response.grating import kept_header
+from ciaopy.gratings import (
+    ZeroOrder,
+    arms_of,
+    brightest_cell,
+    clipped_centroid,
+    column_peak,
+    piled_up,
+    streak_crossing,
+    unit,
+)
+from ciaopy.response.grating import is_collapsed, kept_header
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
     from ciaopy.fits import Header
     from ciaopy.param import ParameterSet
 
-__all__ = ["Field", "by_centroid", "by_streak", "is_piled_up", "read_field", "source_table"]
+__all__ = ["Field", "by_centroid", "by_column", "by_streak", "is_piled_up", "read_field", "source_table"]
 
 # Side of the search box and radius of the centroid, SKY pixels, as tgdetect has them.
 _BOX = {"ACIS": 400.0, "HRC": 1800.0}
@@ -57,6 +66,11 @@ class Field:
         return self.plane.detector.name[:4].rstrip("-")
 
     @property
+    def clocked(self) -> bool:
+        """Continuous clocking: no image, one line of events on the sky."""
+        return is_collapsed(self.header)
+
+    @property
     def core(self) -> float:
         """Radius of the core, pixels."""
         return _CORE[self.instrument]
@@ -78,8 +92,6 @@ def read_field(par: ParameterSet, ws: Workspace) -> Field:
         raise DataError(f"{infile}: no event table with sky positions x, y")
     header = table.header
     plane, frame = FocalPlane.from_header(header, where=infile), SkyFrame.from_header(header, where=infile)
-    if str(header.get("READMODE", "")).strip().upper() == "CONTINUOUS":
-        raise DataError(f"{infile}: continuous clocking has no image to search; give the position (tg_zo_position)")
     x, y = (np.ascontiguousarray(table[c], np.float64) for c in ("x", "y"))
     good = np.isfinite(x) & np.isfinite(y)
     guess = _guess(par, header, frame)
@@ -121,6 +133,34 @@ def by_centroid(
         return None
     at = clipped_centroid(x, y, (found[0] * factor, found[1] * factor), field.core)
     return ZeroOrder(at[0], at[1], found[2], found[3], "tgdetect")
+
+
+def by_column(field: Field, snr_limit: float) -> ZeroOrder | None:
+    """Return the zero order of continuous clocking: the peak along the columns, on the row of the guess.
+
+    Raises
+    ------
+    DataError
+        The guess is on no chip.
+    """
+    chip = _chip_at(field, field.guess, Attitude.from_header(field.header)).chip_id
+    e_x, e_y = field.plane.column_direction(field.frame.roll_nom, int(chip))
+    along = (field.x - field.guess[0]) * e_x + (field.y - field.guess[1]) * e_y
+    found = column_peak(along, _BOX["ACIS"] / 2, field.core)
+    if found is None or not found[2] >= snr_limit:
+        return None
+    place, counts, snr = found
+    return ZeroOrder(field.guess[0] + place * e_x, field.guess[1] + place * e_y, counts, snr, "tg_findzo")
+
+
+def _chip_at(field: Field, at: tuple[float, float], attitude: Attitude) -> ChipPosition:
+    place = field.plane.sky_to_chip(*at, attitude, field.frame)
+    if int(place.chip_id) < 0:
+        raise DataError(
+            f"{field.where}: the zero order at x={at[0]:.1f}, y={at[1]:.1f} is on no chip; "
+            "give its position (tg_zo_position=RA,Dec)"
+        )
+    return place
 
 
 def _scaled(pair: tuple[float, float], factor: float) -> tuple[float, float]:
@@ -167,12 +207,7 @@ def _starts(field: Field) -> list[tuple[float, float]]:
 def _chip_direction(field: Field, at: tuple[float, float]) -> FloatArray:
     """Return the unit vector on the sky along CHIPY of the chip at a position, for the mean attitude."""
     attitude = Attitude.from_header(field.header)
-    place = field.plane.sky_to_chip(*at, attitude, field.frame)
-    if int(place.chip_id) < 0:
-        raise DataError(
-            f"{field.where}: the zero order at x={at[0]:.1f}, y={at[1]:.1f} is on no chip; "
-            "give its position (tg_zo_position=RA,Dec)"
-        )
+    place = _chip_at(field, at, attitude)
     ends = [
         field.plane.chip_to_sky(place.chip_id, place.chipx, place.chipy + d, attitude, field.frame) for d in (-100, 100)
     ]

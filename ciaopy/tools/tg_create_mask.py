@@ -41,7 +41,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     """
     from ciaopy.coords import Attitude, FocalPlane, SkyFrame
     from ciaopy.gratings import GratingMask, arms_of, mask_table, source_mask
-    from ciaopy.response import chosen_geometry, header_grating, own_keywords_removed
+    from ciaopy.response import chosen_geometry, header_grating, is_collapsed, own_keywords_removed
 
     infile = par["infile"].strip()
     ws.check_output(par["outfile"], par["clobber"], (infile,))
@@ -53,7 +53,8 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     sizes = _sizes(par, arms)
     view = (plane, frame, Attitude.from_header(header, infile))
     sources = [
-        source_mask(p.number, (p.x, p.y), arms, view, sizes, p.given) for p in _positions(par, plane.detector, ws)
+        source_mask(p.number, (p.x, p.y), arms, view, sizes, p.given, is_collapsed(header))
+        for p in _positions(par, plane.detector, ws)
     ]
     mask = GratingMask(tuple(sources))
     table = mask_table(mask, arms[0].grating, own_keywords_removed(header))

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ciaopy.errors import CalibrationError, DataError, NoDataError, NotAvailableError, UserError
+from ciaopy.errors import CalibrationError, DataError, NoDataError, UserError
 from ciaopy.fits import Array, Dataset, Table
 from ciaopy.response import acis_observation as around
-from ciaopy.response import header_grating, header_with_detector
+from ciaopy.response import header_grating, header_with_detector, is_collapsed
 from ciaopy.stack import join
 
 if TYPE_CHECKING:
@@ -80,8 +80,6 @@ def _open(par: ParameterSet, ws: Workspace) -> _Run:
     if "x" not in table or "y" not in table:
         raise DataError(f"{infile}: no columns x, y; run acis_process_events or hrc_process_events with stop=sky first")
     header = header_with_detector(par["detector"], table.header).copy()
-    if str(header.get("READMODE", "")).strip().upper() == "CONTINUOUS":
-        raise NotAvailableError(f"{infile}: continuous clocking with a grating is not available yet")
     return _Run(par, ws, infile, table, header)
 
 
@@ -103,7 +101,8 @@ def _resolved(run: _Run, grating: str) -> tuple[ResolvedEvents, Table, OrderTest
     aspect, sources = around.read_aspect(par["acaofffile"], header, run.ws, run.ws.console)
     if sources:
         header["ASOLFILE"] = join(sources)
-    resolver = Resolver(plane, frame, aspect, arms, mask, test)
+    clocked = plane.detector.name == "ACIS" and is_collapsed(header)
+    resolver = Resolver(plane, frame, aspect, arms, mask, test, clocked)
     try:
         return resolver(_columns(run, plane), run.ws.nproc), block, test, plane.detector.name
     except (DataError, CalibrationError) as error:

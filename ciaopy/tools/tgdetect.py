@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ciaopy.errors import ParameterError
+from ciaopy.errors import DataError, ParameterError
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
@@ -28,13 +28,15 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     ParameterError
         A parameter that only CIAO's celldetect honours, not at its default.
     DataError
-        No event table with sky positions.
+        No event table with sky positions; continuous clocking.
     """
     from ciaopy.response import read_field, source_table
 
     _refuse(par)
     ws.check_output(par["outfile"], par["clobber"], (par["infile"],))
     field = read_field(par, ws)
+    if field.clocked:
+        raise DataError(f"{field.where}: continuous clocking has no image to search; take tg_findzo or tgdetect2")
     found = detected(par, field)
     ws.write(par["outfile"], source_table(field, found), par, par["clobber"])
     say(par, ws, found, f"above signal to noise {par['snr_thresh']:g} (snr_thresh)")

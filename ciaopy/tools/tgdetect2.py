@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from ciaopy.param import ParameterSet
     from ciaopy.response import Field
 
-# snr_thresh of tgdetect.
+# snr_thresh of tgdetect; the least of a peak along the columns, in continuous clocking.
 _SNR = 40.0
+LEAST_SNR = 5.0
 
 
 def run(par: ParameterSet, ws: Workspace) -> None:
@@ -35,8 +36,10 @@ def run(par: ParameterSet, ws: Workspace) -> None:
 def _found(field: Field, par: ParameterSet, ws: Workspace) -> ZeroOrder | None:
     from ciaopy.errors import ParameterError
     from ciaopy.param import locate, read_current
-    from ciaopy.response import by_centroid, by_streak, is_piled_up
+    from ciaopy.response import by_centroid, by_column, by_streak, is_piled_up
 
+    if field.clocked:
+        return by_column(field, LEAST_SNR)
     limit = _SNR
     if not par["unlearn_tgdetect"]:
         text = read_current(locate("tgdetect"))["snr_thresh"].default

@@ -356,7 +356,7 @@ def test_continuous_clocking_starts_from_the_read_out_time() -> None:
 def test_sky_1d_is_preserved_along_the_columns_of_the_chip() -> None:
     done = clocked()[1]
     place = transform()
-    e = cc.sky_direction(place.plane, 57.0, 7)
+    e = place.plane.column_direction(57.0, 7)
     assert np.hypot(*e) == pytest.approx(1.0)
     along = (done.columns["x"] - 4096.5) * e[0] + (done.columns["y"] - 4096.5) * e[1]
     np.testing.assert_allclose(done.columns["sky_1d"], 4096.5 + along, atol=2e-3)

@@ -1,4 +1,4 @@
-"""Spectra and responses in Sherpa: they load by their keywords, and fold as numpy folds them. Needs the extra `sherpa`."""
+"""Spectra and responses in Sherpa (extra `sherpa`): they load by their keywords, and fold as numpy folds them."""
 
 from __future__ import annotations
 

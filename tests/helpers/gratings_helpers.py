@@ -56,12 +56,14 @@ def write_aspect(path: Path, start: float = START - 20, stop: float = START + 10
 
 
 def write_level_1(
-    path: Path, aspect: Path, zero: tuple[float, float], photons: int = 2000, **keys: Any
+    path: Path, aspect: Path, zero: tuple[float, float], photons: int = 2000, clocked: bool = False, **keys: Any
 ) -> dict[str, Any]:
     """Write events of a zero order and first-order light at random wavelengths; return their truth.
 
-    Truth: part (0, 1, 2, 3), order, mlam of each event in the file.
+    Truth: part (0, 1, 2, 3), order, mlam, row (CHIPY, pixels) of each event in the file. With `clocked`, CHIPY tells
+    nothing and sky positions are those on the row of the zero order, as in continuous clocking.
     """
+    keys = {"READMODE": "CONTINUOUS", "DATAMODE": "CC33_GRADED", "TIMEDEL": 0.00285} | keys if clocked else keys
     header = observation_header(**keys)
     rng = np.random.default_rng(3)
     spectra = dispersions(header, zero)
@@ -85,9 +87,13 @@ def write_level_1(
     size = first.plane.sizes[chip[keep]]
     cx = np.clip(np.rint(x[keep]), 1, size[:, 0]).astype(int)
     cy = np.clip(np.rint(y[keep]), 1, size[:, 1]).astype(int)
+    if clocked:
+        cy = first.plane.sky_to_chip(*zero, _of(attitude, keep), first.frame, chip[keep]).chipy
     sky = first.plane.chip_to_sky(chip[keep], cx, cy, _of(attitude, keep), first.frame)
     det = first.plane.chip_to_det(chip[keep], cx, cy, _of(attitude, keep))
-    tdet = first.plane.chip_to_tdet(chip[keep], cx, cy)
+    tdet = first.plane.chip_to_tdet(chip[keep], cx, np.rint(cy))
+    if clocked:
+        cy = rng.integers(1, 1025, int(keep.sum()))
     energy = np.where(which[keep] == 0, 3000.0, 12398.42 / lam[keep])
     columns: dict[str, Any] = {
         "time": time[keep], "expno": np.arange(keep.sum()), "chipx": cx, "chipy": cy,
@@ -119,7 +125,12 @@ def write_level_1(
     fits.HDUList([fits.PrimaryHDU(), hdu, gti]).writeto(path, overwrite=True)
     parts = np.array([0] + [spectra[n].arm.part for n in names])[which[keep]]
     order = np.where(which[keep] == 0, 0, sign[keep])
-    return {"part": parts, "order": order, "mlam": np.where(which[keep] == 0, 0.0, sign[keep] * lam[keep])}
+    return {
+        "part": parts,
+        "order": order,
+        "mlam": np.where(which[keep] == 0, 0.0, sign[keep] * lam[keep]),
+        "row": y[keep],
+    }
 
 
 def made_index(columns: list[Any], name: str) -> int:

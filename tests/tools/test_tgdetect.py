@@ -109,4 +109,4 @@ def test_bad_input(tmp_path):
         run("tg_findzo", tmp_path / "evt.fits", tmp_path / "s.fits", zo_pos_x=500, zo_pos_y=8000)
     write_field(tmp_path / "cc.fits", 4000, READMODE="CONTINUOUS")
     with pytest.raises(DataError, match="continuous clocking has no image"):
-        run("tgdetect2", tmp_path / "cc.fits", tmp_path / "s.fits")
+        run("tgdetect", infile=tmp_path / "cc.fits", outfile=tmp_path / "s.fits")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ciaopy.engine import Message, Recipe, Step
-from ciaopy.errors import CalibrationError, NotAvailableError
+from ciaopy.errors import CalibrationError
 from ciaopy.gratings import arms_of
 from ciaopy.hrc import HrcDetector
 from ciaopy.observation import EventFile
@@ -108,14 +108,7 @@ def check(job: Job) -> None:
         tg_zo_position=evt2 without an evt2 file or without its REGION block; an unknown grating.
     ParameterError
         A position or orders that are none; a position off the sky.
-    NotAvailableError
-        Continuous clocking.
     """
-    if job.obs.events.continuous and job.options.process_events:
-        raise NotAvailableError(
-            f"{job.obs.events.path}: gratings in continuous clocking are not reprocessed by ciaopy yet; "
-            "nothing was done"
-        )
     arms_of(job.obs.events.grating, str(job.obs.events.path))
     if not job.options.process_events:
         return
