@@ -61,6 +61,13 @@ def _whole(ctx: click.Context, param: click.Parameter, value: str) -> int:
 @click.option("--flare/--no-flare", default=True, help="A background flare that the good times do not leave out.")
 @click.option("--artifacts/--no-artifacts", default=True, help="Bad pixels, afterglows, streaks, lost frames, a gap.")
 @click.option("--grating", type=click.Choice(["none", "hetg", "letg"], case_sensitive=False), default="none")
+@click.option(
+    "--moving",
+    nargs=3,
+    type=float,
+    metavar="SPEED ANGLE AU",
+    help="The first source is a planet or comet: arcsec/min, position angle [deg], distance [AU].",
+)
 @click.option("--obsid", type=int, default=90001, show_default=True)
 @click.option("--target", default="SIMULATED FIELD", show_default=True, help="OBJECT.")
 @click.option("--gzip/--no-gzip", "compress", default=True, help="Write .fits.gz, as in the archive.")
@@ -81,6 +88,9 @@ def command(
     Point sources with power-law spectra behind the embedded calibration, dither, particle background, event islands
     with consistent grades and energies, and what goes wrong in real observations. With --grating hetg or letg one
     source with emission lines at the aim point of ACIS-S, in orders -3 to 3.
+
+    With --moving an object of the solar system crosses the field, among sources that stand still; the ephemerides of
+    spacecraft and object come with it, and chandra_repro freezes the events in its frame.
 
     With --mission xmm: event lists of two MOS1 sub-exposures, MOS2 with an anomalous CCD, pn with out-of-time events,
     flares, their truth; of the other options --seed, --exposure and --clobber count.
@@ -188,7 +198,7 @@ def _simulate_xmm(context: click.Context, outdir: Path, clobber: bool, options: 
 
 
 def _setup(options: dict[str, object]) -> Setup:
-    from ciaopy.simulation import Setup, parse_chips, read_sources
+    from ciaopy.simulation import Motion, Setup, parse_chips, read_sources
 
     values = dict(options)
     values["mode"] = str(values["mode"]).upper()
@@ -197,6 +207,8 @@ def _setup(options: dict[str, object]) -> Setup:
         values["chips"] = _SPECTROSCOPY_CHIPS
     values["chips"] = parse_chips(str(values["chips"]))
     values["ra"], values["dec"], values["roll"] = values.pop("pointing")  # type: ignore[misc]
+    moving = values.pop("moving")
+    values["motion"] = Motion(*moving) if moving is not None else None  # type: ignore[misc]
     seed = values["seed"]
     if isinstance(seed, int) and seed < 0:
         raise UsageError(f"--seed {seed}: give 0 or more")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         quaternion_matrix,
         tangent_axes,
     )
-    from ciaopy.coords.ephemeris import Ephemeris
+    from ciaopy.coords.ephemeris import AU_M, Ephemeris
     from ciaopy.coords.events import EventPositions, EventTransform, acis_event_positions, event_positions
     from ciaopy.coords.focalplane import ChipPosition, FocalPlane, angles_to_det, off_axis_angles
     from ciaopy.coords.fov import (
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from ciaopy.coords.tangent import SkyFrame, TangentPlane
 
 __all__ = [
+    "AU_M",
     "LIGHT_M_S",
     "TIME_SLACK",
     "AspectSolution",
@@ -99,7 +100,7 @@ if not TYPE_CHECKING:
             "aspect": "AspectSolution TIME_SLACK stack_names",
             "attitude": "Attitude attitude_matrix keyword_number matrix_angles matrix_quaternion quaternion "
             "quaternion_matrix tangent_axes",
-            "ephemeris": "Ephemeris",
+            "ephemeris": "AU_M Ephemeris",
             "events": "EventPositions EventTransform acis_event_positions event_positions",
             "focalplane": "ChipPosition FocalPlane angles_to_det off_axis_angles",
             "fov": "FovPolygon convexhull_attitudes fov_polygons full_chips mask_corners minmax_attitudes",

@@ -179,6 +179,11 @@ class Workspace:
         self._memory.pop(_key(Path(path)), None)
         self._in_memory.discard(_key(Path(path)))
 
+    def drop(self, path: str | Path) -> None:
+        """Take a file away, from memory and from disk; the name stays an intermediate where it is one."""
+        self._memory.pop(_key(Path(path)), None)
+        Path(path).unlink(missing_ok=True)
+
     def check_output(self, path: str | Path, clobber: bool, inputs: tuple[str | Path, ...] = ()) -> None:
         """Refuse, before any work, an output that exists, that is an input, or that has no folder.
 

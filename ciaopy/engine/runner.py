@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from ciaopy.console import Console, StepConsole
 from ciaopy.engine.outputs import check_outputs
 from ciaopy.engine.step import Recipe, Step, command_line
+from ciaopy.errors import CiaopyError
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
@@ -99,9 +100,13 @@ def _run(recipe: Recipe, backend: Backend, console: Console, cleanup: bool) -> l
     timings: list[Timing] = []
     backend.prepare(recipe)
     last = recipe.last_use()
+    lost: set[Path] = set()
     for index, planned in enumerate(recipe.steps):
         for message in planned.says:
             console.say(message.text, message.level)
+        if planned.optional and lost & set(planned.reads):
+            lost |= set(planned.makes)
+            continue
         step = planned.settled(backend.workspace)
         if step.action is None:
             console.say(f"Running tool {step.tool}", 2)
@@ -110,9 +115,9 @@ def _run(recipe: Recipe, backend: Backend, console: Console, cleanup: bool) -> l
             console.say(f"    {name} = {value}", 4)
         console.say(f"started {_now()}", 4)
         start = time.perf_counter()
-        backend.run(step, StepConsole(console, step.echo))
+        lost |= _run_step(backend, step, console)
         timings.append(Timing(step.tool, time.perf_counter() - start))
-        console.say(f"ended {_now()}, status 0", 4)
+        console.say(f"ended {_now()}, status {int(bool(lost & set(step.makes)))}", 4)
         console.say(f"{step.tool}: {timings[-1].seconds:.2f} s", 2)
         for path in (p for p, use in last.items() if use == index):
             backend.release(path, path in recipe.products)
@@ -121,13 +126,28 @@ def _run(recipe: Recipe, backend: Backend, console: Console, cleanup: bool) -> l
     timings.append(Timing("writing products", time.perf_counter() - start))
     console.say(f"writing products: {timings[-1].seconds:.2f} s", 2)
     for path in recipe.products:
-        console.say(f"created {path}", 2)
+        if path not in lost:
+            console.say(f"created {path}", 2)
     if cleanup:
         console.say("Cleaning up intermediate files.", 1)
         for path in left:
             path.unlink(missing_ok=True)
             console.say(f"deleted {path}", 2)
     return timings
+
+
+def _run_step(backend: Backend, step: Step, console: Console) -> set[Path]:
+    """Run a step; return what it should have made and has not, where it is optional and fails."""
+    try:
+        backend.run(step, StepConsole(console, step.echo))
+    except CiaopyError as problem:
+        if not step.optional:
+            raise
+        console.warn(f"{step.tool}: {problem}; {step.optional}", 0)
+        for path in step.makes:
+            backend.workspace.drop(path)
+        return set(step.makes)
+    return set()
 
 
 def _now() -> str:

@@ -39,6 +39,9 @@ class Step:
         Print the tool's own messages at verbose 0 (acis_process_events).
     late : callable, optional
         Returns parameters to change, from what earlier steps made; called just before the step.
+    optional : str
+        What follows where the step fails: it is warned of, what it makes is taken away, and the run goes on. Blank: a
+        failure ends the run. Optional steps that need what has failed are left out.
     """
 
     tool: str
@@ -49,6 +52,7 @@ class Step:
     action: Callable[[Workspace], object] | None = None
     echo: bool = False
     late: Callable[[Workspace], Mapping[str, str]] | None = None
+    optional: str = ""
 
     def settled(self, ws: Workspace) -> Step:
         """Return the step with its late parameters."""

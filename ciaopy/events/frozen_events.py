@@ -89,7 +89,7 @@ class FrozenEvents:
                 return max(low, start), min(high, stop)
         raise NoDataError(
             f"{self.infile}: the ephemerides ({start:.2f}..{stop:.2f} s) miss all events ({low:.2f}..{high:.2f} s); "
-            "give those of this observation"
+            "give the ephemeris files of this observation"
         )
 
     def write_place(self, header: Header) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from ciaopy.observation.aspect_choice import AspectChoice, choose
     from ciaopy.observation.companions import Companions, GivenFiles, Observation
+    from ciaopy.observation.ephemeris_files import MovingTarget, moving_target
     from ciaopy.observation.finder import find_companions
     from ciaopy.observation.identity import EventFile, ObsId, check_identity
     from ciaopy.observation.matching import find_all_companions, matched_aspect
@@ -40,6 +41,7 @@ __all__ = [
     "EventFile",
     "GivenFiles",
     "Layout",
+    "MovingTarget",
     "ObsId",
     "Observation",
     "check_identity",
@@ -53,6 +55,7 @@ __all__ = [
     "listing",
     "look_up",
     "matched_aspect",
+    "moving_target",
     "parse_position",
     "plain_name",
     "position",
@@ -76,6 +79,7 @@ if not TYPE_CHECKING:
             "finder": "find_companions",
             "identity": "EventFile ObsId check_identity",
             "matching": "find_all_companions matched_aspect",
+            "ephemeris_files": "MovingTarget moving_target",
             "tangent_point": "position reference",
         },
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ciaopy.observation.archive import Layout
+from ciaopy.observation.ephemeris_files import MovingTarget
 from ciaopy.observation.identity import EventFile
 
 __all__ = ["ASPECT", "BAD_PIXELS", "DEAD_TIME", "MASK", "Companions", "GivenFiles", "Kind", "Observation"]
@@ -85,8 +86,10 @@ class Companions:
         CONTENT of the aspect solutions; blank until they are read.
     spans : (float, float, float)
         Ranges of ra, dec and roll in the aspect solutions, degrees; 0 until they are read.
-    bias, fov, orbits, objects : tuple of Path
-        Bias maps, fields of view, spacecraft and solar-system ephemerides of an archive download.
+    bias, fov : tuple of Path
+        Bias maps, fields of view of an archive download.
+    moving : MovingTarget or None
+        The ephemerides of a moving target.
     report : Path or None
         The V&V report.
     """
@@ -97,8 +100,7 @@ class Companions:
     spans: tuple[float, float, float] = (0.0, 0.0, 0.0)
     bias: tuple[Path, ...] = ()
     fov: tuple[Path, ...] = ()
-    orbits: tuple[Path, ...] = ()
-    objects: tuple[Path, ...] = ()
+    moving: MovingTarget | None = None
     report: Path | None = None
 
     @property

@@ -13,6 +13,7 @@ from pathlib import Path
 from ciaopy.errors import DataError
 from ciaopy.observation.archive import Layout, listing, plain_name
 from ciaopy.observation.companions import Companions, Observation
+from ciaopy.observation.ephemeris_files import moving_target
 from ciaopy.observation.identity import EventFile, bare_obsid
 
 __all__ = ["gather"]
@@ -110,15 +111,13 @@ def gather(folder: Path, events: EventFile, badpixel: bool, process_events: bool
     if search.problems:
         listed = "".join(f"\n  - {p}" for p in search.problems)
         raise DataError(f"{folder}: the files cannot be processed:{listed}")
-    ephemerides = search.all(place.primary, "eph1.fit")
     report = sorted(p for p in listing(folder) if re.search(r"vv2\.pdf(\.gz)?$", p.name))
     companions = Companions(
         aspect=tuple(str(p) for p in aspect),
         files={product: str(path) for product, path in files.items()},
         bias=bias,
         fov=search.all(place.primary, f"{events.tag}fov1.fits"),
-        orbits=tuple(p for p in ephemerides if p.name.startswith("orbit")),
-        objects=tuple(p for p in ephemerides if not p.name.startswith("orbit")),
+        moving=moving_target(search.all(place.primary, "eph?.fit"), str(events.header.get("OBJECT", ""))),
         report=report[-1] if report else None,
     )
     return Observation(events=events, companions=companions, layout=place)
@@ -132,7 +131,8 @@ def _bias_files(search: _Search, place: Layout, events: EventFile, why: str) -> 
 
 
 def _aspect_files(search: _Search, place: Layout, events: EventFile) -> tuple[Path, ...]:
-    found = search.all(place.primary, "asol1.fits")
+    # products of an earlier run beside the inputs: not the telescope's aspect
+    found = tuple(p for p in search.all(place.primary, "asol1.fits") if "_sso_asol1" not in p.name)
     if not events.kalman:
         found += search.all(place.secondary / "aspect", "osol1.fits")
     if not found:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ciaopy.simulation.grating_checks import check_gratings, listed_lines
     from ciaopy.simulation.hrc import HrcSetup, HrcSimulated, simulate_hrc
     from ciaopy.simulation.observation import Simulated, make_view, simulate
-    from ciaopy.simulation.setup import MODES, Setup, Source, parse_chips, read_sources
+    from ciaopy.simulation.setup import MODES, Motion, Setup, Source, parse_chips, read_sources
     from ciaopy.simulation.xmm import XmmSetup, XmmSimulated, simulate_xmm
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "HrcSetup",
     "HrcSimulated",
     "ListedSource",
+    "Motion",
     "Setup",
     "Simulated",
     "Source",
@@ -50,7 +51,7 @@ if not TYPE_CHECKING:
             "check": "Check FluxRow ListedSource check_events flux_rows listed_sources",
             "hrc": "HrcSetup HrcSimulated simulate_hrc",
             "observation": "Simulated make_view simulate",
-            "setup": "MODES Setup Source parse_chips read_sources",
+            "setup": "MODES Motion Setup Source parse_chips read_sources",
             "xmm": "XmmSetup XmmSimulated simulate_xmm",
         },
     )

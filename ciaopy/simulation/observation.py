@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from ciaopy.simulation.charges import KINDS, Charges, join
 from ciaopy.simulation.detector import Chip, bad_pixel_map, make_chip
 from ciaopy.simulation.event_table import event_columns, event_table, level2, make_transform, status_column
 from ciaopy.simulation.headers import Keywords, Names, column, table
+from ciaopy.simulation.moving import MovingTarget
 from ciaopy.simulation.photons import (
     Response,
     View,
@@ -74,6 +75,7 @@ class _World:
     aspect: AspectSolution
     view: View
     chips: dict[int, Chip]
+    target: MovingTarget | None = None
 
 
 def simulate(setup: Setup, folder: Path, clobber: bool = False, compress: bool = True) -> Simulated:
@@ -149,9 +151,13 @@ def _make_world(setup: Setup) -> _World:
     aspect = make_aspect(setup, timeline, _generator(setup, _ASPECT))
     middle = timeline.time(np.arange(timeline.nframes), np.zeros(timeline.nframes, np.int64))
     view = make_view(setup, aspect.at(middle))
+    target = None
+    if setup.motion is not None:
+        target = MovingTarget(setup.motion, setup.ra % 360.0, setup.dec, timeline.tstart, timeline.tstop)
+        view = replace(view, moving=target.positions(view.frame.plane, middle))
     rng = _generator(setup, _CHIPS)
     chips = {c: make_chip(setup, timeline, c, rng) for c in setup.chips}
-    return _World(setup, timeline, aspect, view, chips)
+    return _World(setup, timeline, aspect, view, chips, target)
 
 
 def make_view(setup: Setup, attitudes: Attitude | None = None) -> View:
@@ -210,6 +216,8 @@ def _write_companions(world: _World, keywords: Keywords, names: Names, charges: 
     writer.write("secondary", names.own("mtl1"), companions.timeline_dataset(keywords))
     writer.write("secondary", names.own("stat1"), companions.statistics_dataset(keywords, sent))
     writer.write("secondary", names.pbk0, companions.parameter_block_dataset(keywords))
+    for name, dataset in world.target.files(keywords) if world.target is not None else ():
+        writer.write("primary", name, dataset)
     for order, ccd in enumerate(world.setup.chips):
         writer.write("secondary", names.bias0(order), companions.bias_dataset(keywords, order, world.chips[ccd]))
 

@@ -99,11 +99,22 @@ class Response:
 
 @dataclass(frozen=True)
 class View:
-    """From the sky to the chips."""
+    """From the sky to the chips; `moving` holds SKY x, y of a moving object for each frame, shape (nframes,) each."""
 
     plane: FocalPlane
     frame: SkyFrame
     attitudes: Attitude
+    moving: tuple[FloatArray, FloatArray] | None = None
+
+    def place(self, source: Source, frame: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
+        """Return SKY pixels of a source in frames, each shape (n,): its own, or those of the object that is followed.
+
+        `frame` is int64, shape (n,).
+        """
+        if self.moving is not None:
+            return self.moving[0][frame], self.moving[1][frame]
+        x, y = self.frame.plane.world_to_pixel(source.ra, source.dec)
+        return np.broadcast_to(x, frame.shape), np.broadcast_to(y, frame.shape)
 
     def at(self, index: NDArray[np.int64]) -> Attitude:
         """Return the attitudes of the photons of some frames; `index` int64, shape (n,)."""
@@ -142,7 +153,8 @@ def source_charges(
         total = int(rng.poisson(mean))
         for start in range(0, total, BLOCK):
             n = min(BLOCK, total - start)
-            one = _follow(setup, timeline, view, response, (source, energies.draw(n, rng), through), rng)
+            sight = view if number == 1 else replace(view, moving=None)
+            one = _follow(setup, timeline, sight, response, (source, energies.draw(n, rng), through), rng)
             parts.append(replace(one, source=np.full(len(one), number, np.int16)))
     return join(parts)
 
@@ -191,7 +203,7 @@ def _follow(
     source, keV, through = light
     n = len(keV)
     frame = rng.integers(0, timeline.nframes, n)
-    sx, sy = view.frame.plane.world_to_pixel(source.ra, source.dec)
+    sx, sy = view.place(source, frame)
     radius = _point_spread(n, response.half_light(off_axis_angle(source, setup, view)), setup.psf, rng)
     angle = rng.random(n) * 2 * np.pi
     pixel = view.plane.detector.scale
@@ -201,7 +213,7 @@ def _follow(
     theta, phi = view.angles(x, y, attitude)
     branch = np.zeros(n, np.int64)
     if through is not None:
-        branch = _disperse(through, (float(sx), float(sy)), keV, attitude, chip, rng)
+        branch = _disperse(through, (float(sx[0]), float(sy[0])), keV, attitude, chip, rng)
     chance, late = rng.random(n), rng.random(n) < TRANSFER / (setup.frame_exposure + TRANSFER)
     order, keep = np.full(n, -1, np.int64), np.zeros(n, bool)
     chip.chip_id[branch < 0] = -1

@@ -71,6 +71,38 @@ def _power_law(low: float, high: float, gamma: float) -> float:
 
 
 @dataclass(frozen=True)
+class Motion:
+    """How the target moves, seen from Chandra in the middle of the observation.
+
+    Attributes
+    ----------
+    speed : float
+        arcsec per minute.
+    angle : float
+        Position angle of the motion, degrees, from North through East.
+    distance : float
+        From Chandra, astronomical units.
+
+    Raises
+    ------
+    UserError
+        A value that cannot be simulated.
+    """
+
+    speed: float
+    angle: float
+    distance: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.speed <= 120:
+            raise UserError(f"moving: speed {self.speed:g} arcsec/min: from 0 to 120 can be simulated")
+        if not math.isfinite(self.angle):
+            raise UserError("moving: the angle must be a number of degrees")
+        if not 0.003 <= self.distance <= 100:
+            raise UserError(f"moving: distance {self.distance:g} AU: from 0.003 to 100 can be simulated")
+
+
+@dataclass(frozen=True)
 class Setup:
     """One observation to simulate.
 
@@ -107,6 +139,8 @@ class Setup:
         A background flare that the good times do not leave out.
     grating : str
         NONE, HETG or LETG: the sources are dispersed by it.
+    motion : Motion or None
+        The first source is an object of the solar system that moves so; its ephemerides are written.
     artifacts : bool
         Afterglows, hot pixels, streaks on CCD 8, bad pixels in the bias, dropped frames, a gap in the good times.
 
@@ -135,6 +169,7 @@ class Setup:
     flare: bool = True
     artifacts: bool = True
     grating: str = "NONE"
+    motion: Motion | None = None
 
     def __post_init__(self) -> None:
         self._check_numbers()
@@ -148,6 +183,8 @@ class Setup:
             raise UserError(f"psf {self.psf}: known are king and gauss")
         if self.grating not in GRATINGS:
             raise UserError(f"grating {self.grating}: known are {', '.join(GRATINGS)}")
+        if self.motion is not None and self.grating != "NONE":
+            raise UserError(f"moving: an object behind the {self.grating} is not simulated; leave the grating out")
         first, count = self.window
         if first < 1 or count < 32 or first + count - 1 > ROWS:
             raise UserError(f"subarray {first},{count}: at least 32 rows, within 1 to {ROWS}")

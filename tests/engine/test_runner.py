@@ -117,3 +117,39 @@ def test_a_warning_is_shown_once_and_reaches_the_pipelines_console():
     for _ in range(3):
         StepConsole(parent).warn("careful")
     assert parent.err.getvalue().count("careful") == 1 and parent.warnings == ["careful"] * 3
+
+
+def test_an_optional_step_that_fails_is_a_warning(table, tmp_path):
+    """What it should have made is taken away, what needs that is left out, and the run goes on."""
+    recipe, middle, out = copies(table, tmp_path)
+    stale, extra = tmp_path / "stale.fits", tmp_path / "extra.fits"
+    stale.write_text("of an earlier run")
+    ran = []
+
+    def fail(ws):
+        stale.write_text("half")
+        raise DataError("broken on purpose")
+
+    steps = (
+        recipe.steps[0],
+        Step("fragile", action=fail, reads=(middle,), makes=(stale,), optional="nothing is frozen"),
+        Step("next", action=lambda ws: ran.append("next"), reads=(stale,), makes=(extra,), optional="no next"),
+        Step("third", action=lambda ws: ran.append("third"), reads=(extra,), optional="no third"),
+        recipe.steps[1],
+    )
+    c = console(2)
+    timings = run_recipe(Recipe(steps, (stale, out)), NativeBackend(Workspace(c), keep=False), c)
+    assert c.warnings == ["fragile: broken on purpose; nothing is frozen"]
+    assert ran == []
+    assert not stale.exists() and fits.getdata(out)["A"].tolist() == [4, 5, 6, 7]
+    assert f"created {stale}" not in c.out.getvalue() and f"created {out}" in c.out.getvalue()
+    assert [t.tool for t in timings] == ["dmcopy", "fragile", "dmcopy", "writing products"]
+
+
+def test_an_optional_step_that_works_is_like_any_other(table, tmp_path):
+    recipe, _, out = copies(table, tmp_path)
+    first = recipe.steps[0]
+    fragile = Step(first.tool, first.parameters, first.reads, first.makes, optional="no matter")
+    c = console(1)
+    run_recipe(Recipe((fragile, recipe.steps[1]), recipe.products), NativeBackend(Workspace(c), keep=False), c)
+    assert c.warnings == [] and fits.getdata(out)["A"].tolist() == [4, 5, 6, 7]

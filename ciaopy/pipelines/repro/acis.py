@@ -7,7 +7,7 @@ from pathlib import Path
 from ciaopy.engine import Recipe, Step
 from ciaopy.errors import DataError
 from ciaopy.observation import EventFile, plain_name
-from ciaopy.pipelines.repro import common, files
+from ciaopy.pipelines.repro import common, files, moving
 from ciaopy.pipelines.repro.common import Stage, io, says, stacked
 from ciaopy.pipelines.repro.job import Job
 
@@ -26,10 +26,12 @@ def stages(job: Job) -> list[Stage]:
     return [
         Stage(common.copy_inputs),
         Stage(common.update_aspect),
+        Stage(moving.drop_object_columns, when=job.was_frozen),
         Stage(reset_status),
         Stage(find_bad_pixels, when=job.makes_bad_pixels),
         Stage(process_events, when=events),
         Stage(align_good_times, when=events),
+        Stage(moving.freeze_events, when=events),
         Stage(lambda j: common.filter_events(j, LEVEL2_FILTER, STATFILT), when=events),
         Stage(common.write_records, when=events),
         Stage(common.field_of_view, when=events),

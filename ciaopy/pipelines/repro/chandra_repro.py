@@ -28,6 +28,7 @@ from ciaopy.errors import CiaopyError, DataError, UserError
 from ciaopy.observation import EventFile, choose, gather, read_level1, root_name
 from ciaopy.pipelines.repro.inputs import ReproInput, find_inputs
 from ciaopy.pipelines.repro.job import Job, Options
+from ciaopy.pipelines.repro.moving import has_object_columns
 from ciaopy.pipelines.repro.notices import conclude, has_caldb, introduce
 from ciaopy.pipelines.repro.registry import builder_of
 from ciaopy.version import __version__
@@ -198,6 +199,7 @@ def _job(dataset: ReproInput, par: ParameterSet, set_ardlib: bool) -> Job:
         cleanup=par["cleanup"],
         clobber=par["clobber"],
         caldb=par["tools"] != NATIVE or (has_caldb() and builder.calibrated(events)),
+        verbose=par["verbose"],
     )
     if dataset.out in {obs.layout.primary, obs.layout.secondary}:
         raise UserError(f"{dataset.out}: outdir is an input folder; inputs are never changed, give another outdir")
@@ -212,6 +214,7 @@ def _job(dataset: ReproInput, par: ParameterSet, set_ardlib: bool) -> Job:
         options=options,
         provenance=made,
         aspect=choose(obs.companions.aspect_paths),
+        was_frozen=par["process_events"] and has_object_columns(events.path),
     )
 
 

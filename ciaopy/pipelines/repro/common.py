@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ASPECT_SPAN", "Stage", "as_recipe", "copy_events", "copy_inputs", "cut_good_times", "during_aspect", "edit",
-    "field_of_view", "filter_events", "io", "says", "set_ardlib", "stacked", "update_aspect", "write_records",
+    "field_of_view", "filter_events", "io", "says", "set_ardlib", "source_of", "stacked", "update_aspect",
+    "write_records",
 ]  # fmt: skip
 
 #: Stands in a plan for the times of the aspect solution, which are read when the step runs.
@@ -64,6 +65,8 @@ def _products(job: Job) -> tuple[Path, ...]:
         made.append(job.new_aspect)
     if job.makes_bad_pixels:
         made.append(job.file("repro_bpix1.fits"))
+    if job.freezes:
+        made.append(job.object_aspect)
     if job.options.process_events:
         made += [job.file(f"repro_{kind}.fits") for kind in ("evt2", "flt2", "fov1")]
     return tuple(dict.fromkeys(made))
@@ -156,10 +159,11 @@ def _nothing(ws: Workspace) -> None:
 
 def copy_events(job: Job, target: Path, text: tuple[Message, ...]) -> Step:
     """Return the step that copies the level-1 events to where later steps change them."""
-    source = job.obs.events.path
+    source = job.level1
     return Step(
         "copy",
         {"file": str(source), "to": str(target)},
+        reads=(source,) if job.was_frozen else (),
         makes=(target,),
         says=text,
         action=lambda ws: files.copy_events(ws, source, target),
@@ -233,14 +237,9 @@ def filter_events(
     made, final = source or job.file("repro_evt1.fits"), job.file("repro_evt2.fits")
     filtered = intermediate or job.file("reprofilt_evt1.fits")
     times = job.file("repro_flt2.fits")
+    infile, reads, late = source_of(job, made, row_filter)
     return [
-        Step(
-            "dmcopy",
-            io(f"{made}{row_filter}", filtered, clobber="yes"),
-            (made,),
-            (filtered,),
-            says(text),
-        ),
+        Step("dmcopy", io(infile, filtered, clobber="yes"), reads, (filtered,), says(text), late=late),
         edit(filtered, "STATFILT", status_filter, "Status bit filter applied"),
         _settle_good_times(job, filtered, made),
         Step(
@@ -267,6 +266,36 @@ def _settle_good_times(job: Job, filtered: Path, level1: Path) -> Step:
         (filtered,),
         action=lambda ws: settle_good_times(ws, filtered, level1, statistics),
     )
+
+
+def source_of(
+    job: Job, events: Path, tail: str
+) -> tuple[str, tuple[Path, ...], Callable[[Workspace], Mapping[str, str]] | None]:
+    """Return what a step reads: of a moving target's new events the frozen ones, where freezing has not failed.
+
+    Parameters
+    ----------
+    job : Job
+    events : Path
+        The events before freezing.
+    tail : str
+        Brackets behind the name.
+
+    Returns
+    -------
+    infile : str
+    reads : tuple of Path
+    late : callable or None
+        Settles `infile` when the step runs.
+    """
+    frozen = job.frozen_of(events)
+    if frozen is None:
+        return f"{events}{tail}", (events,), None
+
+    def late(ws: Workspace) -> Mapping[str, str]:
+        return {} if ws.exists(frozen) else {"infile": f"{events}{tail}"}
+
+    return f"{frozen}{tail}", (events, frozen), late
 
 
 def write_records(job: Job) -> list[Step]:

@@ -11,7 +11,7 @@ from ciaopy.errors import CalibrationError
 from ciaopy.gratings import arms_of
 from ciaopy.hrc import HrcDetector
 from ciaopy.observation import EventFile
-from ciaopy.pipelines.repro import acis, common, hrc
+from ciaopy.pipelines.repro import acis, common, hrc, moving
 from ciaopy.pipelines.repro.common import Stage, io, says
 from ciaopy.pipelines.repro.grating_spectra import extract_spectra, make_responses, products, response_orders
 from ciaopy.pipelines.repro.job import Job
@@ -33,6 +33,7 @@ def acis_recipe(job: Job) -> Recipe:
     table = [
         Stage(common.copy_inputs),
         Stage(common.update_aspect),
+        Stage(moving.drop_object_columns, when=job.was_frozen),
         Stage(acis.reset_status),
         Stage(acis.find_bad_pixels, when=job.makes_bad_pixels),
         Stage(acis.process_events, when=events),
@@ -92,6 +93,7 @@ def _dispersion(job: Job, good_times: Callable[[Job], list[Step]], level2: Calla
         Stage(find_zero_order, when=events),
         Stage(resolve_events, when=events),
         Stage(good_times, when=events),
+        Stage(moving.freeze_events, when=events),
         Stage(level2, when=events),
         Stage(append_region, when=events),
         Stage(extract_spectra, when=events),
@@ -184,9 +186,9 @@ def _filter_hrc(job: Job) -> list[Step]:
             steps.append(Step("pi_filter", {"use": "none"}, says=says(text), action=lambda ws: None))
         else:
             filtered = job.file("repro_bgfilt_evt1a.fits")
-            parameters = io(f"{source}[EVENTS][(tg_mlam,pi)=region({name})]", filtered, clobber="yes")
+            infile, reads, late = common.source_of(job, source, f"[EVENTS][(tg_mlam,pi)=region({name})]")
             text = f"Filtering the background on pulse heights: {Path(name).name}"
-            steps.append(Step("dmcopy", parameters, (source,), (filtered,), says(text)))
+            steps.append(Step("dmcopy", io(infile, filtered, clobber="yes"), reads, (filtered,), says(text), late=late))
             source = filtered
     return steps + common.filter_events(
         job,

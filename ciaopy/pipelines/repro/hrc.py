@@ -10,7 +10,7 @@ from ciaopy.engine import Recipe, Step
 from ciaopy.errors import CiaopyError, UserError
 from ciaopy.hrc import HrcDetector
 from ciaopy.observation import EventFile
-from ciaopy.pipelines.repro import common, files
+from ciaopy.pipelines.repro import common, files, moving
 from ciaopy.pipelines.repro.common import Stage, io, says, stacked
 from ciaopy.pipelines.repro.job import Job
 
@@ -31,6 +31,7 @@ def stages(job: Job) -> list[Stage]:
         Stage(common.update_aspect),
         *level1_stages(job),
         Stage(good_times, when=events),
+        Stage(moving.freeze_events, when=events),
         Stage(filter_events, when=events),
         Stage(dead_time, when=events),
         Stage(common.write_records, when=events),
@@ -43,6 +44,7 @@ def level1_stages(job: Job) -> list[Stage]:
     """Return the stages that make new level-1 events, with a grating and without."""
     events = job.options.process_events
     return [
+        Stage(moving.drop_object_columns, when=job.was_frozen),
         Stage(find_bad_pixels, when=job.makes_bad_pixels),
         Stage(patch_rates, when=events and _patches(job)),
         Stage(add_range_level, when=events and _lacks_range_level(job)),
@@ -96,13 +98,20 @@ def can_make_bad_pixels(events: EventFile) -> bool:
         return False
 
 
+def _own(job: Job) -> tuple[Path, ...]:
+    """Return the level-1 events where a step makes them."""
+    return (job.level1,) if job.was_frozen else ()
+
+
 def find_bad_pixels(job: Job) -> list[Step]:
     """Return the steps that make a new bad pixel file from the CALDB's list of bad regions."""
-    events, par, made = job.obs.events.path, job.file("obs.par"), job.file("repro_bpix1.fits")
+    events, par, made = job.level1, job.file("obs.par"), job.file("repro_bpix1.fits")
     text = says("Running hrc_build_badpix for a new bad pixel file.")
     built = io("CALDB", made, obsfile=str(par), degapfile="CALDB", clobber=job.clobber)
     return [
-        Step("dmmakepar", {"input": f"{events}[EVENTS]", "output": str(par), "clobber": "yes"}, (), (par,), text),
+        Step(
+            "dmmakepar", {"input": f"{events}[EVENTS]", "output": str(par), "clobber": "yes"}, _own(job), (par,), text
+        ),
         Step("hrc_build_badpix", built, (par,), (made,)),
     ]
 
@@ -123,7 +132,7 @@ def patch_rates(job: Job) -> list[Step]:
     parameters = {
         "dtf_infile": str(job.copy_of(job.obs["dtf1"])),
         "mtl_infile": str(job.copy_of(job.obs["mtl1"])),
-        "evt_infile": str(job.obs.events.path),
+        "evt_infile": str(job.level1),
         "evt_outfile": str(events),
         "gti_outfile": str(times),
         "dtf_outfile": str(rates),
@@ -134,7 +143,7 @@ def patch_rates(job: Job) -> list[Step]:
         Step(
             "patch_hrc_ssc",
             parameters,
-            (),
+            _own(job),
             (events, times, rates),
             says("Checking for corruption of the secondary science rates."),
         ),
@@ -173,7 +182,7 @@ def add_range_level(job: Job) -> list[Step]:
     """Return the steps that copy the events and add RANGELEV, which old files lack, as it was at their date."""
     header, target = job.obs.events.header, job.file("rangelev_evt1.fits")
     detector = HrcDetector.of_header(header, str(job.obs.events.path))
-    source = _repaired(job, 0, job.obs.events.path)
+    source = _repaired(job, 0, job.level1)
     edit = {
         "infile": str(target),
         "filelist": "",
@@ -186,8 +195,8 @@ def add_range_level(job: Job) -> list[Step]:
     return [
         Step(
             "copy",
-            {"file": str(job.obs.events.path), "to": str(target)},
-            _patched(job)[:1] if _patches(job) else (),
+            {"file": str(job.level1), "to": str(target)},
+            (*_own(job), *(_patched(job)[:1] if _patches(job) else ())),
             (target,),
             says(f"The events have no RANGELEV: {edit['value']} is used."),
             lambda ws: files.copy_events(ws, source(ws), target),
@@ -199,7 +208,7 @@ def add_range_level(job: Job) -> list[Step]:
 def process_events(job: Job) -> list[Step]:
     """Return the steps that process the events anew and bring their header up to date."""
     made = job.file("repro_evt1.fits")
-    source = job.file("rangelev_evt1.fits") if _lacks_range_level(job) else job.obs.events.path
+    source = job.file("rangelev_evt1.fits") if _lacks_range_level(job) else job.level1
     parameters = {
         "infile": stacked(source),
         "outfile": str(made),
@@ -211,7 +220,7 @@ def process_events(job: Job) -> list[Step]:
     }
     if _SHIFTS[job.options.pix_adj]:
         parameters["rand_pix_size"] = _SHIFTS[job.options.pix_adj]
-    reads = [job.bad_pixels, job.aspect_list]
+    reads = [job.bad_pixels, job.aspect_list, *_own(job)]
     late = None
     if _lacks_range_level(job):
         reads.append(source)

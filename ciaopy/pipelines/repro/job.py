@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ciaopy.engine import Provenance
-from ciaopy.observation import AspectChoice, Observation, plain_name
+from ciaopy.observation import AspectChoice, MovingTarget, Observation, plain_name
 from ciaopy.pipelines.repro import files
 
 __all__ = ["Job", "Options"]
@@ -19,7 +19,7 @@ class Options:
     `caldb` is False where ciaopy itself does the work and the user has no CALDB (for the HRC: none that bad pixels can
     be made from): the calibration rows of the archive's bad pixel file then stand for the CALDB's list (ACIS), or that
     file itself is used (HRC). `tg_zo_position`, `tg_orders` and `pi_filter` concern gratings,
-    `patch_hrc_ssc` HRC.
+    `patch_hrc_ssc` HRC. `verbose` is for tools that are told of it.
     """
 
     badpixel: bool
@@ -36,11 +36,15 @@ class Options:
     cleanup: bool
     clobber: bool
     caldb: bool
+    verbose: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One dataset with everything that the step list depends on."""
+    """One dataset with everything that the step list depends on.
+
+    `was_frozen`: the level-1 events have the columns of sso_freeze.
+    """
 
     obs: Observation
     out: Path
@@ -48,6 +52,7 @@ class Job:
     options: Options
     provenance: Provenance
     aspect: AspectChoice
+    was_frozen: bool = False
 
     def file(self, tail: str) -> Path:
         """Return `<out>/<root>_<tail>`; a list or parameter file that only the run needs is hidden from view."""
@@ -57,6 +62,31 @@ class Job:
     def copy_of(self, path: Path) -> Path:
         """Return where the copy of an input file goes."""
         return self.out / plain_name(path)
+
+    @property
+    def level1(self) -> Path:
+        """The level-1 events that processing begins with: the archive's, without what sso_freeze has added."""
+        return self.file("unfrozen_evt1.fits") if self.was_frozen else self.obs.events.path
+
+    @property
+    def moving(self) -> MovingTarget | None:
+        """The ephemerides of a moving target, where new events are made."""
+        return self.obs.companions.moving if self.options.process_events else None
+
+    @property
+    def freezes(self) -> bool:
+        """True where the events are frozen in the frame of a moving target."""
+        return self.moving is not None and not self.moving.problem
+
+    def frozen_of(self, events: Path) -> Path | None:
+        """Return the name of new events once they are frozen; None for others, and where nothing is frozen."""
+        kinds = {self.file("repro_evt1.fits"): "evt1", self.file("evt1a.fits"): "evt1a"}
+        return self.file(f"repro_sso_{kinds[events]}.fits") if self.freezes and events in kinds else None
+
+    @property
+    def object_aspect(self) -> Path:
+        """The aspect solution in the frame of a moving target."""
+        return self.file("repro_sso_asol1.fits")
 
     @property
     def makes_bad_pixels(self) -> bool:

@@ -34,8 +34,6 @@ def introduce(job: Job, console: Console) -> None:
         console.say("WARNING: process_events=no: no new event file; the archive's level=2 file is copied.")
     if not job.makes_bad_pixels:
         console.say(f"The archive's bad pixel file is used: {job.copy_of(job.obs['bpix1']).name}")
-    if companions.objects:
-        console.say("WARNING: solar-system object: sso_freeze is not available yet; the events are not frozen.", 0)
     listed: dict[str, tuple[Path, ...]] = {k.upper(): (Path(p),) for k, p in companions.files.items()}
     listed |= {"EVT1": (events.path,), "ASOL1": job.aspect.paths, "BIAS0": companions.bias, "FOV1": companions.fov}
     for name, paths in sorted(listed.items()):
