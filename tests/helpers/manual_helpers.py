@@ -70,6 +70,13 @@ def run_line(line: str, shims: Path) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+def run_script(code: str) -> tuple[int, str]:
+    """Run Python in the working directory, in a process of its own."""
+    command = [sys.executable, "-W", "error::DeprecationWarning:__main__", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=300)
+    return done.returncode, done.stdout + done.stderr
+
+
 def copy_ground(ground: Path, to: Path) -> Path:
     """Copy a ground for one page: its examples may change files."""
     return Path(shutil.copytree(ground, to))

@@ -12,8 +12,8 @@ One page is written once, in Markdown, and becomes `ciaopy help NAME`, the man p
     ## See also          names in `code`
 
 Types, ranges and defaults of parameters are not in the page: they come from the parameter file.
-A fence `console GROUND` says in which folder its commands run (see `GROUNDS`); `console norun REASON` that they cannot
-be tried without network, calibration database or the like.
+Python stands in fences of kind `python`. `console GROUND` (or `python GROUND`) says in which folder a fence runs (see
+`GROUNDS`); `console norun REASON` that it cannot be tried without network, calibration database or the like.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ class Example:
         Why it cannot be run; empty where it can.
     commands : tuple of str
         What is typed, one command each; lines that end in a backslash are joined.
+    script : str
+        The Python of fences of kind `python`.
     """
 
     title: str
@@ -62,6 +64,7 @@ class Example:
     ground: str
     reason: str
     commands: tuple[str, ...]
+    script: str = ""
 
 
 @dataclass(frozen=True)
@@ -171,10 +174,10 @@ def _range(first: str, last: str) -> list[str]:
 
 def _example(title: str, text: str, where: str) -> Example:
     """Take the commands out of the fences of an example."""
-    commands, ground, reason = list[str](), "", ""
+    commands, script, ground, reason = list[str](), list[str](), "", ""
     for info, lines in _fences(text):
         kind, _, rest = info.partition(" ")
-        if kind != "console":
+        if kind not in ("console", "python"):
             continue
         first, _, why = rest.partition(" ")
         first = first or next(iter(GROUNDS))
@@ -183,8 +186,11 @@ def _example(title: str, text: str, where: str) -> Example:
         if ground and first != ground:
             raise DataError(f"{where}, example {title}: fences in two places, {ground} and {first}")
         ground, reason = first, why.strip()
-        commands += _commands(lines)
-    return Example(title, text, ground, reason, tuple(commands))
+        if kind == "python":
+            script += [*lines, ""]
+        else:
+            commands += _commands(lines)
+    return Example(title, text, ground, reason, tuple(commands), "\n".join(script))
 
 
 def _fences(text: str) -> Iterator[tuple[str, list[str]]]:
