@@ -17,6 +17,7 @@ from ciaopy.datamodel.joining import check_same_meaning, common_null
 from ciaopy.datamodel.livetime import update_livetime
 from ciaopy.datamodel.subspace import KEY, Component, Ranges, Subspace, TimeTable, Value
 from ciaopy.datamodel.timeframe import require_one_time
+from ciaopy.datamodel.wcs import vector_columns
 from ciaopy.errors import DataError, UserError
 from ciaopy.fits import Array, Column, Table
 from ciaopy.streams import read_text
@@ -204,7 +205,7 @@ def common_columns(tables: Sequence[Table], listed: str = "") -> list[str]:
     Parameters
     ----------
     listed : str
-        `a,b` keeps these, `-a,-b` drops these.
+        `a,b` keeps these, `-a,-b` drops these; a vector (`sky`) stands for its columns.
 
     Raises
     ------
@@ -213,8 +214,8 @@ def common_columns(tables: Sequence[Table], listed: str = "") -> list[str]:
     """
     names = [n for n in tables[0].columns if all(n in t for t in tables[1:])]
     words = [w.strip().lower() for w in listed.split(",") if w.strip()]
-    dropped = {w[1:].strip() for w in words if w.startswith("-")}
-    kept = [w for w in words if not w.startswith("-")]
+    dropped = {c for w in words if w.startswith("-") for c in _columns_of(tables[0], w[1:].strip())}
+    kept = [c for w in words if not w.startswith("-") for c in _columns_of(tables[0], w)]
     for name in kept:
         if name not in names:
             raise UserError(f"column {name} is not in every table to merge; common are {', '.join(names)}")
@@ -222,6 +223,11 @@ def common_columns(tables: Sequence[Table], listed: str = "") -> list[str]:
     if not names and any(t.columns for t in tables):
         raise UserError("the tables to merge have no column in common")
     return names
+
+
+def _columns_of(table: Table, word: str) -> tuple[str, ...]:
+    """Return the columns that a word of a list names: those of a vector, or the word itself."""
+    return (word,) if word in table else vector_columns(table, word) or (word,)
 
 
 def merge_tables(

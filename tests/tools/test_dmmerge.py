@@ -41,6 +41,10 @@ def test_columns_and_block_name(events: Path, tmp_path: Path) -> None:
         assert f["ALL"].header["MFORM1"] == "x,y"
     run("dmmerge", stack, tmp_path / "p.fits", "columnList=pi,time")
     assert fits.getdata(tmp_path / "p.fits", 1).names == ["pi", "time"]
+    run("dmmerge", stack, tmp_path / "v.fits", "columnList=sky,pi")
+    assert fits.getdata(tmp_path / "v.fits", 1).names == ["x", "y", "pi"]
+    run("dmmerge", stack, tmp_path / "w.fits", "columnList=-sky")
+    assert fits.getdata(tmp_path / "w.fits", 1).names == ["time", "pi"]
     with pytest.raises(UserError, match="column phas is not in every table"):
         run("dmmerge", stack, tmp_path / "q.fits", "columnList=phas")
 
