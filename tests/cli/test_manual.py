@@ -179,6 +179,8 @@ def test_a_man_page_refuses_what_it_cannot_show():
         ("dmstat a*.img", True),
         ("dmlist a.fits cols | head", True),
         ("ciaopy check a.fits", False),
+        ('dmcopy "a.fits[bin $(pget get_sky_limits dmfilter)]" b.img', True),
+        ("dmlist 'a.fits[$x]' cols", False),
         ("ls out", True),
         ("dmtcalc a b expression='x=y*2'", False),
     ],

@@ -46,6 +46,8 @@ def needs_shell(line: str) -> bool:
     quote = ""
     for character in line:
         if quote:
+            if quote == '"' and character in "$`\\":
+                return True
             quote = "" if character == quote else quote
         elif character in "'\"":
             quote = character
