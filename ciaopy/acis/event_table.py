@@ -89,11 +89,13 @@ _COMMENTS = {
     "CREATOR": "tool that created this output",
     "KEPTCOLS": "columns kept from the input (no calibration)",
     "KEPTFROM": "file they come from",
+    "LITECAL": "products of the embedded calibration used",
 }
 
 
 def write_keywords(header: Header, record: CalibrationRecord) -> None:
-    """Write a record into a header, in place; a KEPTCOLS of an earlier run is removed if nothing is kept now."""
+    """Write a record into a header, in place; KEPTCOLS and LITECAL of an earlier run go if nothing is kept or used."""
+    header.remove("LITECAL", ignore_missing=True)
     for key, value in record.keywords.items():
         header[key] = (value, header.comments[key] if key in header else _COMMENTS.get(key, ""))
     for key in ("KEPTCOLS", "KEPTFROM"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -55,8 +56,16 @@ def show_plan(recipe: Recipe, console: Console) -> None:
         console.output(f"     {path}")
 
 
-def check_products(recipe: Recipe, clobber: bool) -> None:
-    """Refuse, before any work, to replace products without clobber.
+def check_products(recipe: Recipe, clobber: bool, inputs: Iterable[Path] = ()) -> None:
+    """Refuse, before any work, to replace products without clobber, and to write over an input at all.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    clobber : bool
+        Products that exist may be replaced.
+    inputs : iterable of Path
+        Files that no step may write, intermediates included.
 
     Raises
     ------
@@ -64,6 +73,8 @@ def check_products(recipe: Recipe, clobber: bool) -> None:
         As `check_outputs`.
     """
     made = {p for s in recipe.steps for p in s.makes}
+    read = {p.resolve() for p in inputs}
+    check_outputs([p for p in made if p.resolve() in read], clobber, inputs=read, parameter="outdir")
     check_outputs([p for p in recipe.products if p in made], clobber, parameter="outdir")
 
 

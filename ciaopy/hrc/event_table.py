@@ -62,6 +62,7 @@ COMMENTS = {
     "RAND_SKY": "pixel randomization",
     "KEPTCOLS": "columns kept from the input (no calibration)",
     "KEPTFROM": "file they come from",
+    "LITECAL": "products of the embedded calibration used",
     "CREATOR": "tool that created this output",
 }
 

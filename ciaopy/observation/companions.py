@@ -154,3 +154,12 @@ class Observation:
     def __getitem__(self, product: str) -> Path:
         """Return the file of a product (`flt1`, `msk1`, ...); a KeyError where there is none."""
         return Path(self.companions.files[product])
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All files of an archive download, each once."""
+        found = self.companions
+        report = () if found.report is None else (found.report,)
+        named = [Path(name) for name in found.files.values() if name not in {"NONE", "CALDB"}]
+        more = (*found.aspect_paths, *found.bias, *found.fov, *found.orbits, *found.objects, *report)
+        return tuple(dict.fromkeys([self.events.path, *named, *more]))

@@ -246,6 +246,7 @@ def _check_aspect(run: _Run, counts: Counts, names: tuple[str, ...]) -> None:
 def _record(run: _Run, products: EventProducts, plan: ColumnPlan, aspect: tuple[str, ...]) -> CalibrationRecord:
     """Return the keywords that say what was done."""
     from ciaopy import stack
+    from ciaopy.caldb.lite import provenance
     from ciaopy.version import __version__
 
     par, header = run.par, run.header
@@ -268,8 +269,7 @@ def _record(run: _Run, products: EventProducts, plan: ColumnPlan, aspect: tuple[
         keys["GAINFILE"] = "NONE"
     if run.mode.continuous and places:
         keys["TIME_ADJ"] = "GRATING" if "chipy_tg" in run.table else "TARGET"
-    if _lite_used(products, plan):
-        keys["CALDBVER"] = _lite_version()
+    keys |= provenance(header, _lite_used(products, plan), kept=bool(plan.carried))
     source = around.base_name(run.infile)
     notes = []
     if plan.carried:
@@ -311,7 +311,9 @@ def _messages(run: _Run, products: EventProducts, plan: ColumnPlan, counts: Coun
         found.append(f"not applied: {', '.join(skipped)} (not in a CALDB)")
     lite = _lite_used(products, plan)
     if lite:
-        found.append(f"{', '.join(lite)} from the embedded calibration; the header says CALDBVER={_lite_version()}")
+        found.append(
+            f"{', '.join(lite)} from the embedded calibration; the header says so (LITECAL, {_lite_version()})"
+        )
     n = run.table.nrows
     if counts.outside:
         found.append(

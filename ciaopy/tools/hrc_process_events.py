@@ -241,7 +241,7 @@ def _before(run: _Run, products: HrcProducts) -> list[str]:
         from ciaopy.caldb.lite import CALDBVER
 
         found.append(
-            f"{', '.join(products.embedded)} from the embedded calibration; the header says CALDBVER={CALDBVER}"
+            f"{', '.join(products.embedded)} from the embedded calibration; the header says so (LITECAL, {CALDBVER})"
         )
     if products.skipped:
         found.append(f"not applied: {', '.join(products.skipped)}")
@@ -277,6 +277,7 @@ def _after(run: _Run, done: ProcessedEvents) -> list[str]:
 def _write_keywords(run: _Run, products: HrcProducts, aspect: tuple[str, ...]) -> None:
     """Write into the header what was used."""
     from ciaopy import __version__
+    from ciaopy.caldb.lite import provenance
 
     par, header = run.par, run.header
     keys: dict[str, Any] = {"CREATOR": f"hrc_process_events - ciaopy {__version__}", "CONTENT": "EVT1"}
@@ -290,10 +291,8 @@ def _write_keywords(run: _Run, products: HrcProducts, aspect: tuple[str, ...]) -
     if par["stop"] in _PLACES:
         keys["RAND_SKY"] = float(par["rand_pix_size"] or 0.0)
         keys |= coordinate_systems(run.detector)
-    if products.embedded:
-        from ciaopy.caldb.lite import CALDBVER
-
-        keys["CALDBVER"] = CALDBVER
+    keys |= provenance(header, products.embedded, kept=bool(products.notes))
+    header.remove("LITECAL", ignore_missing=True)
     for key, value in keys.items():
         header[key] = (value, header.comments[key] if key in header else COMMENTS.get(key, ""))
     for key in ("KEPTCOLS", "KEPTFROM"):

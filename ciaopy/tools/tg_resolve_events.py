@@ -192,9 +192,10 @@ def _check_lost(run: _Run, resolved: ResolvedEvents) -> None:
 
 
 def _note_lite(run: _Run) -> None:
-    from ciaopy.caldb.lite import CALDBVER
+    from ciaopy.caldb.lite import provenance
 
-    run.header["CALDBVER"] = CALDBVER
+    before = [name for name in str(run.header.get("LITECAL", "")).partition(": ")[2].split(",") if name]
+    run.header.update(provenance(run.header, [*before, "OSIP"], kept="KEPTCOLS" in run.header))
     note = "tg_resolve_events: order-sorting windows solved from archive orders, not a CALDB file (99 % agreement)."
     if note not in [str(c) for c in run.header.get("COMMENT", [])]:
         run.header.add_comment(note)

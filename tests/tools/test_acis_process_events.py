@@ -83,12 +83,23 @@ def test_header_says_what_was_used(bench: Bench) -> None:
         "PIX_ADJ": "EDSER", "SUBPIXFL": "ciaopy-lite-1", "RAND_SKY": 0.0, "CTI_CORR": False, "CTI_APP": "N" * 10,
         "CTIFILE": "NONE", "TGAINCOR": "F", "TGAINFIL": "NONE", "GAINFILE": "NONE", "BPIXFILE": "bpix1.fits",
         "MTLFILE": "mtl1.fits", "ASOLFILE": "asol1.fits", "CORNERS": 2, "GRADESYS": "ASCA", "CHKVFPHA": False,
-        "CALDBVER": "ciaopy-lite-1", "KEPTCOLS": "ENERGY", "KEPTFROM": "evt1.fits", "ACSYS4": "SKY:ASC-FP-1.1",
-        "CONTENT": "EVT1",
+        "CALDBVER": "ciaopy-lite-1", "LITECAL": "ciaopy-lite-1: EVTSPLT,GRADE,SUBPIX", "KEPTCOLS": "ENERGY",
+        "KEPTFROM": "evt1.fits", "ACSYS4": "SKY:ASC-FP-1.1", "CONTENT": "EVT1",
     }  # fmt: skip
     assert {k: header.get(k) for k in expected} == expected
     history = "\n".join(str(c) for c in header["HISTORY"])
     assert "acis_process_events" in history and "pix_adj=EDSER" in history
+
+
+@pytest.mark.parametrize(
+    ("archived", "expected"), [("4.9.2", "4.9.2"), ("NONE", "ciaopy-lite-1"), ("", "ciaopy-lite-1")]
+)
+def test_caldbver_stays_the_archives_where_its_values_are_kept(bench: Bench, archived: str, expected: str) -> None:
+    with fits.open(bench.events, mode="update") as hdus:
+        hdus["EVENTS"].header["CALDBVER"] = archived
+    header = bench().header
+    assert header["KEPTCOLS"] == "ENERGY" and header["CALDBVER"] == expected
+    assert header["LITECAL"] == "ciaopy-lite-1: EVTSPLT,GRADE,SUBPIX"
 
 
 def test_columns_have_ranges_nulls_and_world_coordinates(bench: Bench) -> None:
@@ -508,6 +519,6 @@ def test_a_caldb_drives_the_whole_tool(
                 "TGAINFIL": names["T_GAIN"], "GAINFILE": names["DET_GAIN"], "GRD_FILE": names["GRADE"],
                 "THRFILE": names["EVTSPLT"], "SUBPIXFL": "NONE", "RAND_PI": 1.0}  # fmt: skip
     assert {k: done.header[k] for k in expected} == expected
-    assert "KEPTCOLS" not in done.header and "lite" not in str(done.header.get("CALDBVER", ""))
+    assert not {"KEPTCOLS", "LITECAL"} & set(done.header) and "lite" not in str(done.header.get("CALDBVER", ""))
     assert done.data.tobytes() == named.data.tobytes()
     assert capsys.readouterr().err == ""

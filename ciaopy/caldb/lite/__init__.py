@@ -1,7 +1,7 @@
 """The embedded calibration: approximate figures that carry the pipeline where there is no CALDB.
 
 `product(name, header)` gives the same dataclasses as the CALDB readers, with `is_lite` set; `PRODUCTS` says what there
-is and how good it is (measured in docs/accuracy.md). Products made with it carry ``CALDBVER = CALDBVER``.
+is and how good it is (measured in docs/accuracy.md). Products made with it carry the keywords of `provenance`.
 
 There is no charge-transfer correction and no time-dependent gain: a tool that lacks them keeps the archive's own
 PHA, ENERGY, PI, FLTGRADE and GRADE columns instead.
@@ -9,7 +9,7 @@ PHA, ENERGY, PI, FLTGRADE and GRADE columns instead.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ __all__ = [
     "letg_hrcs_area",
     "meg_line_shape",
     "product",
+    "provenance",
     "tables",
     "time_of_year",
     "year_of",
@@ -147,3 +148,33 @@ def product(name: str, header: Mapping[str, Any] | None = None, **constraints: A
     module, function = _MAKERS[key].split(".")
     made: Product = getattr(import_module(f"ciaopy.caldb.lite.{module}"), function)(header or {}, constraints)
     return made
+
+
+def provenance(header: Mapping[str, Any], used: Iterable[str], kept: bool) -> dict[str, str]:
+    """Return the keywords that say which embedded products went into a file.
+
+    LITECAL names them, with the version. CALDBVER names the embedded calibration as well, but for a file that keeps
+    values which the archive calibrated: these rest on the CALDB that its CALDBVER names.
+
+    Parameters
+    ----------
+    header : mapping
+        Of the file that the values come from.
+    used : iterable of str
+        CALDB names; empty where no embedded product was used.
+    kept : bool
+        Some values are the archive's.
+
+    Returns
+    -------
+    dict
+        Empty where none was used.
+    """
+    products = sorted(set(used))
+    if not products:
+        return {}
+    keys = {"LITECAL": f"{CALDBVER}: {','.join(products)}"}
+    archived = str(header.get("CALDBVER", "")).strip().upper()
+    if not kept or archived in {"", "NONE", "UNKNOWN"} or archived.startswith("CIAOPY-LITE"):
+        keys["CALDBVER"] = CALDBVER
+    return keys

@@ -26,6 +26,7 @@ from ciaopy.engine import (
 )
 from ciaopy.errors import CiaopyError, DataError, UserError
 from ciaopy.observation import EventFile, choose, gather, read_level1, root_name
+from ciaopy.pipelines.repro.files import copied
 from ciaopy.pipelines.repro.inputs import ReproInput, find_inputs
 from ciaopy.pipelines.repro.job import Job, Options
 from ciaopy.pipelines.repro.moving import has_object_columns
@@ -80,7 +81,7 @@ def run(par: ParameterSet, ws: Workspace, options: RunOptions | None = None) -> 
     work = _prepared(par, ws.console, failed, make=True)
     total = len(work) + len(failed)
     for job, one in work:
-        check_products(one, par["clobber"])
+        check_products(one, par["clobber"], _untouchable(job))
         _check_report(par, job)
     outcomes = _run_all(par, options or RunOptions(), ws, work, alone=total == 1)
     failed |= {o.label: o.error for o in outcomes if o.error is not None}
@@ -91,6 +92,12 @@ def run(par: ParameterSet, ws: Workspace, options: RunOptions | None = None) -> 
         timings={one.root: one.timings for one in done},
         failed=failed,
     )
+
+
+def _untouchable(job: Job) -> list[Path]:
+    """Return the inputs that nothing may be written over; those that would be copied onto themselves are not."""
+    in_place = {p for p in copied(job.obs, job.options.process_events) if p == job.copy_of(p)}
+    return [p for p in job.obs.paths if p not in in_place]
 
 
 def plan(par: ParameterSet, ws: Workspace) -> Iterator[Recipe]:

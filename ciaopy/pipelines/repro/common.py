@@ -112,8 +112,9 @@ def copy_inputs(job: Job) -> list[Step]:
             makes=targets,
             action=lambda ws: files.copy_all(copied, targets),
         ),
-        files.list_step(job.aspect_list, job.aspect_copies),
     ]
+    if not job.updates_aspect:
+        steps.append(files.list_step(job.aspect_list, job.aspect_copies))
     if job.makes_bad_pixels and job.obs.events.instrument == "ACIS":
         steps.append(files.list_step(job.file("bias0.lis"), job.obs.companions.bias))
     return steps
@@ -309,8 +310,21 @@ def write_records(job: Job) -> list[Step]:
             (final,),
             says(f"The new level=2 event file is {final}", "Adding HISTORY record."),
             lambda ws: files.write_records(ws, final, made.program, made.parameters),
-        )
+        ),
+        _calibration_record(final),
     ]
+
+
+def _calibration_record(events: Path) -> Step:
+    """Return the step that names the calibration in a COMMENT, and so in HISTORY, where scripts look for it."""
+    comment = {"filelist": "", "operation": "add", "key": "COMMENT"}
+    return Step(
+        "dmhedit",
+        {"infile": str(events), **comment, "value": "chandra_repro was run with CALDB VERSION"},
+        (events,),
+        (events,),
+        late=lambda ws: {"value": f"chandra_repro was run with CALDB {files.calibration_version()}"},
+    )
 
 
 def field_of_view(job: Job) -> list[Step]:

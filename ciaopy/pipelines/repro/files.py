@@ -283,14 +283,13 @@ def calibration_version() -> str:
 
 
 def write_records(ws: Workspace, path: Path, program: str, recorded: Sequence[tuple[str, str]]) -> None:
-    """Add to the events the HISTORY of chandra_repro and COMMENTs with its version and the calibration's."""
+    """Add to the events the HISTORY of chandra_repro and a COMMENT with its version."""
     from ciaopy.fits import add_history
 
     block = _block(ws, path, "time")
     header = block.header.copy()
     header.add_comment(program)
     add_history(header, "chandra_repro", recorded)
-    header.add_comment(f"chandra_repro was run with CALDB {calibration_version()}")
     _edited(ws, path, block.name.upper(), header)
 
 

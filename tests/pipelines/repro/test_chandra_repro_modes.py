@@ -72,6 +72,25 @@ def test_continuous_clocking(tree: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert header["FLTFILE"] == "acisf90001_repro_flt2.fits"
 
 
+def test_a_second_run_replaces_products_and_never_an_input(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """clobber=yes is the default, as on the ahelp page; an input in the way of a product is refused before any work."""
+    assert repro(tree, "", "verbose=0", "badpixel=no") == 0
+    first = (tree / "repro" / EVT2).stat().st_mtime_ns
+    assert repro(tree, "", "verbose=0", "badpixel=no") == 0
+    assert (tree / "repro" / EVT2).stat().st_mtime_ns > first
+    level1 = next(tree.rglob("*evt1.fits.gz"))
+    moved = level1.rename(tree / "acisf90001_repro_evt1.fits.gz")
+    plain = moved.with_suffix("")
+    with fits.open(moved) as hdus:
+        hdus.writeto(plain)
+    moved.unlink()
+    before = plain.read_bytes()
+    capsys.readouterr()
+    assert repro(tree, tree, "verbose=0", "cleanup=no", "clobber=yes") == 1
+    assert "would overwrite an input" in capsys.readouterr().err and plain.read_bytes() == before
+    assert not list(tree.glob("*repro_evt2*"))
+
+
 def test_continuous_clocking_needs_no_bias(tree: Path) -> None:
     set_keys(tree, "*.fits.gz", READMODE="CONTINUOUS", DATAMODE="CC33_FAINT")
     for kind in ("bias0", "pbk0", "stat1"):

@@ -170,7 +170,7 @@ def test_products_that_exist_stop_the_run(letg, data):
     out, _ = letg
     before = {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file()}
     with pytest.raises(OutputExistsError, match="clobber=yes"):
-        run("chandra_repro", data / "gratings/sim_letg", out, **USUAL)
+        run("chandra_repro", data / "gratings/sim_letg", out, clobber=False, **USUAL)
     assert before == {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file()}
 
 

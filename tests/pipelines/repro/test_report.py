@@ -92,7 +92,7 @@ def test_a_second_report_needs_clobber(observation, tmp_path, capsys):
         if path.suffix in (".fits", ".lis"):
             path.unlink()
     before = {p.name for p in (tmp_path / "r").iterdir()}
-    assert repro(observation, tmp_path / "r") == 1
+    assert repro(observation, tmp_path / "r", "clobber=no") == 1
     assert "report.html" in capsys.readouterr().err
     assert {p.name for p in (tmp_path / "r").iterdir()} == before, "refused before any work"
     assert repro(observation, tmp_path / "r", "clobber=yes") == 0
