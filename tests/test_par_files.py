@@ -85,7 +85,7 @@ TABLES = {
         pi_filter b h yes
         patch_hrc_ssc b h no
         cleanup b h yes
-        clobber b h no
+        clobber b h yes
         verbose i h 1 0 5
         tools s h native native|ciao
         nproc i h 0 0
