@@ -126,7 +126,7 @@ def fov_limits(table: Table, width: float, name: str, console: Console) -> tuple
 
 def aligned(low: float, high: float, width: float) -> FovAxis:
     """Return limits moved outwards to 0.5 + k width, and the number of pixels."""
-    start = low - ((low - 0.5) % width)
+    start = 0.5 + (low - 0.5) // width * width
     count, rest = divmod(high - start, width)
     count = int(count) + (1 if rest else 0)
     return FovAxis(float(start), float(start + count * width), count)

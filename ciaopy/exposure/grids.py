@@ -26,16 +26,19 @@ class Axis:
         Outer edges (of the first and the last pixel).
     count : int
         Number of pixels.
+    width : float, optional
+        Width of a pixel as it was asked for, to the last digit.
     """
 
     low: float
     high: float
     count: int
+    width: float | None = None
 
     @property
     def step(self) -> float:
         """Width of a pixel."""
-        return (self.high - self.low) / self.count
+        return (self.high - self.low) / self.count if self.width is None else self.width
 
     def centres(self) -> NDArray[np.float64]:
         """Return the pixel centres, shape (count,)."""
@@ -43,7 +46,7 @@ class Axis:
 
     def slice(self, start: int, stop: int) -> Axis:
         """Return pixels start (inclusive, from 0) to stop (exclusive)."""
-        return Axis(self.low + start * self.step, self.low + stop * self.step, stop - start)
+        return Axis(self.low + start * self.step, self.low + stop * self.step, stop - start, self.width)
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def parse_pixelgrid(text: str) -> PixelGrid:
         As `parse_xygrid`.
     """
     axes = [
-        replace(a, low=a.low - 0.5, high=a.high + 0.5) if a.low.is_integer() and a.high.is_integer() else a
+        replace(a, low=a.low - 0.5, high=a.high + 0.5, width=None) if a.low.is_integer() and a.high.is_integer() else a
         for a in _axes(text, "pixelgrid")
     ]
     return PixelGrid(*axes)
@@ -111,4 +114,4 @@ def _axis(text: str, parameter: str) -> Axis:
     count = int(number) if counted else math.ceil((high - low) / number - 1e-9)
     if count > MOST_PIXELS:
         raise ParameterError(f"{parameter}: {text!r} asks for {count} pixels along one axis; use wider ones")
-    return Axis(low, high, count) if counted else Axis(low, low + count * number, count)
+    return Axis(low, high, count) if counted else Axis(low, low + count * number, count, number)

@@ -117,6 +117,13 @@ def _subtract(job: FluxJob, background: Background, band: str, chosen: str) -> l
 
     return [
         Step("dmcopy", {"infile": binned, "outfile": str(image), **job.common}, (events,), (image,)),
+        Step(
+            "write unit",
+            {"file": str(image), "unit": headers.COUNTS},
+            (image,),
+            (image,),
+            action=lambda ws: headers.set_keys(ws, image, {"BUNIT": headers.COUNTS}),
+        ),
         Step("dmcopy", copy, (counts,), (raw,)),
         Step(
             "subtract background",

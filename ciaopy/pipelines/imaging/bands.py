@@ -144,6 +144,7 @@ def _range(word: str, token: str) -> Band:
         ) from None
     for value in (low, high, energy):
         _check_energy(value, token)
+    _check_order(low, high, token, "keV")
     return Band(f"{parts[0]}-{parts[1]}", low, high, energy, "", _energies(low, high))
 
 
@@ -154,10 +155,18 @@ def _check_energy(value: float, where: str) -> None:
         )
 
 
+def _check_order(low: float, high: float, where: str, unit: str) -> None:
+    if not low < high:
+        raise UserError(
+            f"bands: {where}: the lower limit is not below the upper one ({unit}); write the lower one first"
+        )
+
+
 def _weighted(name: str, number: int) -> Band:
     low, high = weights_range(Path(name))
     for value in (low, high):
         _check_energy(value, name)
+    _check_order(low, high, name, "keV")
     return Band(f"band{number}", low, high, None, name, _energies(low, high))
 
 
@@ -189,6 +198,8 @@ def _channels(word: str, token: str) -> Band:
             "30:200:1.1), ::effective, or a file of weights"
         ) from None
     _check_energy(energy, token)
+    if low is not None and high is not None:
+        _check_order(low, high + 1, token, "PI channels")  # both channels are in the band
     label = "all" if low is None else f"{parts[0]}-{parts[1]}"
     return Band(label, low, high, energy, "", f"[pi={parts[0]}:{parts[1]}]")
 

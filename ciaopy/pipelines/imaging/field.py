@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ciaopy.console import Console
 from ciaopy.datamodel import Workspace
 from ciaopy.engine import bind, load_tool
-from ciaopy.errors import NoDataError
+from ciaopy.errors import CiaopyError, NoDataError
+from ciaopy.fits import Image
 from ciaopy.pipelines.imaging.job import FluxRequest, field_of_view_parameters
 
-__all__ = ["Limits", "field_limits"]
+__all__ = ["Limits", "field_limits", "field_stands"]
+
+if TYPE_CHECKING:
+    from ciaopy.fits import Table
+
+#: Polygons that differ by less are the same field of view, sky pixels.
+SAME_FIELD = 0.01
 
 Limits = tuple[tuple[float, float], tuple[float, float]]
 
@@ -30,19 +39,11 @@ def field_limits(request: FluxRequest, width: float, ws: Workspace) -> Limits:
         The filters and the field of view do not overlap.
     """
     from ciaopy.coords import fov_limits
-    from ciaopy.fits import Table
 
-    made = request.work / "grid_fov.fits"
-    space = ws.for_step(Console(0))
-    space.console.warnings = ws.console.warnings
-    space.keep_in_memory(made)
-    parameters = {**field_of_view_parameters(request), "outfile": str(made), "clobber": "yes", "verbose": "0"}
-    load_tool("skyfov").run(bind("skyfov", parameters), space)
-    table = space.read(made)
-    space.forget(made)
-    assert isinstance(table, Table)
     found = []
-    axes = fov_limits(table, width, request.names.fov.name, space.console)
+    quiet = Console(0)
+    quiet.warnings = ws.console.warnings
+    axes = fov_limits(_field(request, ws, quiet), width, request.names.fov.name, quiet)
     for (low, high, _), limit in zip(axes, request.events.limits, strict=True):
         low, high = max(low, limit[0]), min(high, limit[1])
         if not low < high:
@@ -52,3 +53,46 @@ def field_limits(request: FluxRequest, width: float, ws: Workspace) -> Limits:
             )
         found.append((low, high))
     return found[0], found[1]
+
+
+def field_stands(request: FluxRequest, ws: Workspace) -> bool:
+    """True where the field of view that this run would make is there already: one band was imaged after the other.
+
+    The polygons must be the same to 0.01 pixel, chip by chip, and those of this observation.
+    """
+    import numpy as np
+
+    from ciaopy.fits import Table
+
+    path = request.names.fov
+    if not path.is_file():
+        return False
+    try:
+        old = ws.read(path)
+    except CiaopyError:
+        return False
+    wanted = ("x", "y", "ccd_id" if "ccd_id" in request.events.columns else "chip_id")
+    if not isinstance(old, Table) or not all(name in old.columns for name in wanted):
+        return False
+    if str(old.header.get("OBS_ID", "")).strip() != str(request.events.header.get("OBS_ID", "")).strip():
+        return False
+    new = _field(request, ws, Console(0))
+    return all(
+        name in new.columns
+        and old[name].shape == new[name].shape
+        and np.allclose(old[name].astype(float), new[name].astype(float), rtol=0, atol=SAME_FIELD, equal_nan=True)
+        for name in wanted
+    )
+
+
+def _field(request: FluxRequest, ws: Workspace, console: Console) -> Table:
+    """Return the field of view of a request, made in memory."""
+    made = request.work / "grid_fov.fits"
+    space = ws.for_step(console)
+    space.keep_in_memory(made)
+    parameters = {**field_of_view_parameters(request), "outfile": str(made), "clobber": "yes", "verbose": "0"}
+    load_tool("skyfov").run(bind("skyfov", parameters), space)
+    table = space.read(made)
+    space.forget(made)
+    assert not isinstance(table, Image)
+    return table

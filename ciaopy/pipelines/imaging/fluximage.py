@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ from ciaopy.engine import (
 from ciaopy.errors import NoDataError, UserError
 from ciaopy.observation import GivenFiles, find_companions
 from ciaopy.pipelines.imaging.bands import CSC, parse_bands
-from ciaopy.pipelines.imaging.field import field_limits
+from ciaopy.pipelines.imaging.field import field_limits, field_stands
 from ciaopy.pipelines.imaging.grid import AxisRange, SkyGrid, explicit_grid
 from ciaopy.pipelines.imaging.inputs import FluxEvents, find_events, open_events
 from ciaopy.pipelines.imaging.job import (
@@ -203,6 +203,9 @@ def _job(par: ParameterSet, ws: Workspace, work: Path, make: bool) -> FluxJob:
         work=work,
         background=background,
     )
+    if not par["clobber"] and field_stands(request, ws):
+        console.say(f"The field of view is there already and is kept: {request.names.fov}", 1)
+        request = replace(request, keeps_field=True)
     check_outputs(files_of(request), par["clobber"])
     job = request.on(grid or _automatic(request, par, ws))
     _tell_grid(job, console)

@@ -54,7 +54,7 @@ class AxisRange:
         """
         if not (low < high and width > 0 and math.isfinite(high - low)):
             raise UserError(f"no grid from {low:g} to {high:g} with pixels of {width:g}")
-        start = low - ((low - 0.5) % width)
+        start = 0.5 + (low - 0.5) // width * width
         full, rest = divmod(high - start, width)
         count = int(full) + (1 if rest else 0)
         return cls(float(start), float(start + count * width), float(width), count)
@@ -115,8 +115,8 @@ class SkyGrid:
 
     @property
     def xygrid(self) -> str:
-        """The same for mkexpmap: exact edges of the images' pixels."""
-        return f"{self.x.counted},{self.y.counted}"
+        """The same for mkexpmap, in the same words: the headers of all images agree to the last digit."""
+        return ",".join(self.texts)
 
     @property
     def filter(self) -> str:

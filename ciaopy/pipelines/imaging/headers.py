@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["RESPONSE_KEYS", "RULES", "copy_keys", "flux_unit", "label_counts", "record", "set_keys", "write_rules"]
 
+#: BUNIT of counts images.
+COUNTS = "count"
+
 # What an instrument map says of its spectrum and grating.
 RESPONSE_KEYS = ("SPECTRUM", "WGTFILE", "ENERG_LO", "ENERG_HI", "GRATING")
 
@@ -35,7 +38,9 @@ _TOLERANCES = {
 }  # fmt: skip
 _DROPPED = (
     "OBI_NUM THRFILE GAINFILE CTIFILE MTLFILE TGAINFIL GRD_FILE BIASFILE GEOMFILE SKYFILE TDETFILE SHELLFIL FLTFILE "
-    "PBKFILE AMPSFFIL DTFFILE FLATFILE HYPFILE LIMFILE SATFILE OSIPFILE ASOLFILE BPIXFILE AIMPFILE MASKFILE SUBPIXFL"
+    "PBKFILE AMPSFFIL DTFFILE FLATFILE HYPFILE LIMFILE SATFILE OSIPFILE ASOLFILE BPIXFILE AIMPFILE MASKFILE SUBPIXFL "
+    # what the aspect histogram of one chip says of itself
+    "AVG_XOFF AVG_YOFF AVG_ROLL X_MIN X_MAX X_RES Y_MIN Y_MAX Y_RES ROLL_MIN ROLL_MAX ROLL_RES"
 )
 
 #: Header rules for adding the exposure maps of chips, in the layout of CIAO's lookup tables.
@@ -67,6 +72,7 @@ def label_counts(ws: Workspace, path: Path, band: Band) -> None:
     """Write the band into the header of a counts image."""
 
     def edit(header: Header) -> None:
+        header["BUNIT"] = (COUNTS, "")
         header.add_comment(f"Counts in the band {band.describe}")
         if band.low is None or band.high is None:
             return
@@ -107,17 +113,20 @@ def set_keys(ws: Workspace, path: Path, values: dict[str, object]) -> None:
 def flux_unit(counts: str, exposure: str) -> str:
     """Return the unit of counts divided by exposure.
 
+    An area counts the photons that it catches (cm**2 count/photon, written cm**2), so that a flux is in photons.
+
     Parameters
     ----------
     counts, exposure : str
-        BUNIT of the counts image (often blank) and of the exposure map.
+        BUNIT of the counts image (blank: counts) and of the exposure map.
     """
-    counts, exposure = counts.strip(), exposure.strip()
+    counts, exposure = counts.strip() or COUNTS, exposure.strip()
     if counts == exposure:
         return ""
-    tail = {"s": "/s", "cm**2": "/cm**2", "cm**2 s": "/cm**2 /s", "cm**2 sec": "/cm**2 /sec"}
-    end = tail.get(exposure, f"/({exposure})" if exposure else "")
-    return f"{counts} {end}" if counts and end else counts or end
+    known = {"s": "count/s", "cm**2": "photon/cm2", "cm**2 s": "photon/cm2/s", "cm**2 sec": "photon/cm2/s"}
+    if counts == COUNTS and exposure in known:
+        return known[exposure]
+    return f"{counts}/({exposure})" if exposure else counts
 
 
 def finish_flux(ws: Workspace, counts: Path, exposure: Path, flux: Path) -> None:

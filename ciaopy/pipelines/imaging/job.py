@@ -75,6 +75,8 @@ class FluxRequest:
         For COMMENT and HISTORY.
     work : Path
         Folder for what nobody keeps.
+    keeps_field : bool
+        The field of view of an earlier run serves.
     background : Background or None
         HRC-I only.
     """
@@ -87,6 +89,7 @@ class FluxRequest:
     options: FluxOptions
     provenance: Provenance
     work: Path
+    keeps_field: bool = False
     background: Background | None = None
 
     def on(self, grid: SkyGrid) -> FluxJob:
@@ -147,7 +150,7 @@ class FluxJob(FluxRequest):
 def products(job: FluxRequest) -> list[Path]:
     """Return the files that stay; with cleanup=no all but those of the work folder."""
     names = job.names
-    kept = [names.fov]
+    kept = [] if job.keeps_field else [names.fov]
     for band in job.bands:
         kept += [names.counts(band.label, job.clips), names.exposure(band.label, job.clips), names.flux(band.label)]
         if job.options.psfecf is not None:

@@ -27,7 +27,9 @@ HRC_I_PIXELS = 16384
 
 def recipe(job: FluxJob) -> Recipe:
     """Return the whole step list."""
-    steps = [*_prepare(job), *_aspect(job), _field_of_view(job)]
+    steps = [*_prepare(job), *_aspect(job)]
+    if not job.keeps_field:
+        steps.append(_field_of_view(job))
     for band in job.bands:
         steps += _counts(job, band)
     if job.background is not None:
@@ -37,7 +39,8 @@ def recipe(job: FluxJob) -> Recipe:
     steps += [*_instrument_maps(job), *_exposure_maps(job)]
     for band in job.bands:
         steps += _finish(job, band)
-    steps.append(_record(job, [job.names.fov]))
+    if not job.keeps_field:
+        steps.append(_record(job, [job.names.fov]))
     if not job.options.cleanup:
         chips = [job.names.aspect(c) for c in job.chips]
         chips += [job.names.instrument(c, b.label) for c in job.chips for b in job.bands]

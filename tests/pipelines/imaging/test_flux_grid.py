@@ -49,7 +49,7 @@ def test_ranges_that_are_none(low, high, width):
 def test_explicit_grids():
     grid = explicit_grid("2:12:#10, 0.5:8.5:2", Workspace())
     assert grid.x == AxisRange(2, 12, 1, 10) and grid.y == AxisRange(0.5, 8.5, 2, 4)
-    assert grid.binning == "x=2:12:#10,y=0.5:8.5:2" and grid.xygrid == "2:12:#10,0.5:8.5:#4"
+    assert grid.binning == "x=2:12:#10,y=0.5:8.5:2" and grid.xygrid == "2:12:#10,0.5:8.5:2"
     assert grid.binsize == 1 and grid.explicit and not grid.partial
 
 

@@ -127,7 +127,7 @@ class TestImages:
             fluxed, header = image(full / f"{band}_flux.img")
             seen = clipped > 0
             assert np.allclose(fluxed[seen], kept[seen] / clipped[seen]) and not fluxed[~seen].any()
-            assert header["BUNIT"] == "/cm**2 /s" and fluxed.dtype.kind == "f"
+            assert header["BUNIT"] == "photon/cm2/s" and fluxed.dtype.kind == "f"
 
     def test_the_pulsar_is_where_the_sky_says(self, full):
         counts, header = image(full / "broad.img")
@@ -163,7 +163,7 @@ class TestRuns:
         live = fits.getheader(events, "EVENTS")["LIVETIME"]
         assert time.max() == pytest.approx(live, rel=0.01) and th["BUNIT"].strip() == "s"
         assert 250 < area.max() < 480 and ah["BUNIT"].strip() == "cm**2"
-        assert image("tm_broad_flux.img")[1]["BUNIT"] == "/s"
+        assert image("tm_broad_flux.img")[1]["BUNIT"] == "count/s"
         assert sorted(p.name for p in here.iterdir()) == sorted(
             f"{k}_{n}" for k in ("tm", "ar") for n in ("broad.img", "broad.expmap", "broad_flux.img", "754.fov")
         )
@@ -460,11 +460,12 @@ def test_merged_pixels_of_hrc_i_maps():
 @pytest.mark.parametrize(
     ("counts", "exposure", "unit"),
     [
-        ("", "cm**2 s", "/cm**2 /s"),
-        ("", "cm**2 sec", "/cm**2 /sec"),
-        ("", "cm**2", "/cm**2"),
-        ("count", "s", "count /s"),
-        ("", "cm2 s", "/(cm2 s)"),
+        ("", "cm**2 s", "photon/cm2/s"),
+        ("count", "cm**2 sec", "photon/cm2/s"),
+        ("", "cm**2", "photon/cm2"),
+        ("count", "s", "count/s"),
+        ("", "cm2 s", "count/(cm2 s)"),
+        ("adu", "cm**2 s", "adu/(cm**2 s)"),
         ("s", "s", ""),
         ("count", "", "count"),
     ],
