@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from ciaopy.errors import DataError, StackError
+from ciaopy.filenames import path_end
 
 __all__ = ["BlankStackError", "Stack", "build", "expand", "expand_numbered", "join", "quote"]
 
@@ -207,7 +208,7 @@ class _Builder:
     def entries(self) -> list[str]:
         """All entries in order, grids expanded."""
         raw: list[str] = []
-        for item in _marked_items(self.text):
+        for item in [self.text] if _is_one_name(self.text) else _marked_items(self.text):
             raw += self._stack_file(item, "", []) if item.startswith("@") else _glob_item(item)
         entries = [entry for text in raw for entry in (expand_grid(text) if not text.startswith("@") else [text])]
         return [entry.translate(_PLAIN) for entry in entries]
@@ -219,7 +220,7 @@ class _Builder:
         rest = rest.removeprefix("+")
         keep_names = rest.startswith("-")
         rest = rest.removeprefix("-")
-        cut = rest.find("[") if "[" in rest else rest.find("<")
+        cut = path_end(rest) if "[" in rest else rest.find("<")
         name, appended = (rest, "") if cut < 0 else (rest[:cut], rest[cut:])
         name = name.translate(_PLAIN)
         if not name.startswith("/"):
@@ -297,6 +298,33 @@ def _record(line: str) -> Iterator[str]:
         yield record
 
 
+def _exists(name: str) -> bool:
+    try:
+        return os.path.lexists(name)
+    except ValueError:  # a NUL byte
+        return False
+
+
+def _is_one_name(text: str) -> bool:
+    """True where a text with separators in it is the name of a file or folder that exists, filters behind it or not.
+
+    `my obs, part 1/evt2.fits[ccd_id=3]` is one file where there is one, `a.fits,b.fits` two as ever. Several such
+    names, and names of files to come, need the backslash.
+    """
+    start = re.match(r"@?\+?-?", text)
+    name = text[start.end() :] if start is not None else text
+    end = path_end(name)
+    path, rest = name[:end].strip(), name[end:].strip()
+    if not (set(_SEPARATORS) & set(path)) or "\\" in path or not (_exists(path) or _exists(path + ".gz")):
+        return False
+    depth = 0
+    for char in rest:
+        depth += {"[": 1, "]": -1}.get(char, 0)
+        if depth == 0 and char != "]" and not char.isspace():
+            return False
+    return depth == 0
+
+
 def _prefixed(record: str, folder: str) -> str:
     """Put the folder of the stack file before a record, unless that is absolute or marked with `!`."""
     if record.startswith("!"):
@@ -306,15 +334,15 @@ def _prefixed(record: str, folder: str) -> str:
 
 def _glob_item(item: str) -> list[str]:
     """Expand the pattern before the first `[` of an item and put the rest behind each name."""
-    cut = item.find("[")
-    if cut < 0:
+    cut = path_end(item)
+    if cut == len(item):
         return _glob(item)
     return [name + item[cut:] for name in _glob(item[:cut])]
 
 
 def _glob(pattern: str) -> list[str]:
     """File names that match, in byte order; the pattern itself where there are none."""
-    if not any(char in pattern for char in "*?["):
+    if not any(char in pattern for char in "*?[") or _exists(pattern.translate(_PLAIN)):
         return [pattern]
     try:
         pattern_text = re.sub(r"\*{2,}", "*", pattern).translate(_GLOB).translate(_PLAIN)

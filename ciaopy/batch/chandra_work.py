@@ -13,6 +13,7 @@ from ciaopy.batch.chandra_common import begin, event_header, is_hrc, kev, notes_
 from ciaopy.batch.oif import find_oif, folder_members, parse_oif, summarise_folder
 from ciaopy.batch.records import fingerprint
 from ciaopy.errors import DataError
+from ciaopy.filenames import filter_file
 
 if TYPE_CHECKING:
     from ciaopy.fits import Header
@@ -297,7 +298,7 @@ def clean_events(job: Job) -> Made:
     quiet = job.upstream["deflare"]["flaring_gti"]
     run_step(
         "dmcopy",
-        {"infile": f"{events}[EVENTS][@{quiet}]{filters}", "outfile": job.out / name, "clobber": True},
+        {"infile": f"{events}[EVENTS][{filter_file(quiet)}]{filters}", "outfile": job.out / name, "clobber": True},
         job,
         console,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ciaopy.caldb import Ardlib, ArdlibSpec
-from ciaopy.datamodel.syntax import file_of
+from ciaopy.datamodel.syntax import file_of, split_file
 from ciaopy.errors import DataError, UserError
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def _block(name: str, wanted: str, chip: int, ws: Workspace) -> Table:
 
     if not ws.exists(name):
         raise UserError(f"{file_of(name)}: no such file")
-    table = ws.read(name if "[" in name else f"{name}[{wanted}]")
+    table = ws.read(name if split_file(name)[1] else f"{name}[{wanted}]")
     if not isinstance(table, Table):
         raise DataError(f"{name}: an image, not a table {wanted}")
     own = table.header.get("CCD_ID", chip)

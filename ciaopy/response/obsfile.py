@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ciaopy.datamodel.syntax import file_of
+from ciaopy.datamodel.syntax import file_of, split_file
 from ciaopy.errors import DataError, UserError
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def file_to_change(text: str, parameter: str, ws: Workspace) -> Path:
     name = text.strip()
     if not name:
         raise UserError(f"{parameter} is empty; give the event file to change")
-    if "[" in name:
+    if split_file(name)[1]:
         raise UserError(f"{name}: the file is changed in place; give its plain name ({parameter})")
     return Path(name) if ws.in_memory(name) is not None else find_file(name)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ciaopy.datamodel.syntax import split_file
 from ciaopy.errors import DataError, UserError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     name = par["infile"].strip()
     if not name:
         raise UserError("infile: no aspect solution given")
-    if "[" in name:
+    if split_file(name)[1]:
         raise UserError(f"{name}: the file is changed in place; give its plain name")
     instrument = par["instrume"].strip().upper()
     if instrument and not instrument.startswith(("ACIS", "HRC")):

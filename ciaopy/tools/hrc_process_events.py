@@ -188,7 +188,7 @@ def _origin(run: _Run, transform: EventTransform | None) -> EventTransform | Non
     if transform is None or not isinstance(transform.aspect, AspectSolution) or not transform.aspect.sources:
         return None
     names = [n.strip() for n in str(run.table.header.get("ASOLFILE", "")).split(",") if n.strip()]
-    folder = Path(transform.aspect.sources[0].partition("[")[0]).parent
+    folder = Path(file_of(transform.aspect.sources[0])).parent
     given = {base_name(name) for name in transform.aspect.sources}
     paths = [folder / base_name(n) for n in names if n.upper() != "NONE"]
     if not paths or {p.name for p in paths} == given or not all(run.ws.exists(p) for p in paths):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ciaopy.datamodel import block_without_rows
+from ciaopy.datamodel.syntax import split_file
 from ciaopy.errors import DataError, NoDataError, UserError
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def _write_ascii(outfile: str, polygons: list[FovPolygon], clobber: bool) -> Non
     for p in polygons:
         pairs = ",".join(f"{u:.6f},{v:.6f}" for u, v in zip(p.x[:-1], p.y[:-1], strict=True))
         lines.append(f"polygon({pairs})")
-    if "[" in outfile:
+    if split_file(outfile)[1]:
         raise UserError(f"{outfile}: a text region file has no blocks; give a plain name")
     with AtomicFile(outfile, clobber) as file:
         file.write(("\n".join(lines) + "\n").encode())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ciaopy.datamodel.gti import Gti
 from ciaopy.datamodel.subspace import Ranges, Subspace, TimeTable
-from ciaopy.datamodel.syntax import All, Filter, FilterExpression, parse
+from ciaopy.datamodel.syntax import All, Filter, FilterExpression, parse, split_file
 from ciaopy.errors import DataError, UserError
 from ciaopy.fits import Dataset, Table
 from ciaopy.streams import is_stream, read_text, start_of
@@ -78,7 +78,7 @@ def _text_times(name: str, path: Path, ws: DataSource) -> TimeSet | None:
     body = [line for line in lines if line and not line.startswith("#")]
     if not body or any(re.search(r"[=<>@\[\]]", line) for line in body):
         return None
-    table = ws.read(name if "[" in name else f"{path}[opt kernel=text]")
+    table = ws.read(name if split_file(name)[1] else f"{path}[opt kernel=text]")
     if not isinstance(table, Table):
         return None
     pair = ["start", "stop"] if "start" in table and "stop" in table else list(table.columns)

@@ -31,6 +31,7 @@ from ciaopy.datamodel.syntax.terms import (
 )
 from ciaopy.datamodel.syntax.virtualfile import VirtualFile
 from ciaopy.errors import VirtualFileError
+from ciaopy.filenames import quoted_files
 
 __all__ = ["Builder"]
 
@@ -82,6 +83,7 @@ class Builder:
     def _part(self, body: str, position: int, first: bool) -> None:
         if not body.strip():
             raise VirtualFileError("the bracket is empty", self.text, position)
+        body = quoted_files(body)
         lead = len(body) - len(body.lstrip())
         word = KEYWORD.match(body[lead:])
         if word is None or (word.end() + lead == len(body.rstrip())):
@@ -311,8 +313,10 @@ def _joined(terms: Sequence[FilterExpression]) -> list[FilterExpression]:
 
 
 def _file_text(token: str) -> str:
+    """Return what stands behind the `@`, without the quotes around the name; brackets may follow."""
     name = token[1:].strip()
-    return name[1:-1] if len(name) > 1 and name[0] in "\"'" and name[-1] == name[0] else name
+    close = name.find(name[0], 1) if name[:1] in {'"', "'"} else -1
+    return name[1:close] + name[close + 1 :] if close > 0 else name
 
 
 def _number(text: str) -> float:

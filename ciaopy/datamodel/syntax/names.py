@@ -6,6 +6,8 @@ import os
 import re
 from os import PathLike, fspath
 
+from ciaopy.filenames import path_end
+
 __all__ = ["file_of", "hdu_suffix", "split_file", "whole_path"]
 
 _HDU = re.compile(r"(.*[^+])\+(\d{1,6})", re.S)
@@ -13,7 +15,8 @@ _HDU = re.compile(r"(.*[^+])\+(\d{1,6})", re.S)
 
 def whole_path(text: str | PathLike[str]) -> str:
     """Return the path of a virtual file with the `+1` that cfitsio's users put behind it, if there is one."""
-    return fspath(text).partition("[")[0].strip()
+    name = fspath(text)
+    return name[: path_end(name)].strip()
 
 
 def hdu_suffix(path: str) -> tuple[str, int | None]:
@@ -32,10 +35,12 @@ def hdu_suffix(path: str) -> tuple[str, int | None]:
 def split_file(text: str | PathLike[str]) -> tuple[str, str]:
     """Cut `path[block][filter]` into the path, without blanks around it, and the brackets as typed ("" without any).
 
-    The first `[` ends the path, as in `parse`; brackets are not checked. The path is that of the file: without `+1`.
+    The path ends where it does for `parse` (`filenames.path_end`); brackets are not checked. It is that of the file:
+    without `+1`.
     """
-    _, bracket, rest = fspath(text).partition("[")
-    return hdu_suffix(whole_path(text))[0], bracket + rest
+    name = fspath(text)
+    end = path_end(name)
+    return hdu_suffix(name[:end].strip())[0], name[end:]
 
 
 def file_of(text: str | PathLike[str]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from ciaopy.datamodel.syntax.names import hdu_suffix
 from ciaopy.datamodel.syntax.virtualfile import VirtualFile
 from ciaopy.errors import VirtualFileError
+from ciaopy.filenames import path_end
 
 __all__ = ["parse", "split_brackets"]
 
@@ -22,9 +23,9 @@ def split_brackets(text: str) -> tuple[str, list[tuple[str, int]]]:
     VirtualFileError
         A bracket or a quote is not closed, or something follows the last bracket.
     """
-    start = text.find("[")
-    if start < 0:
-        if "]" in text:
+    start = path_end(text)
+    if start == len(text):
+        if "]" in text and "[" not in text:
             raise VirtualFileError("']' without '['", text, text.index("]"))
         return text.strip(), []
     parts: list[tuple[str, int]] = []

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ciaopy.engine import Message, Recipe, Step
+from ciaopy.filenames import filter_file
 from ciaopy.pipelines.repro import files
 from ciaopy.pipelines.repro.good_times import settle_good_times
 from ciaopy.pipelines.repro.job import Job
@@ -245,7 +246,7 @@ def filter_events(
         _settle_good_times(job, filtered, made),
         Step(
             "dmcopy",
-            io(f"{filtered}[EVENTS][@{times}]", final, clobber=job.clobber),
+            io(f"{filtered}[EVENTS][{filter_file(times)}]", final, clobber=job.clobber),
             (filtered, times),
             (final,),
             says("Applying the good time intervals."),
@@ -335,7 +336,7 @@ def field_of_view(job: Job) -> list[Step]:
         "infile": str(final),
         "outfile": str(fov),
         "mskfile": str(job.copy_of(job.obs["msk1"])),
-        "aspect": f"{aspect}[@{final}]",
+        "aspect": f"{aspect}[{filter_file(final)}]",
         "method": "convexhull" if job.updates_aspect else job.aspect.method,
         "clobber": job.clobber,
     }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ciaopy.coords import FocalPlane, SkyFrame
 from ciaopy.engine import Step
 from ciaopy.errors import DataError, NoDataError, ParameterError
+from ciaopy.filenames import filter_file
 from ciaopy.hrc import HrcDetector
 from ciaopy.observation import EventFile, zero_order_position
 from ciaopy.pipelines.repro.common import io, says
@@ -173,7 +174,7 @@ def _detect(job: Job, mask: Path) -> list[Step]:
         texts.insert(0, "WARNING: the aspect solution was updated: the archive's zero order is not used, but detected.")
     return [
         Step("dmcopy", io(f"{events}{chosen}", good, clobber="yes"), (events,), (good,), says(*texts)),
-        Step("dmcopy", io(f"{good}[@{job.obs['flt1']}]", timed, clobber="yes"), (good,), (timed,)),
+        Step("dmcopy", io(f"{good}[{filter_file(job.obs['flt1'])}]", timed, clobber="yes"), (good,), (timed,)),
         Step("tgdetect2", search, (timed,), (found,), late=_place(timed, None, ("zo_pos_x", "zo_pos_y"))),
         Step("check detection", {"file": str(found)}, (found,), (), action=lambda ws: _check_found(ws, found)),
         Step(
