@@ -290,3 +290,17 @@ def test_a_text_result_has_no_newline_and_a_failure_leaves_no_old_results(
     ):
         run_command("dmkeypar", [str(tmp_path / name), key])
         assert remembered() == results
+
+
+def test_a_single_folder_in_pfiles_does_not_change_where_python_starts(tmp_path, monkeypatch):
+    """PFILES without `;`: the user's copies lie there, and a Python tool starts from the system file all the same."""
+    from ciaopy.cli.main import run_application
+    from ciaopy.runtool import make_tool
+
+    monkeypatch.setenv("PFILES", str(tmp_path))
+    assert run_application(["pset", "dmcopy", "clobber=yes", "infile=mine.fits"]) == 0
+    assert (tmp_path / "dmcopy.par").is_file()
+    tool = make_tool("dmcopy")
+    assert tool.clobber is False and tool.infile == ""
+    assert run_application(["punlearn", "dmcopy"]) == 0
+    assert make_tool("dmcopy").clobber is False

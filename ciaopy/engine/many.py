@@ -1,7 +1,7 @@
 """Many datasets at once: one runner for all pipelines that have several.
 
-Results, messages and warnings come in the order of the datasets, whatever ends first. Warnings stay on the error
-stream and say which dataset they are of.
+Results and messages come in the order of the datasets, whatever ends first. Warnings come at the end, on the error
+stream, each once with the datasets that it is of.
 """
 
 from __future__ import annotations
@@ -64,16 +64,17 @@ class _DatasetConsole(Console):
         self._printed: list[tuple[str, str]] = []
         streams = (_Kept("out", self._printed), _Kept("err", self._printed)) if is_kept else (parent._out, parent._err)
         super().__init__(parent.verbose, *streams)
-        self._parent, self._label = parent, label
+        self._parent, self.label = parent, label
+        self.told: list[str] = []
 
     def warn(self, text: str, level: int = 1) -> None:
-        """Record a warning and print it once, with the name of the dataset."""
-        is_repeated = text in self.warnings
+        """Record a warning; print it, or keep it for `tell_warnings` where there are several datasets."""
+        if not self.label:
+            super().warn(text, level)
+            return
+        if level <= self.verbose and text not in self.warnings:
+            self.told.append(text)
         self.warnings.append(text)
-        if level <= self.verbose and not is_repeated:
-            mark = f"{self._label}: " if self._label and not text.startswith(self._label) else ""
-            self.err.write(f"WARNING: {mark}{text}\n")
-            self.err.flush()
 
     def release(self) -> None:
         """Print what was kept, each line on its own stream, and hand the warnings on."""
@@ -83,6 +84,19 @@ class _DatasetConsole(Console):
             stream.flush()
         self._printed.clear()
         self._parent.warnings += self.warnings
+
+
+def _tell_warnings(consoles: Sequence[_DatasetConsole], parent: Console) -> None:
+    """Print every warning once, with the datasets that it is of."""
+    of: dict[str, list[str]] = {}
+    for console in consoles:
+        for text in console.told:
+            of.setdefault(text, []).append(console.label)
+    for text, labels in of.items():
+        named = len(labels) == 1 and text.startswith(labels[0])
+        mark = "" if named else f"{', '.join(labels)}: "
+        parent.err.write(f"WARNING: {mark}{text}\n")
+    parent.err.flush()
 
 
 class _Kept:
@@ -135,13 +149,23 @@ def run_many(tasks: Sequence[DatasetTask[T]], ws: Workspace, workers: int | None
         except CiaopyError as problem:
             return Outcome(task.label, error=problem)
 
-    outcomes = []
-    if not is_kept:
+    try:
+        return _run_groups(run, list(groups.values()), consoles, workers if is_kept else 0)
+    finally:
+        _tell_warnings(consoles, ws.console)
+
+
+def _run_groups(
+    run: Callable[[int], Outcome[T]], groups: Sequence[list[int]], consoles: Sequence[_DatasetConsole], workers: int
+) -> list[Outcome[T]]:
+    """Run all tasks, one after another without workers; print what each said in its turn."""
+    outcomes: list[Outcome[T]] = []
+    if not workers:
         for index, console in enumerate(consoles):
             outcomes.append(run(index))
             console.release()
         return outcomes
-    ended: list[Future[Outcome[T]]] = [Future() for _ in tasks]
+    ended: list[Future[Outcome[T]]] = [Future() for _ in consoles]
 
     def run_group(members: list[int]) -> None:
         for index in members:
@@ -151,7 +175,7 @@ def run_many(tasks: Sequence[DatasetTask[T]], ws: Workspace, workers: int | None
                 ended[index].set_exception(problem)
 
     with ThreadPoolExecutor(workers) as pool:
-        for members in groups.values():
+        for members in groups:
             pool.submit(run_group, members)
         for future, console in zip(ended, consoles, strict=True):
             try:

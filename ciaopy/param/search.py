@@ -144,7 +144,9 @@ def locate(name: str, search: SearchPath | None = None) -> Location:
         if here is None:
             raise ParameterError(f"unable to open parameter file for {name}; looked in {search.describe()}")
         return Location(stem, here, None, path_given=True)
-    return Location(stem, user, None if system == user else system)
+    if system == user:  # a folder that serves as both: the system file is the one behind the user's
+        system = _first(tuple(f for f in search.system if f not in search.user), stem, suffixes)
+    return Location(stem, user, system)
 
 
 def _first(folders: tuple[Path, ...], stem: str, suffixes: tuple[str, ...]) -> Path | None:

@@ -60,7 +60,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     new["ECF"] = (float(ecf), "enclosed fraction of the PSF")
     if radius.is_lite:
         new["CALDBVER"] = radius.filename
-        ws.console.warn(f"{name}: PSF radii from the embedded calibration ({radius.filename})")
+        ws.console.warn(f"PSF radii from the embedded calibration ({radius.filename})")
     ws.write(outfile, Image("PSFMAP", result, new), par, par["clobber"])
 
 

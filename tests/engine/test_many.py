@@ -47,6 +47,20 @@ def test_warnings_stay_on_the_error_stream_with_their_dataset(workers):
     assert out.warnings == ["careful 0", "careful 0", "careful 1", "careful 1", "careful 2", "careful 2"]
 
 
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_common_warning_is_said_once_with_the_list(workers):
+    out = console(1)
+
+    def work(i, ws):
+        ws.console.warn("approximate" if i != 1 else "exact")
+        if i == 2:
+            raise DataError("bad")
+
+    run_many(tasks(work, 3), Workspace(out, nproc=3), workers)
+    assert out.err.getvalue().splitlines() == ["WARNING: obs0, obs2: approximate", "WARNING: obs1: exact"]
+    assert out.warnings == ["approximate", "exact", "approximate"]
+
+
 def test_the_only_dataset_needs_no_mark():
     out = console(1)
     run_many(tasks(lambda i, ws: ws.console.warn("careful"), 1), Workspace(out, nproc=2))
