@@ -7,6 +7,7 @@ ledger can be made anew from those.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import sys
 import time
@@ -71,7 +72,8 @@ class Ledger:
             if write:
                 self._db = sqlite3.connect(path, timeout=30.0, isolation_level=None)
             else:
-                self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30.0)
+                fixed = "&immutable=1" if _is_fixed(path) else ""
+                self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{fixed}", uri=True, timeout=30.0)
         except sqlite3.OperationalError as error:
             raise UserError(f"{path}: the ledger cannot be opened: {error}") from error
         self._db.row_factory = sqlite3.Row
@@ -287,6 +289,12 @@ class Ledger:
             found = self._db.execute("pragma quick_check").fetchone()[0]
         if found != "ok":
             raise DataError(f"{self.path}: the ledger is damaged ({found}); move it away: ciaopy batch collect")
+
+
+def _is_fixed(path: Path) -> bool:
+    """Return True for a ledger in a folder that cannot be written to: SQLite may not put its index of the log there."""
+    log = path.with_name(f"{path.name}-wal")
+    return not os.access(path.parent, os.W_OK) and not (log.exists() and log.stat().st_size)
 
 
 def _read(row: sqlite3.Row) -> dict[str, Any]:

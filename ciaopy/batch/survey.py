@@ -196,9 +196,13 @@ class Survey:
                 with self._heartbeat(path):
                     yield
                 return
-            file.truncate(0)
-            file.write(f"{os.getpid()} {socket.gethostname()}\n")
-            file.flush()
+            try:
+                file.truncate(0)
+                os.write(file.fileno(), f"{os.getpid()} {socket.gethostname()}\n".encode())
+            except OSError as error:
+                raise UserError(
+                    f"{self.folder}: cannot be written to ({error.strerror}); make room and run again"
+                ) from error
             try:
                 yield
             finally:

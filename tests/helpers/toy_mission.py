@@ -66,6 +66,8 @@ def double(job: Job) -> Made:
         raise errors[text]
     if text == "hang":
         time.sleep(60)
+    if text == "large":
+        (job.out / "double.txt").write_bytes(bytes(16 << 20))
     if text == "full":
         raise OSError(28, "No space left on device")
     number = 2 * float(text) if text.replace(".", "").isdigit() else 0.0
