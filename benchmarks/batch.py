@@ -29,7 +29,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -181,8 +181,8 @@ def survey(number: int) -> None:
     print(text.splitlines()[-1], "/", again.stdout.splitlines()[-1])
     print(
         f"{number} observations, {jobs} jobs in {wall:.1f} s on 2 cores; CPU of the jobs {own:.1f} s, of all"
-        f" {cpu:.1f} s ({cpu / number:.2f} s an observation); both cores had a job for {100 * busy('s'):.0f}% of the time;"
-        f" unchanged rerun {unchanged:.2f} s"
+        f" {cpu:.1f} s ({cpu / number:.2f} s an observation); both cores had a job for {100 * busy('s'):.0f}%"
+        f" of the time; unchanged rerun {unchanged:.2f} s"
     )
     tenth = max(len(memory) // 8, 1)
     print("memory of the supervisor:", ", ".join(f"{n} jobs done {m:.0f} MB" for n, m in memory[::tenth]))
@@ -525,7 +525,7 @@ def main() -> None:
     folder = Path(given.folder) if given.folder else Path(tempfile.mkdtemp(prefix="ciaopy-batch-"))
     folder.mkdir(exist_ok=True)
     os.chdir(folder)
-    ways = {
+    ways: dict[str, Callable[[], bool | None]] = {
         "nothing": lambda: nothing(given.number, given.engine),
         "entries": lambda: entries(given.number),
         "survey": lambda: survey(given.number),

@@ -36,8 +36,8 @@ def prepare(job: Job) -> Made:
     """Find out what an observation is, which idents it has, and which files they are made from."""
     inventory = find_oif(job.folder)
     summary = parse_oif(inventory) if inventory is not None else summarise_folder(job.folder)
-    _check_obs_id(job, inventory)
     instrument, told = next(iter(summary.items()))
+    _check_identity(job, inventory, instrument)
     made = Made(values={"summary": summary, "idents": [], "folder_listing": len(folder_members(job.folder))})
     counts = told["file_content_counts"]
     here = [place for place, kind, _ in folder_members(job.folder) if kind == "EVT1"]
@@ -50,6 +50,11 @@ def prepare(job: Job) -> Made:
     ):
         made.skipped = "no aspect solution (asol1, ASPSOL): the events cannot be placed on the sky"
     else:
+        if len(here) > counts.get("EVT1", len(here)):
+            raise DataError(
+                f"{job.folder}: {len(here)} level-1 event files are here, {inventory} lists {counts['EVT1']}:"
+                f" {', '.join(Path(p).name for p in here)}; take away what does not belong here"
+            )
         made.values["idents"] = [_ident(job, instrument, told, *one) for one in _exposures(told, job.folder)]
     return made
 
@@ -63,16 +68,20 @@ def _on_board(folder: Path, events: Sequence[str]) -> bool:
     )
 
 
-def _check_obs_id(job: Job, inventory: Path | None) -> None:
-    """Raise where a folder is of another observation than its name, or its inventory, says."""
+def _check_identity(job: Job, inventory: Path | None, instrument: str) -> None:
+    """Raise where a folder is of another observation, or instrument, than its name or its inventory says."""
     from ciaopy.fits import read_header
 
     events = [place for place, kind, _ in folder_members(job.folder) if kind in ("EVT1", "EVT2")]
     sources = [job.folder / events[0]] if events else []
     for source in [*sources, *([inventory] if inventory is not None else [])]:
-        text = str(read_header(source, 1).get("OBS_ID", job.obs_id)).strip()
+        header = read_header(source, 1)
+        text = str(header.get("OBS_ID", job.obs_id)).strip()
         if text.isdecimal() and int(text) != int(job.obs_id):
             raise DataError(f"{source}: of ObsID {text}, not {job.obs_id}; it is in the wrong folder")
+        own = str(header.get("INSTRUME", instrument)).strip()
+        if own != instrument:
+            raise DataError(f"{source}: of {own}, but {inventory} says {instrument}; one of them is in the wrong place")
 
 
 def _exposures(told: Mapping[str, Any], folder: Path) -> list[tuple[str, str]]:

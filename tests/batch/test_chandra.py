@@ -17,9 +17,21 @@ from ciaopy.batch.chandra import CHANDRA, listing, observation_of
 from ciaopy.batch.chandra_common import begin
 from ciaopy.batch.chandra_download import download
 from ciaopy.batch.chandra_images import _bands
-from ciaopy.batch.chandra_work import prepare
+from ciaopy.batch.chandra_work import prepare, reprocess
 from ciaopy.batch.launching import check_together
 from ciaopy.errors import CalibrationError, DataError, UsageError, UserError
+
+
+def write_oif(path: Path, members: list[tuple[str, str]], **keys: object) -> None:
+    """Write an inventory."""
+    columns = [fits.Column("MEMBER_LOCATION", "64A", array=[m[0] for m in members]),
+               fits.Column("MEMBER_CONTENT", "16A", array=[m[1] for m in members])]  # fmt: skip
+    table = fits.BinTableHDU.from_columns(columns, name="GROUPING")
+    known = {"SEQ_NUM": "900001", "INSTRUME": "ACIS", "DETNAM": "ACIS-012379", "GRATING": "NONE",
+             "OBS_MODE": "POINTING", "DATAMODE": "FAINT", "RA_NOM": 150.12, "DEC_NOM": 2.21, "ROLL_NOM": 68.8,
+             "SIM_X": -0.68, "SIM_Y": 0.0, "SIM_Z": -190.1}  # fmt: skip
+    table.header.update({**known, **keys})
+    fits.HDUList([fits.PrimaryHDU(), table]).writeto(path, overwrite=True)
 
 
 def job(folder: Path, obs_id: str, tmp_path: Path, **fields: object) -> Job:
@@ -84,6 +96,56 @@ def test_unusable_observations(folder, tmp_path, pattern, words):
 def test_a_folder_under_the_wrong_number(folder, tmp_path):
     with pytest.raises(DataError, match="of ObsID 754, not 1838"):
         prepare(job(folder, "1838", tmp_path))
+
+
+MEMBERS = [("secondary/acisf00754_000N004_evt1.fits", "EVT1"), ("primary/acisf00754N004_evt2.fits", "EVT2"),
+           ("primary/pcadf066694445N004_asol1.fits", "ASPSOLOBI")]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"OBS_ID": "1838"}, r"oif\.fits: of ObsID 1838, not 754; it is in the wrong folder"),
+        ({"INSTRUME": "HRC", "DETNAM": "HRC-I"}, r"evt2\.fits\.gz: of ACIS, but .*oif\.fits says HRC"),
+    ],
+)
+def test_an_inventory_of_something_else(folder, tmp_path, keys, words):
+    write_oif(folder / "oif.fits", MEMBERS, **{"OBS_ID": "754", **keys})
+    with pytest.raises(DataError, match=words):
+        prepare(job(folder, "754", tmp_path))
+
+
+def test_events_that_the_inventory_does_not_list(folder, tmp_path):
+    write_oif(folder / "oif.fits", MEMBERS, OBS_ID="754")
+    assert [i["name"] for i in prepare(job(folder, "754", tmp_path)).values["idents"]] == ["754ACISE001"]
+    one = next(folder.rglob("*_000N004_evt1*"))
+    one.with_name(one.name.replace("000N004", "001N004")).symlink_to(one.resolve())
+    with pytest.raises(DataError, match=r"2 level-1 event files are here, .*oif\.fits lists 1: .*001N004_evt1"):
+        prepare(job(folder, "754", tmp_path))
+
+
+def test_events_that_the_inventory_lists_and_nobody_has(folder, tmp_path):
+    for path in list(folder.rglob("*_000N004_*")):
+        path.rename(path.with_name(path.name.replace("_000N004_", "_001N004_")))
+    write_oif(folder / "oif.fits", [("secondary/acisf00754_001N004_evt1.fits", "EVT1"), *MEMBERS[1:],
+                                    ("secondary/acisf00754_002N004_evt1.fits", "EVT1")], OBS_ID="754")  # fmt: skip
+    one, other = prepare(job(folder, "754", tmp_path)).values["idents"]
+    assert (one["name"], other["name"]) == ("754ACISE001", "754ACISE002") and other["size"] == 0
+    fields = other["fields"]
+    values = next(s for s in CHANDRA.stages if s.name == "chandra_repro").defaults
+    place = tmp_path / "private"
+    (place / "out").mkdir(parents=True)
+    work = Job(tmp_path, folder, place / "out", other["name"], "754", values, fields, {}, 1, {"mission": "chandra"})
+    with pytest.raises(DataError, match=r"no level-1 events \(evt1\) of E002 are there"):
+        reprocess(work)
+
+
+@pytest.mark.parametrize("number", ["0", "1000000"])
+def test_numbers_that_are_no_obsid(tmp_path, number, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    survey = Survey.create(tmp_path / "survey")
+    with pytest.raises(UserError, match=f"{number}: no ObsID"):
+        survey.add([number], survey.settings().mission)
 
 
 def test_folders_and_their_numbers(folder, tmp_path):
