@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ciaopy.batch.graph import Request
 from ciaopy.batch.ledger import Ledger
 from ciaopy.batch.mission import Facts, Mission
+from ciaopy.batch.progress import duration
 
 __all__ = ["Estimate", "estimate"]
 
@@ -45,11 +46,13 @@ class Estimate:
         """
         if not self.jobs:
             return ""
-        text = f"about {self.jobs} jobs, {_size(self.disk)} of products"
+        text = f"about {self.jobs} jobs"
+        if self.disk:
+            text += f", {_size(self.disk)} of products"
         if self.unknown:
             text += f", and those of {self.unknown} observations to be fetched"
         if self.seconds is not None:
-            text += f", {_time(self.seconds / max(min(slots, self.jobs), 1))}"
+            text += f", {duration(self.seconds / max(min(slots, self.jobs), 1))}"
         text += f"; {_size(free)} are free"
         if self.disk > free - min_free:
             text += f", of which {_size(min_free)} are to stay so (--min-free): the disk may become full"
@@ -58,10 +61,6 @@ class Estimate:
 
 def _size(number: float) -> str:
     return f"{number / 1e9:.1f} GB" if number >= 1e8 else f"{number / 1e6:.1f} MB"
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds / 3600:.1f} h" if seconds >= 5400 else f"{seconds / 60:.1f} min"
 
 
 def estimate(

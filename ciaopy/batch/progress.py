@@ -43,6 +43,13 @@ class Progress:
         """Tell that the run is over."""
 
 
+def duration(seconds: float) -> str:
+    """Return a time in the unit that suits it."""
+    if seconds < 120.0:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200.0 else f"{seconds / 3600:.1f} h"
+
+
 def describe(record: Mapping[str, Any]) -> str:
     """Return how a job ended, in a few words."""
     if record["state"] == "done":
@@ -137,7 +144,7 @@ class LiveTable(Progress):
         text = f"{self._number} of {self._total} jobs, {seconds:.0f} s"
         if self._number and self._total > self._number:
             left = seconds / self._number * (self._total - self._number)
-            text += f"; {self._number / seconds * 60:.1f} a minute, about {left / 60:.0f} min left"
+            text += f"; {self._number / seconds * 60:.1f} a minute, about {duration(left)} left"
         return text
 
     def end(self) -> None:
