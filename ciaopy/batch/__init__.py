@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from ciaopy.faces import lazy_face
 
 if TYPE_CHECKING:
-    from ciaopy.batch.archive import Archive, NoDependencyProcessError
+    from ciaopy.batch.archive import Archive
     from ciaopy.batch.arrays import run_task, write_array
     from ciaopy.batch.assemble import chandra_repro, cleaned_chandra_evts
     from ciaopy.batch.attempt import CAUSES
+    from ciaopy.batch.calls import NoDependencyProcessError
     from ciaopy.batch.clean import deflare
     from ciaopy.batch.engines import ArrayOptions
     from ciaopy.batch.generate import flux_image, rate_image
@@ -67,10 +68,11 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_face(
         __name__,
         {
-            "archive": "Archive NoDependencyProcessError",
+            "archive": "Archive",
             "arrays": "run_task write_array",
             "assemble": "chandra_repro cleaned_chandra_evts",
             "attempt": "CAUSES",
+            "calls": "NoDependencyProcessError",
             "clean": "deflare",
             "engines": "ArrayOptions",
             "generate": "flux_image rate_image",

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ciaopy.batch.launching import Wishes, check_together, launch
-from ciaopy.batch.mission import Stage, default_cores
-from ciaopy.batch.progress import Progress
+from ciaopy.batch.arguments import Common
+from ciaopy.batch.launching import launch
+from ciaopy.batch.mission import Stage
 from ciaopy.batch.records import absolute
 from ciaopy.batch.run import Run
-from ciaopy.batch.settings import remember
 from ciaopy.batch.survey import Survey
 from ciaopy.errors import UserError
 
-__all__ = ["NUM_CORES", "Archive", "Common", "NoDependencyProcessError", "run_stage", "warned", "whole_keys"]
-
-#: Default of num_cores: 90% of the cores that this process may use.
-NUM_CORES = default_cores()
-
-
-class NoDependencyProcessError(UserError):
-    """A stage is called before the one that it needs has been run, or has worked for anybody."""
+__all__ = ["Archive", "warned", "whole_keys"]
 
 
 class Archive:
@@ -237,130 +228,6 @@ def whole_keys(value: Any) -> Any:
             for k, v in value.items()
         }
     return value
-
-
-@dataclass(frozen=True)
-class Common:
-    """The arguments that every stage function has; wrong ones raise when it is made."""
-
-    num_cores: int = NUM_CORES
-    disable_progress: bool = False
-    timeout: Any = None
-    engine: Any = None
-    retries: int = 2
-    memory: Any = None
-    threads: int | None = None
-    only: Iterable[str] | None = None
-
-    def __post_init__(self) -> None:
-        for name, least in (("num_cores", 1), ("retries", 0), ("threads", 1)):
-            value = getattr(self, name)
-            if value is None and name == "threads":
-                continue
-            if type(value) is not int:
-                raise TypeError(f"{name} should be a whole number, not {value!r}")
-            if value < least:
-                raise ValueError(f"{name}={value}: at least {least} is needed")
-        if type(self.disable_progress) is not bool:
-            raise TypeError(f"disable_progress should be True or False, not {self.disable_progress!r}")
-        self.seconds()
-        self.bytes()
-        if isinstance(self.only, str) or not (self.only is None or isinstance(self.only, Iterable)):
-            raise TypeError(f"only should be a list of ObsIDs or idents, not {self.only!r}")
-
-    def seconds(self) -> float | None:
-        """Return the timeout in s."""
-        if self.timeout is None:
-            return None
-        from ciaopy.batch.checks import scalar_in
-
-        found = scalar_in("timeout", self.timeout, "s")
-        if not found > 0:
-            raise ValueError(f"timeout={self.timeout}: a time above 0 is needed")
-        return found
-
-    def bytes(self) -> int | None:
-        """Return the limit of memory in bytes."""
-        if self.memory is None:
-            return None
-        if isinstance(self.memory, (int, float)) and not isinstance(self.memory, bool):
-            found = float(self.memory)
-        else:
-            from ciaopy.batch.checks import scalar_in
-
-            found = scalar_in("memory", self.memory, "byte")
-        if not found > 0:
-            raise ValueError(f"memory={self.memory}: a size above 0 is needed")
-        return int(found)
-
-    def wishes(
-        self,
-        stages: tuple[str, ...] | None,
-        parameters: Mapping[str, Mapping[str, Any]],
-        retry: frozenset[str] = frozenset(),
-        force: frozenset[str] = frozenset(),
-    ) -> Wishes:
-        """Return the wishes of a run."""
-        return Wishes(
-            stages=stages,
-            parameters=parameters,
-            force=force,
-            only=frozenset(map(str, self.only or ())),
-            retry=retry,
-            timeout=self.seconds(),
-            memory=self.bytes(),
-            num_cores=self.num_cores,
-            threads=self.threads,
-            retries=self.retries,
-            engine=self.engine,
-            progress=Progress() if self.disable_progress else None,
-        )
-
-
-def run_stage(archive: object, name: str, values: Mapping[str, Any], force: bool, common: Mapping[str, Any]) -> Run:
-    """Check the arguments of a stage function, remember them, and run the stage for every ident.
-
-    Raises
-    ------
-    TypeError, ValueError, UnitConversionError
-        An argument is wrong; nothing has been started.
-    NoDependencyProcessError
-        The stage that this one needs has not been run, or has worked for no ident.
-    """
-    if not isinstance(archive, Archive):
-        raise TypeError(f"{name}: the first argument should be an Archive, not {archive!r}")
-    if type(force) is not bool:
-        raise TypeError(f"force should be True or False, not {force!r}")
-    shared = Common(**common)
-    settings = archive.survey.settings()
-    mission = settings.mission.of_stage(name)
-    stage = next((s for s in mission.stages if s.name == name), None)
-    if stage is None:
-        raise UserError(f"{archive.folder}: a survey of {mission.name} has no stage {name}")
-    parameters = {k: stage.parameter(k).check(f"{name}.{k}", v) for k, v in values.items()}
-    stage.check(parameters)
-    counts = archive.status()
-    for need in stage.needs:
-        if not counts.get(need, {}).get("done"):
-            state = "has worked for nothing" if counts.get(need) else "has not been run"
-            raise NoDependencyProcessError(f"{name} needs {need}, which {state}; call {need}(archive) first")
-    own = settings.parameters | ({name: parameters} if parameters else {})
-    check_together(archive.survey, settings.mission, own, (name,))
-    if parameters:
-        remember(archive.survey.toml, stage, parameters)
-    forced = frozenset([name]) if force else frozenset()
-    run = launch(archive.survey, shared.wishes((name,), {name: parameters} if parameters else {}, force=forced))
-    if run.unmet and not (run.done or run.launched or run.failed) and run.unmet == _all(archive, name):
-        raise NoDependencyProcessError(
-            f"{name} needs {', '.join(stage.needs)} with the present parameters, inputs and calibration, which is not"
-            f" done; call {stage.needs[0]}(archive) again"
-        )
-    return warned(archive, run, name)
-
-
-def _all(archive: Archive, name: str) -> int:
-    """Return the number of idents."""
-    return max(len(archive.get_obs_to_process()), 1)
 
 
 def warned(archive: Archive, run: Run, name: str = "") -> Run:

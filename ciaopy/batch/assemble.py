@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ciaopy.batch.archive import NUM_CORES, Archive, run_stage
+from ciaopy.batch.archive import Archive
+from ciaopy.batch.arguments import NUM_CORES
+from ciaopy.batch.calls import run_stage
 from ciaopy.batch.run import Run
 
 __all__ = ["chandra_repro", "cleaned_chandra_evts"]
@@ -59,15 +61,7 @@ def chandra_repro(
     NoDependencyProcessError
         prepare_chandra_info has not been run.
     """
-    values = {
-        "destreak": destreak, "check_very_faint": check_very_faint, "pix_adj": pix_adj, "asol_update": asol_update,
-        "grating_pi_filter": grating_pi_filter,
-    }  # fmt: skip
-    common = {
-        "num_cores": num_cores, "disable_progress": disable_progress, "timeout": timeout, "engine": engine,
-        "retries": retries, "memory": memory, "threads": threads, "only": only,
-    }  # fmt: skip
-    return run_stage(obs_archive, "chandra_repro", values, force, common)
+    return run_stage("chandra_repro", locals())
 
 
 def cleaned_chandra_evts(
@@ -115,13 +109,8 @@ def cleaned_chandra_evts(
     UserWarning
         A grade is asked for that chandra_repro has removed already.
     """
-    values = {"lo_en": lo_en, "hi_en": hi_en, "allowed_grades": allowed_grades}
-    common = {
-        "num_cores": num_cores, "disable_progress": disable_progress, "timeout": timeout, "engine": engine,
-        "retries": retries, "memory": memory, "threads": threads, "only": only,
-    }  # fmt: skip
     _warn_of_grades(allowed_grades)
-    return run_stage(obs_archive, "cleaned_chandra_evts", values, force, common)
+    return run_stage("cleaned_chandra_evts", locals())
 
 
 def _warn_of_grades(allowed: Sequence[int] | None) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 from astropy.units import Quantity
 
-from ciaopy.batch.archive import NUM_CORES, Archive, run_stage
+from ciaopy.batch.archive import Archive
+from ciaopy.batch.arguments import NUM_CORES
+from ciaopy.batch.calls import run_stage
 from ciaopy.batch.run import Run
 
 __all__ = ["deflare"]
@@ -62,12 +64,4 @@ def deflare(
     NoDependencyProcessError
         chandra_repro has not been run.
     """
-    values = {
-        "method": method, "allowed_sigma": allowed_sigma, "min_length": min_length, "time_bin_size": time_bin_size,
-        "lc_lo_en": lc_lo_en, "lc_hi_en": lc_hi_en,
-    }  # fmt: skip
-    common = {
-        "num_cores": num_cores, "disable_progress": disable_progress, "timeout": timeout, "engine": engine,
-        "retries": retries, "memory": memory, "threads": threads, "only": only,
-    }  # fmt: skip
-    return run_stage(obs_archive, "deflare", values, force, common)
+    return run_stage("deflare", locals())

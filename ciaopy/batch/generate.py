@@ -7,7 +7,9 @@ from typing import Any
 
 from astropy.units import Quantity
 
-from ciaopy.batch.archive import NUM_CORES, Archive, run_stage
+from ciaopy.batch.archive import Archive
+from ciaopy.batch.arguments import NUM_CORES
+from ciaopy.batch.calls import run_stage
 from ciaopy.batch.chandra import BANDS, EFFECTIVE
 from ciaopy.batch.run import Run
 
@@ -62,15 +64,7 @@ def flux_image(
     UserWarning
         Bands are left out that the cleaned events do not cover.
     """
-    values = {
-        "en_bounds": en_bounds, "effective_ens": effective_ens, "acis_bin_size": acis_bin_size,
-        "hrc_bin_size": hrc_bin_size,
-    }  # fmt: skip
-    common = {
-        "num_cores": num_cores, "disable_progress": disable_progress, "timeout": timeout, "engine": engine,
-        "retries": retries, "memory": memory, "threads": threads, "only": only,
-    }  # fmt: skip
-    return run_stage(obs_archive, "flux_image", values, force, common)
+    return run_stage("flux_image", locals())
 
 
 def rate_image(
@@ -118,12 +112,4 @@ def rate_image(
     UserWarning
         Bands are left out that the cleaned events do not cover.
     """
-    values = {
-        "en_bounds": en_bounds, "effective_ens": effective_ens, "acis_bin_size": acis_bin_size,
-        "hrc_bin_size": hrc_bin_size,
-    }  # fmt: skip
-    common = {
-        "num_cores": num_cores, "disable_progress": disable_progress, "timeout": timeout, "engine": engine,
-        "retries": retries, "memory": memory, "threads": threads, "only": only,
-    }  # fmt: skip
-    return run_stage(obs_archive, "rate_image", values, force, common)
+    return run_stage("rate_image", locals())

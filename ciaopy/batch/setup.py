@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ciaopy.batch.archive import NUM_CORES, Archive, run_stage
+from ciaopy.batch.archive import Archive
+from ciaopy.batch.arguments import NUM_CORES
+from ciaopy.batch.calls import run_stage
 from ciaopy.batch.oif import parse_oif
 from ciaopy.batch.run import Run
 
@@ -60,8 +62,4 @@ def prepare_chandra_info(
     TypeError, ValueError, UnitConversionError
         An argument is wrong; nothing has been started.
     """
-    common = {
-        "num_cores": num_cores, "disable_progress": disable_progress, "timeout": timeout, "engine": engine,
-        "retries": retries, "memory": memory, "threads": threads, "only": only,
-    }  # fmt: skip
-    return run_stage(archive, "prepare_chandra_info", {}, force, common)
+    return run_stage("prepare_chandra_info", locals())

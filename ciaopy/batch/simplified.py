@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ciaopy.batch.archive import NUM_CORES, Archive, Common, run_stage
+from ciaopy.batch.archive import Archive
+from ciaopy.batch.arguments import NUM_CORES, Common
 from ciaopy.batch.launching import set_parameters
 from ciaopy.batch.run import Run
 
@@ -40,7 +41,7 @@ def full_process_chandra(
         An argument is wrong; nothing has been started.
     """
     if not isinstance(obs_archive, Archive):
-        return run_stage(obs_archive, "prepare_chandra_info", {}, False, {})  # raises TypeError
+        raise TypeError(f"full_process_chandra: the first argument should be an Archive, not {obs_archive!r}")
     Common(num_cores=num_cores, timeout=timeout)
     settings = obs_archive.survey.settings()
     stage = next(s for s in settings.mission.stages if s.name == "cleaned_chandra_evts")

@@ -10,7 +10,7 @@ from astropy.units import Quantity, UnitConversionError
 
 import ciaopy.batch as batch
 from ciaopy.batch import Archive, NoDependencyProcessError
-from ciaopy.batch.archive import Common
+from ciaopy.batch.arguments import Common
 from ciaopy.batch.chandra import CHANDRA
 from ciaopy.batch.mission import default_cores
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ciaopy.batch.archive import NUM_CORES, Archive
+from ciaopy.batch.archive import Archive
+from ciaopy.batch.arguments import NUM_CORES
 from ciaopy.batch.run import Run
-from ciaopy.batch.xmm.stage import common_of, run_xmm_stage
+from ciaopy.batch.xmm.stage import run_xmm_stage
 
 __all__ = [
     "cleaned_evt_lists",
@@ -58,9 +59,7 @@ def epchain(
     SASNotFoundError, SASVersionError
         SAS is needed and not there, or too old.
     """
-    values = {"process_unscheduled": process_unscheduled, "backend": backend}
-    common = common_of(num_cores, disable_progress, timeout, engine, retries, memory, threads, only)
-    return run_xmm_stage(obs_archive, "epchain", values, force, common)
+    return run_xmm_stage("epchain", locals())
 
 
 def emchain(
@@ -101,9 +100,7 @@ def emchain(
     SASNotFoundError, SASVersionError
         SAS is needed and not there, or too old.
     """
-    values = {"process_unscheduled": process_unscheduled, "backend": backend}
-    common = common_of(num_cores, disable_progress, timeout, engine, retries, memory, threads, only)
-    return run_xmm_stage(obs_archive, "emchain", values, force, common)
+    return run_xmm_stage("emchain", locals())
 
 
 def rgs_events(
@@ -144,9 +141,7 @@ def rgs_events(
     SASNotFoundError, SASVersionError
         SAS is needed and not there, or too old.
     """
-    values = {"process_unscheduled": process_unscheduled, "backend": backend}
-    common = common_of(num_cores, disable_progress, timeout, engine, retries, memory, threads, only)
-    return run_xmm_stage(obs_archive, "rgs_events", values, force, common)
+    return run_xmm_stage("rgs_events", locals())
 
 
 def rgs_angles(
@@ -184,9 +179,7 @@ def rgs_angles(
     SASNotFoundError, SASVersionError
         SAS is needed and not there, or too old.
     """
-    values = {"backend": backend}
-    common = common_of(num_cores, disable_progress, timeout, engine, retries, memory, threads, only)
-    return run_xmm_stage(obs_archive, "rgs_angles", values, force, common)
+    return run_xmm_stage("rgs_angles", locals())
 
 
 def cleaned_rgs_event_lists(
@@ -224,9 +217,7 @@ def cleaned_rgs_event_lists(
     SASNotFoundError, SASVersionError
         SAS is needed and not there, or too old.
     """
-    values = {"backend": backend}
-    common = common_of(num_cores, disable_progress, timeout, engine, retries, memory, threads, only)
-    return run_xmm_stage(obs_archive, "cleaned_rgs_event_lists", values, force, common)
+    return run_xmm_stage("cleaned_rgs_event_lists", locals())
 
 
 def cleaned_evt_lists(
@@ -278,17 +269,7 @@ def cleaned_evt_lists(
     SASNotFoundError, SASVersionError
         SAS is needed and not there, or too old.
     """
-    values = {
-        "lo_en": lo_en,
-        "hi_en": hi_en,
-        "pn_filt_expr": pn_filt_expr,
-        "mos_filt_expr": mos_filt_expr,
-        "filt_mos_anom_state": filt_mos_anom_state,
-        "acc_mos_anom_states": acc_mos_anom_states,
-        "backend": backend,
-    }
-    common = common_of(num_cores, disable_progress, timeout, engine, retries, memory, threads, only)
-    return run_xmm_stage(obs_archive, "cleaned_evt_lists", values, force, common)
+    return run_xmm_stage("cleaned_evt_lists", locals())
 
 
 def merge_subexposures(
@@ -326,6 +307,4 @@ def merge_subexposures(
     SASNotFoundError, SASVersionError
         SAS is needed and not there, or too old.
     """
-    values = {"backend": backend}
-    common = common_of(num_cores, disable_progress, timeout, engine, retries, memory, threads, only)
-    return run_xmm_stage(obs_archive, "merge_subexposures", values, force, common)
+    return run_xmm_stage("merge_subexposures", locals())

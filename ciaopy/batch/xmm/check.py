@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ciaopy.batch.archive import NUM_CORES, Archive
+from ciaopy.batch.archive import Archive
+from ciaopy.batch.arguments import NUM_CORES
 from ciaopy.batch.run import Run
 from ciaopy.batch.xmm.emanom_log import parse_emanom_out
-from ciaopy.batch.xmm.stage import common_of, run_xmm_stage
+from ciaopy.batch.xmm.stage import run_xmm_stage
 
 __all__ = ["emanom", "parse_emanom_out"]
 
@@ -48,6 +49,4 @@ def emanom(
     SASNotFoundError, SASVersionError
         SAS is needed and not there, or too old.
     """
-    values = {"backend": backend}
-    common = common_of(num_cores, disable_progress, timeout, engine, retries, memory, threads, only)
-    return run_xmm_stage(obs_archive, "emanom", values, force, common)
+    return run_xmm_stage("emanom", locals())

@@ -7,9 +7,10 @@ from typing import Any
 
 from astropy.units import Quantity
 
-from ciaopy.batch.archive import NUM_CORES, Archive
+from ciaopy.batch.archive import Archive
+from ciaopy.batch.arguments import NUM_CORES
 from ciaopy.batch.run import Run
-from ciaopy.batch.xmm.stage import common_of, run_xmm_stage
+from ciaopy.batch.xmm.stage import run_xmm_stage
 
 __all__ = ["espfilt"]
 
@@ -66,10 +67,4 @@ def espfilt(
     SASNotFoundError, SASVersionError
         SAS is needed, and not there or too old.
     """
-    values = {
-        "method": method, "with_smoothing": with_smoothing, "with_binning": with_binning, "ratio": ratio,
-        "filter_lo_en": filter_lo_en, "filter_hi_en": filter_hi_en, "range_scale": range_scale,
-        "allowed_sigma": allowed_sigma, "gauss_fit_lims": gauss_fit_lims, "backend": backend,
-    }  # fmt: skip
-    common = common_of(num_cores, disable_progress, timeout, engine, retries, memory, threads, only)
-    return run_xmm_stage(obs_archive, "espfilt", values, force, common)
+    return run_xmm_stage("espfilt", locals())

@@ -7,9 +7,10 @@ from typing import Any
 
 from astropy.units import Quantity
 
-from ciaopy.batch.archive import NUM_CORES, Archive
+from ciaopy.batch.archive import Archive
+from ciaopy.batch.arguments import NUM_CORES
 from ciaopy.batch.run import Run
-from ciaopy.batch.xmm.stage import common_of, run_xmm_stage
+from ciaopy.batch.xmm.stage import run_xmm_stage
 
 __all__ = ["generate_images_expmaps"]
 
@@ -55,6 +56,4 @@ def generate_images_expmaps(
     SASNotFoundError, SASVersionError
         SAS is needed and not there, or too old.
     """
-    values = {"lo_en": lo_en, "hi_en": hi_en, "backend": backend}
-    common = common_of(num_cores, disable_progress, timeout, engine, retries, memory, threads, only)
-    return run_xmm_stage(obs_archive, "generate_images_expmaps", values, force, common)
+    return run_xmm_stage("generate_images_expmaps", locals())

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ciaopy.batch.archive import NUM_CORES, Archive
+from ciaopy.batch.archive import Archive
+from ciaopy.batch.arguments import NUM_CORES
 from ciaopy.batch.run import Run
-from ciaopy.batch.xmm.stage import common_of, run_xmm_stage
+from ciaopy.batch.xmm.stage import run_xmm_stage
 from ciaopy.xmm import parse_odf_sum
 
 __all__ = ["cif_build", "odf_ingest", "parse_odf_sum", "prepare_xmm_info"]
@@ -62,8 +63,7 @@ def prepare_xmm_info(
     NoValidMissionsError
         No observation of XMM-Newton.
     """
-    common = common_of(num_cores, disable_progress, timeout, engine, retries, memory, threads, only)
-    return run_xmm_stage(obs_archive, "prepare_xmm_info", {}, force, common)
+    return run_xmm_stage("prepare_xmm_info", locals())
 
 
 def cif_build(
@@ -104,9 +104,7 @@ def cif_build(
     SASNotFoundError, SASVersionError
         SAS is needed and not there, or too old.
     """
-    values = {"analysis_date": analysis_date, "backend": backend}
-    common = common_of(num_cores, disable_progress, timeout, engine, retries, memory, threads, only)
-    return run_xmm_stage(obs_archive, "cif_build", values, force, common)
+    return run_xmm_stage("cif_build", locals())
 
 
 def odf_ingest(
@@ -144,6 +142,4 @@ def odf_ingest(
     SASNotFoundError, SASVersionError
         SAS is needed and not there, or too old.
     """
-    values = {"backend": backend}
-    common = common_of(num_cores, disable_progress, timeout, engine, retries, memory, threads, only)
-    return run_xmm_stage(obs_archive, "odf_ingest", values, force, common)
+    return run_xmm_stage("odf_ingest", locals())

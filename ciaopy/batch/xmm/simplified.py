@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ciaopy.batch.archive import NUM_CORES, Archive, Common, warned
+from ciaopy.batch.archive import Archive, warned
+from ciaopy.batch.arguments import NUM_CORES, Common
 from ciaopy.batch.launching import launch, set_parameters
 from ciaopy.batch.run import Run
 from ciaopy.batch.xmm.mission import XMM

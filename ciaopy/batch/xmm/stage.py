@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from ciaopy.batch.archive import Archive, Common, NoDependencyProcessError, warned
+from ciaopy.batch.archive import Archive, warned
+from ciaopy.batch.arguments import Common
+from ciaopy.batch.calls import Call, NoDependencyProcessError
 from ciaopy.batch.launching import launch
 from ciaopy.batch.mission import Mission, Stage, StageOffError
 from ciaopy.batch.run import Run
@@ -19,7 +21,6 @@ __all__ = [
     "SASInputInvalidError",
     "SASNotFoundError",
     "SASVersionError",
-    "common_of",
     "mission_of",
     "run_xmm_stage",
 ]
@@ -29,27 +30,17 @@ class NoValidMissionsError(UserError):
     """The archive has no observation of XMM-Newton."""
 
 
-def common_of(
-    num_cores: int,
-    disable_progress: bool,
-    timeout: Any,
-    engine: Any,
-    retries: int,
-    memory: Any,
-    threads: int | None,
-    only: Iterable[str] | None,
-) -> dict[str, Any]:
-    """Return the arguments that every stage function has."""
-    return {
-        "num_cores": num_cores, "disable_progress": disable_progress, "timeout": timeout, "engine": engine,
-        "retries": retries, "memory": memory, "threads": threads, "only": only,
-    }  # fmt: skip
-
-
-def run_xmm_stage(archive: object, name: str, values: Mapping[str, Any], force: bool, common: Mapping[str, Any]) -> Run:
+def run_xmm_stage(name: str, arguments: Mapping[str, Any]) -> Run:
     """Check the arguments of a stage function, remember them, and run the stage for every ident.
 
     The order is: type of the archive, types and values of arguments, missions, dependencies, SAS.
+
+    Parameters
+    ----------
+    name : str
+        Of the stage and its function.
+    arguments : dict
+        All arguments of the function, the archive first: its `locals()`.
 
     Raises
     ------
@@ -62,13 +53,10 @@ def run_xmm_stage(archive: object, name: str, values: Mapping[str, Any], force: 
     SASNotFoundError, SASVersionError
         SAS is needed and not there, or too old.
     """
-    if not isinstance(archive, Archive):
-        raise TypeError(f"{name}: the first argument should be an Archive, not {archive!r}")
-    if type(force) is not bool:
-        raise TypeError(f"force should be True or False, not {force!r}")
-    shared = Common(**common)
+    call = Call.of(name, arguments)
+    archive = call.archive
     stage = next(s for s in XMM.stages if s.name == name)
-    parameters = {k: stage.parameter(k).check(f"{name}.{k}", v) for k, v in values.items()}
+    parameters = {k: stage.parameter(k).check(f"{name}.{k}", v) for k, v in call.values.items()}
     stage.check({**stage.defaults, **parameters})
     mission = mission_of(archive)
     needed = _needed(stage, parameters)
@@ -82,8 +70,8 @@ def run_xmm_stage(archive: object, name: str, values: Mapping[str, Any], force: 
         return Run()
     if parameters:
         remember(archive.survey.toml, stage, parameters)
-    forced = frozenset([name]) if force else frozenset()
-    wishes = shared.wishes((mission.prepare, name), {name: settled}, force=forced)
+    forced = frozenset([name]) if call.force else frozenset()
+    wishes = call.common.wishes((mission.prepare, name), {name: settled}, force=forced)
     run = launch(archive.survey, wishes, settled=True)
     if run.unmet and not (run.done or run.launched or run.failed):
         raise NoDependencyProcessError(
