@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gzip
 import hashlib
 import http.server
 import os
@@ -56,14 +57,25 @@ def run(*words: str, **how: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*CIAOPY, *words], check=False, capture_output=True, text=True, **how)  # type: ignore[call-overload]
 
 
-def simulate(number: int, events: str) -> list[str]:
-    names = []
-    for k in range(number):
-        name = str(90001 + k)
-        if not Path(name).is_dir():
+def simulate(number: int, events: str, different: int = 4) -> list[str]:
+    """Make observations: some simulated ones, and copies of them under other ObsIDs."""
+    names = [str(90001 + k) for k in range(number)]
+    for k, name in enumerate(names):
+        if Path(name).is_dir():
+            continue
+        if k < different:
             run("simulate", name, "--events", events, "--chips", "3", "--obsid", name, "--seed", str(k + 1))
-        names.append(name)
+        else:
+            copy_observation(names[k % different], name)
     return names
+
+
+def copy_observation(name: str, new: str) -> None:
+    """Copy an observation whose number has as many digits as the new one; the data are the same."""
+    for path in (p for p in Path(name).rglob("*.fits.gz") if "truth" not in p.parts):
+        goal = Path(new) / Path(str(path.relative_to(name)).replace(name, new))
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        goal.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()).replace(name.encode(), new.encode()), 1))
 
 
 def nothing(number: int, engine: str) -> None:
