@@ -13,7 +13,7 @@ copyright = "2026, the ciaopy developers"
 version = release = __version__
 
 extensions = ["myst_nb", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "tool_pages", "api_pages"]
-exclude_patterns = ["tools/*", "fluximage.ipynb", "_build"]
+exclude_patterns = ["tools/*", "fluximage.ipynb", "surveys.ipynb", "_build"]
 master_doc = "index"
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]

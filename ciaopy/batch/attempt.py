@@ -189,6 +189,8 @@ def work(task: Mapping[str, Any]) -> int:
             "notes": list(dict.fromkeys(made.notes)),
             "skipped": made.skipped,
         }
+        if made.skipped:
+            print(f"skipped: {made.skipped}", flush=True)  # noqa: T201 - the log of the attempt
     except Exception as error:  # noqa: BLE001 - whatever it is, it becomes the record of a failure
         state, cause, message = classify(error)
         if cause == "bug":
