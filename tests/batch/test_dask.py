@@ -94,6 +94,19 @@ def test_workers_of_another_version_and_none():
         engine_module.DaskEngine(NoWorkers(), ())
 
 
+def test_a_worker_of_another_version_that_comes_later_does_nothing(monkeypatch, tmp_path):
+    class Worker:
+        address = "tcp://late:1"
+
+    monkeypatch.setattr(distributed, "get_worker", lambda: Worker())
+    task = {"survey": str(tmp_path), "ident": "1", "stage": "s", "config": "c", "attempt": 1, "mission": "toy",
+            "obs_id": "1", "versions": {"ciaopy": "0.0.1"}, "log": "log"}  # fmt: skip
+    record = engine_module.run_attempt(task)
+    assert record["state"] == "lost" and record["transient"]
+    assert record["message"] == f"the worker tcp://late:1 has ciaopy {engine_module._version()}"
+    assert not (tmp_path / "work").exists()
+
+
 def started(words: list[str], file: Path | None, folder: Path) -> subprocess.Popen[bytes]:
     process = subprocess.Popen([sys.executable, "-m", *words], cwd=folder, stderr=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL)  # fmt: skip

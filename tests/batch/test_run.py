@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -349,6 +350,32 @@ def test_kill_and_go_on(toy, go, tmp_path):
     count = [ident for ident, _ in started(tmp_path, 1)]
     assert all(count.count(ident) == 1 for ident in done) and len(count) <= 8 + 2
     assert not list((survey.folder / "work").iterdir())
+
+
+def test_a_job_whose_process_is_killed_is_tried_again(toy, go, tmp_path, monkeypatch):
+    trace = tmp_path / "trace"
+    monkeypatch.setenv("TOY_TRACE", str(trace))
+    survey = toy(5, "hang once")
+
+    def murder():
+        stop = time.monotonic() + 30
+        while time.monotonic() < stop:
+            found = [line.split() for line in trace.read_text().splitlines()] if trace.exists() else []
+            victim = next((int(w[1]) for w in found if w[0] == "102TOYE001"), None)
+            if victim is not None:
+                os.kill(victim, signal.SIGKILL)
+                return
+            time.sleep(0.02)
+
+    thread = threading.Thread(target=murder)
+    thread.start()
+    run = go(survey)
+    thread.join()
+    assert (run.failed, run.exit_status) == (0, 0) and set(states(survey).values()) == {"done"}
+    with survey.ledger() as ledger:
+        first, second = ledger.attempts("ident = '102TOYE001' and stage = 'double'")
+    assert (first["state"], first["cause"], second["state"]) == ("failed", "lost", "done")
+    assert "killed by SIGKILL" in first["message"] and not list((survey.folder / "work").iterdir())
 
 
 def test_a_record_that_the_ledger_missed_is_adopted(toy, go):

@@ -54,6 +54,8 @@ def run_attempt(task: Task, modules: tuple[str, ...] = ()) -> dict[str, Any]:
     if found is not None:
         return found
     task["worker"] = str(get_worker().address)
+    if task["versions"]["ciaopy"] != _version():  # a worker that has come since the run began
+        return lost_record(task, f"the worker {task['worker']} has ciaopy {_version()}")
     key = _key(task)
     claim = Path(task["survey"], "work", f"{key}.claim")
     claim.parent.mkdir(exist_ok=True)
