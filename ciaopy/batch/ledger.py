@@ -42,6 +42,8 @@ create index attempt_state on attempt(state);
 """
 #: File systems on which several hosts see one file: no shared memory, so no write-ahead log.
 _NETWORK = ("nfs", "lustre", "cifs", "smb", "gpfs", "beegfs", "fuse.sshfs", "ceph", "afs", "pvfs", "glusterfs", "9p")
+#: Longest wait for another process that holds the ledger, s.
+_WAIT = 30.0
 #: Seconds between two commits on such a file system.
 _SLOW_COMMIT = 1.0
 
@@ -70,10 +72,10 @@ class Ledger:
         new = write and not path.exists()
         try:
             if write:
-                self._db = sqlite3.connect(path, timeout=30.0, isolation_level=None)
+                self._db = sqlite3.connect(path, timeout=_WAIT, isolation_level=None)
             else:
                 fixed = "&immutable=1" if _is_fixed(path) else ""
-                self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{fixed}", uri=True, timeout=30.0)
+                self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{fixed}", uri=True, timeout=_WAIT)
         except sqlite3.OperationalError as error:
             raise UserError(f"{path}: the ledger cannot be opened: {error}") from error
         self._db.row_factory = sqlite3.Row
@@ -111,7 +113,9 @@ class Ledger:
         try:
             yield
         except sqlite3.OperationalError as error:
-            raise UserError(f"{self.path}: the ledger cannot be used: {error}; is the disk full?") from error
+            held = "locked" in str(error)
+            why = "a run holds it; wait for its end" if held else "is the disk full?"
+            raise UserError(f"{self.path}: the ledger cannot be used: {error}; {why}") from error
         except sqlite3.DatabaseError as error:
             raise DataError(
                 f"{self.path}: the ledger is damaged ({error}); move it away and make it anew: ciaopy batch collect"

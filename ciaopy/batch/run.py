@@ -148,6 +148,10 @@ class Supervisor:
         """
         with self.survey.lock(), self.survey.ledger(write=True) as ledger:
             self.survey.cancel_file.unlink(missing_ok=True)
+            if ledger.shared:
+                self.progress.tell(
+                    "a network file system: the ledger has no write-ahead log, and is read after the run"
+                )
             sweep(self.survey.folder)
             adopt(self.survey, ledger, self.settings)
             return self.run_with(ledger)

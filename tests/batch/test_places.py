@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from ciaopy.batch import ledger as ledger_module
 from ciaopy.batch.launching import Wishes, due_jobs
+from ciaopy.batch.progress import Progress
 from ciaopy.batch.recovery import collect
 from ciaopy.batch.survey import Survey, SurveyBusyError
 from ciaopy.errors import UserError
@@ -122,6 +124,26 @@ def test_a_survey_that_cannot_be_written_to_can_be_looked_at(toy, go):
     assert [line for line in done.stdout.splitlines() if line.startswith("exit")] == ["exit 1", "exit 1", "exit 0"]
     assert done.stderr.count("cannot be written to (Read-only file system)") == 2 and "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) == 2 and "double" in done.stdout
+
+
+def test_a_network_file_system_is_told_and_used_without_a_log(toy, go, monkeypatch):
+    survey = toy(5, 6)
+    monkeypatch.setattr(ledger_module, "is_shared", lambda folder: True)
+    monkeypatch.setattr(ledger_module, "_WAIT", 0.1)
+    told: list[str] = []
+    progress = Progress()
+    monkeypatch.setattr(progress, "tell", told.append)
+    assert go(survey, progress=progress).done == 8
+    assert any("network file system" in text for text in told)
+    assert not list(survey.folder.glob("ledger.sqlite-*"))
+    with survey.ledger() as ledger:
+        assert ledger.counts()["double"] == {"done": 2}
+    with survey.ledger(write=True) as ledger:
+        ledger.set_summary("101", {})
+        ledger.commit(True)
+        with pytest.raises(UserError, match="a run holds it; wait for its end"):
+            survey.ledger()
+    assert go(survey).launched == 0
 
 
 def test_a_survey_where_there_can_be_none(tmp_path):
