@@ -61,9 +61,13 @@ for ident, found in images.items():
 
 # %%
 more = flux_image(
-    archive, en_bounds=[[0.5, 2.0]] * u.keV, effective_ens=[1.4] * u.keV, acis_bin_size=8, num_cores=2,
+    archive,
+    en_bounds=[[0.5, 2.0]] * u.keV,
+    effective_ens=[1.4] * u.keV,
+    acis_bin_size=8,
+    num_cores=2,
     disable_progress=True,
-)  # fmt: skip
+)
 print(more)
 
 # %% [markdown]

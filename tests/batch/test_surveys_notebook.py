@@ -16,9 +16,9 @@ def test_the_notebook_is_the_script():
     script = (DOCS / "surveys_example.py").read_text().splitlines()
     cells = json.loads((DOCS / "surveys.ipynb").read_text())["cells"]
     code = [line for c in cells if c["cell_type"] == "code" for line in "".join(c["source"]).splitlines()]
-    changed = {"import tempfile", "here = Path(tempfile.mkdtemp())", ")"}
+    changed = {"import tempfile", "here = Path(tempfile.mkdtemp())"}
     assert not [line for line in code if line not in script and line not in changed]
-    left = {"here = Path(sys.argv[1])", ")  # fmt: skip"}
+    left = {"here = Path(sys.argv[1])"}
     kept = [line for line in script[script.index("import subprocess") :] if line and line[0] != "#"]
     assert not [line for line in kept if line not in code and line not in left]
 
