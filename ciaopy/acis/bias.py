@@ -32,21 +32,39 @@ def bias_status(bias: NDArray[Any], threshold: float) -> NDArray[np.uint32]:
     -------
     uint32 array, shape of `bias`
     """
-    level = np.asarray(bias, np.int64)
+    level = np.asarray(bias)
+    level = level if level.dtype == np.int16 else level.astype(np.int64)
     status = np.zeros(level.shape, np.uint32)
     status[level == BIAS_BAD] = 1 << BIAS_BAD_BIT
     status[level == BIAS_PARITY] = 1 << BIAS_PARITY_BIT
     valid = level < BIAS_PARITY
-    median = _column_medians(level, valid)
-    with np.errstate(invalid="ignore"):
-        outlier = np.abs(level - median) > threshold
-    status[valid & outlier] |= np.uint32(1 << BIAS_OUTLIER_BIT)
+    low, high = _accepted(_column_medians(level, valid), threshold)
+    near = level if level.dtype == np.int16 else np.clip(level, -(10**7), 10**7).astype(np.float32)
+    status[valid & ((near < low) | (near > high))] |= np.uint32(1 << BIAS_OUTLIER_BIT)
     return status
 
 
-def _column_medians(level: NDArray[np.int64], valid: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _accepted(median: NDArray[np.float64], threshold: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the least and the greatest whole level that is within `threshold` of each median; NaN where that is NaN.
+
+    The distance of whole levels from a median, which is a multiple of 0.5, is exact, the sum of median and threshold is
+    not: its whole part is moved by one where the distance says so.
+    """
+    with np.errstate(invalid="ignore"):
+        high = np.floor(median + threshold)
+        high = np.where(
+            high - median > threshold, high - 1.0, np.where(high + 1.0 - median <= threshold, high + 1.0, high)
+        )
+        low = np.ceil(median - threshold)
+        low = np.where(median - low > threshold, low + 1.0, np.where(median - low + 1.0 <= threshold, low - 1.0, low))
+        return np.clip(low, -1e6, 1e6).astype(np.float32), np.clip(high, -1e6, 1e6).astype(np.float32)
+
+
+def _column_medians(level: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return the median of the valid pixels of each column, NaN where a column has none; float64, shape (columns,)."""
-    ordered = np.sort(np.where(valid, np.clip(level, -32768, 32767), 32767).astype(np.int16).T, axis=1)
+    small = level if level.dtype == np.int16 else np.clip(level, -32768, 32767).astype(np.int16)
+    ordered = np.where(valid, small, np.int16(32767)).T.copy()
+    ordered.sort(axis=1)
     count = valid.sum(axis=0)
     column = np.arange(level.shape[1])
     low, high = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, level.shape[0] - 1)

@@ -5,6 +5,7 @@ Both are light: numerical libraries are loaded by the tool that is run, click on
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -15,10 +16,15 @@ from ciaopy.cli.arguments import DEBUG_FLAGS, wants_debug
 from ciaopy.cli.reporting import run_guarded
 from ciaopy.cli.streams import leave, prepare_streams
 
+#: Objects made before the collector looks for circles: libraries make hundreds of thousands while they are loaded, none
+#: of them garbage, and looking took a tenth of a small run.
+GARBAGE_THRESHOLD = 200_000
+
 
 def main(words: Sequence[str] | None = None) -> NoReturn:
     """Run `ciaopy WORDS` (default: the process's own) and exit with its status."""
     words = sys.argv[1:] if words is None else words
+    gc.set_threshold(GARBAGE_THRESHOLD)
     prepare_streams()
     signals.install(words[0] if words and run.is_command(words[0]) else "ciaopy")
     leave(run_application(words))
@@ -29,6 +35,7 @@ def console_tool() -> NoReturn:
     name = os.path.basename(sys.argv[0])  # noqa: PTH119 - starts faster than pathlib
     if is_completing(name):
         complete(name)
+    gc.set_threshold(GARBAGE_THRESHOLD)
     prepare_streams()
     signals.install(name)
     if name in run.SUBCOMMANDS:

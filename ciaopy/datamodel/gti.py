@@ -125,9 +125,19 @@ class Gti:
         t = np.asarray(time, dtype=np.float64)
         if not len(self):
             return np.zeros(t.shape, dtype=bool)
+        if t.ndim == 1 and t.size > len(self) and bool((t[:-1] <= t[1:]).all()):
+            return self._filter_sorted(t)
         k = np.searchsorted(self.start, t, side="right") - 1
         inside: NDArray[np.bool_] = (k >= 0) & (t < self.stop[k])
         return inside
+
+    def _filter_sorted(self, t: F64) -> NDArray[np.bool_]:
+        """Tell which of some times in order, shape (n,), lie in the set: where its intervals begin and end in them."""
+        found = np.zeros(t.shape, dtype=bool)
+        first, last = (np.searchsorted(t, edges, side="left").tolist() for edges in (self.start, self.stop))
+        for a, b in zip(first, last, strict=True):
+            found[a:b] = True
+        return found
 
     def overlap(self, start: ArrayLike, stop: ArrayLike) -> F64:
         """Return the time of each bin [start, stop) that lies in the set, s; shape of the input."""

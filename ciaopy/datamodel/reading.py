@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ciaopy.datamodel.binning import binned_image
@@ -10,8 +11,9 @@ from ciaopy.datamodel.opened import BlockInfo, OpenFile
 from ciaopy.datamodel.output import empty_primary, renamed
 from ciaopy.datamodel.selection import open_selection
 from ciaopy.datamodel.syntax import VirtualFile, parse
+from ciaopy.datamodel.text_files import is_text_table
 from ciaopy.errors import UserError
-from ciaopy.fits import Block, Dataset, Image, Table
+from ciaopy.fits import Block, Dataset, Image, Table, read_dataset
 
 if TYPE_CHECKING:
     from ciaopy.datamodel.datasource import DataSource
@@ -45,6 +47,8 @@ def read_all(text: str, ws: DataSource) -> Dataset:
     memory = ws.in_memory(vfile.path)
     if vfile.is_plain and vfile.block is None and memory is not None:
         return Dataset([_shallow(b) for b in memory.blocks], memory.path)
+    if vfile.is_plain and vfile.block is None and not is_text_table(Path(vfile.path)):
+        return read_dataset(vfile.path)
     with OpenFile(vfile, ws) as opened:
         if vfile.is_plain and vfile.block is None:
             return Dataset([opened.read(i) for i in opened.infos], opened.path)

@@ -55,7 +55,8 @@ class OutputColumns:
     Attributes
     ----------
     arrays : dict of str to array, shape (nrows, ...)
-        In the order and of the types of the definition.
+        In the order and of the types of the definition. A column carried over that is of the type wanted is the
+        input's own array: nothing of it is copied.
     carried : frozenset of str
 
     Raises
@@ -76,12 +77,17 @@ class OutputColumns:
         self.carried = frozenset(c.name for c in definition if c.name not in computed)
         self.arrays: dict[str, Array] = {}
         self._columns, self._nulls = columns, nulls or {}
+        self._shared: set[str] = set()
         for column in definition:
             if column.name in self.carried and column.name not in columns:
                 raise DataError(
                     f"column {column.name} of the event definition is neither in the input nor computed here; "
                     f"leave it out of eventdef, or {advice}"
                 )
+            if column.name in self.carried and _is_ready(columns[column.name], column.dtype, nrows):
+                self._shared.add(column.name)
+                self.arrays[column.name] = columns[column.name]
+                continue
             shape = columns[column.name].shape[1:] if column.name in columns else ()
             self.arrays[column.name] = np.zeros((nrows, *shape), column.dtype)
 
@@ -91,10 +97,15 @@ class OutputColumns:
             self._set(name, rows, values)
 
     def carry(self, rows: slice) -> None:
-        """Fill a block of every column that is carried over."""
-        for name in self.carried:
+        """Fill a block of every column that is carried over and not shared."""
+        for name in self.carried - self._shared:
             self._set(name, rows, self._columns[name][rows])
 
     def _set(self, name: str, rows: slice, values: Array) -> None:
         out = self.arrays[name]
         out[rows] = as_type(values, out.dtype, self._nulls.get(name, 0))
+
+
+def _is_ready(values: Array, dtype: np.dtype[Any], nrows: int) -> bool:
+    """Tell whether a column can be handed on as it is."""
+    return values.dtype == dtype and len(values) == nrows and bool(values.flags.c_contiguous)

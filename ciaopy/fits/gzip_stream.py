@@ -18,45 +18,69 @@ from ciaopy.errors import DataError, UserError
 
 __all__ = ["GzipSource", "compress_file"]
 
-CHUNK = 32 << 20
+CHUNK = 8 << 20
 STEP = 1 << 20
+# Headers are often all that is wanted of a file.
+FIRST_STEP = 1 << 16
+# How far a stream that is read once may be inflated ahead of its reader.
+AHEAD = 8 * CHUNK
 READ_BUFFER = 1 << 20
 MEMORY_LIMIT = 1 << 30
 
 
+def _room() -> memoryview:
+    """Return memory for one chunk: nothing of it is touched before it is used, and large pages save time then."""
+    memory = mmap.mmap(-1, CHUNK, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return memoryview(memory)
+
+
 class _Store:
-    """The bytes inflated so far: chunks of `CHUNK` bytes in memory, what is beyond the limit in an unnamed file."""
+    """The inflated bytes that may be asked for: chunks of `CHUNK` bytes in memory, beyond the limit an unnamed file."""
 
     def __init__(self, limit: int) -> None:
-        self._chunks: list[memoryview] = []
+        self._chunks: dict[int, memoryview] = {}
+        self._spare: list[memoryview] = []
         self._limit = limit
         self._spool: IO[bytes] | None = None
         self._spool_start = 0
         self.filled = 0
+        self.start = 0
 
     def space(self) -> memoryview:
         """Return the memory that the next bytes may go to."""
-        used = self.filled % CHUNK
-        if used == 0 and (self._spool is None or not self._chunks):
-            self._make_room()
-        return self._chunks[-1][used : used + STEP]
+        number, used = divmod(self.filled, CHUNK)
+        if number not in self._chunks:
+            self._make_room(number)
+        step = STEP if self.filled >= STEP else FIRST_STEP
+        return self._chunks[number][used : used + step]
 
-    def _make_room(self) -> None:
-        if self._spool is None and len(self._chunks) * CHUNK < self._limit:
-            self._chunks.append(memoryview(mmap.mmap(-1, CHUNK)))
-        elif self._spool is None:
+    def _make_room(self, number: int) -> None:
+        if self._spool is not None:  # one chunk is enough: what was in it lies in the file
+            self._chunks[number] = self._chunks.pop(number - 1)
+            return
+        if len(self._chunks) * CHUNK >= self._limit:
             self._spool, self._spool_start = tempfile.TemporaryFile(prefix="ciaopy-"), self.filled  # noqa: SIM115
-            self._chunks.append(memoryview(mmap.mmap(-1, CHUNK)))
+        self._chunks[number] = self._spare.pop() if self._spare else _room()
 
     def advance(self, nbytes: int) -> None:
         """Take note that `nbytes` were put into `space()`."""
         if self._spool is not None:
-            used = self.filled % CHUNK
-            os.pwrite(self._spool.fileno(), self._chunks[-1][used : used + nbytes], self.filled - self._spool_start)
+            number, used = divmod(self.filled, CHUNK)
+            os.pwrite(self._spool.fileno(), self._chunks[number][used : used + nbytes], self.filled - self._spool_start)
         self.filled += nbytes
 
+    def drop(self, end: int) -> None:
+        """Let go of the whole chunks before byte `end`; their memory serves again."""
+        if self._spool is not None:
+            return
+        for number in [n for n in self._chunks if (n + 1) * CHUNK <= min(end, self.filled)]:
+            self._spare.append(self._chunks.pop(number))
+            self.start = (number + 1) * CHUNK
+
     def read_into(self, offset: int, buffer: memoryview) -> int:
-        """Copy bytes that are there already."""
+        """Copy bytes that are there already, from `start` on."""
         want = max(0, min(len(buffer), self.filled - offset))
         done = 0
         while done < want:
@@ -73,6 +97,7 @@ class _Store:
     def close(self) -> None:
         """Free memory and disk."""
         self._chunks.clear()
+        self._spare.clear()
         if self._spool is not None:
             self._spool.close()
 
@@ -96,8 +121,11 @@ class GzipSource:
         self.path = path
         self._file = os.fdopen(fd, "rb", buffering=0)
         self._reader: Any = igzip.IGzipFile(fileobj=self._file, mode="rb")
+        self._limit = memory_limit
         self._store = _Store(memory_limit)
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
+        self._once = False
+        self._done = 0
         self._ended = False
         self._stop = False
         self._problem: DataError | None = None
@@ -132,8 +160,35 @@ class GzipSource:
 
     def read_into(self, offset: int, buffer: memoryview) -> int:
         """Fill `buffer` from inflated byte `offset` on; return the number of bytes there were."""
+        if offset < self._store.start:
+            self._restart()
         self._fill(offset + len(buffer))
         return self._store.read_into(offset, buffer)
+
+    def read_once(self) -> None:
+        """From now on keep no bytes that `release` has passed: memory is bounded, whatever the size of the file."""
+        self._once = True
+
+    def release(self, end: int) -> None:
+        """Bytes before `end` have been used; they are inflated again if they are asked for after all."""
+        if not self._once:
+            return
+        with self._lock:
+            self._done = max(self._done, end)
+            self._store.drop(self._done)
+            self._lock.notify_all()
+
+    def _restart(self) -> None:
+        """Inflate from the beginning, for bytes that are not kept; all are kept from now on."""
+        from isal import igzip
+
+        with self._lock:
+            self._once, self._done = False, 0
+            self._store.close()
+            self._file.seek(0)
+            self._reader = igzip.IGzipFile(fileobj=self._file, mode="rb")
+            self._store, self._ended = _Store(self._limit), False
+            self._lock.notify_all()
 
     def reaches(self, end: int) -> bool:
         """Tell whether the inflated file has at least `end` bytes; bytes not inflated yet get the benefit of doubt."""
@@ -148,6 +203,8 @@ class GzipSource:
     def _run_ahead(self) -> None:
         while not (self._ended or self._stop):
             with self._lock:
+                while self._once and self._store.filled - self._done > AHEAD and not self._stop:
+                    self._lock.wait()
                 if self._ended or self._stop:
                     return
                 try:
@@ -170,7 +227,9 @@ class GzipSource:
 
     def close(self) -> None:
         """Stop the background thread, free the memory, close the file."""
-        self._stop = True
+        with self._lock:
+            self._stop = True
+            self._lock.notify_all()
         if self._thread is not None:
             self._thread.join()
         with self._lock:

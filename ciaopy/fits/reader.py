@@ -90,6 +90,20 @@ class FitsFile:
         """
         yield from self._hdus
 
+    def blocks(self) -> Iterator[Table | Image]:
+        """Yield every HDU, read, one after the other; of a compressed file no more is kept than one needs.
+
+        Raises
+        ------
+        DataError
+            The next header or its data are cut short or damaged.
+        """
+        self._source.read_once()
+        for info in self._hdus:
+            yield self._read(info)
+            self._source.release(info.end)
+        self._source.verify()
+
     def sums(self, hdu: HduKey) -> tuple[int, int]:
         """Return the 32-bit ones'-complement sums of header and data of an HDU as they stand in the file.
 
@@ -150,11 +164,15 @@ class FitsFile:
         DataError
             No such HDU or column, or the data are cut short or damaged.
         """
+        block = self._read(self.hdu(hdu), columns, rows)
+        self._source.verify()
+        return block
+
+    def _read(self, info: HduInfo, columns: Sequence[str] | None = None, rows: Rows = None) -> Table | Image:
         from ciaopy.fits.blocks import Image, Table
         from ciaopy.fits.images import read_pixels, read_unusual
         from ciaopy.fits.tables import block_header, from_astropy_hdu, read_table, taken
 
-        info = self.hdu(hdu)
         block: Block
         if info.unusual:
             block = from_astropy_hdu(read_unusual(self._source, info), info)
@@ -164,7 +182,6 @@ class FitsFile:
         else:
             data = read_pixels(self._source, info) if info.data_bytes else None
             block = Image(info.name, data, block_header(info))
-        self._source.verify()
         return block
 
     def iter_rows(self, hdu: HduKey, columns: Sequence[str] | None = None, block: int = BLOCK_ROWS) -> Iterator[Table]:
@@ -255,7 +272,7 @@ def read_dataset(path: str | os.PathLike[str], nproc: int | None = None) -> Data
     from ciaopy.fits.blocks import Dataset
 
     with FitsFile(path, nproc) as file:
-        return Dataset([file.read(info) for info in file.hdus], file.path)
+        return Dataset(list(file.blocks()), file.path)
 
 
 def read_header(path: str | os.PathLike[str], hdu: HduKey | None = None) -> Header:

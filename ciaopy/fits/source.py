@@ -28,6 +28,12 @@ class Source(Protocol):
     def prefetch(self) -> None:
         """Get the rest of the file ready in the background, if that is of any use."""
 
+    def read_once(self) -> None:
+        """The reader goes through the file from front to end, and says by `release` what it has used."""
+
+    def release(self, end: int) -> None:
+        """Bytes before `end` have been used and need not be kept."""
+
     def verify(self) -> None:
         """Raise `DataError` unless the whole stream passes its own check sum."""
 
@@ -60,6 +66,12 @@ class PlainSource:
 
     def prefetch(self) -> None:
         """Do nothing: the operating system reads ahead."""
+
+    def read_once(self) -> None:
+        """Do nothing: the bytes stay where they are."""
+
+    def release(self, end: int) -> None:
+        """Do nothing: the bytes stay where they are."""
 
     def verify(self) -> None:
         """Do nothing: a plain file has no check sum of its own."""

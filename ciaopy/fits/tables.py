@@ -19,7 +19,7 @@ from ciaopy.fits.header import card_keyword, card_value, column_keyword, is_stru
 from ciaopy.fits.rows import decode, decode_heap, row_dtype
 from ciaopy.fits.source import Source, as_bytes
 from ciaopy.fits.tforms import Field
-from ciaopy.kernels import map_blocks
+from ciaopy.kernels import map_blocks, row_blocks
 
 if TYPE_CHECKING:
     from ciaopy.fits.keywords import Header
@@ -43,6 +43,8 @@ Rows: TypeAlias = slice | Array | None
 WIDE_ROW_BYTES = 16384
 # Bytes of rows that one thread holds at a time: fits in the second-level cache with its columns.
 READ_BYTES = 1 << 20
+# Bytes of rows after which a source may let go of what has been read.
+STREAM_BYTES = 1 << 25
 
 
 def empty_table(info: HduInfo) -> Table:
@@ -102,7 +104,14 @@ def read_rows(
                 else:
                     decode(column.field, view[f"f{k}"], out[part])
 
-        map_blocks(decode_block, nrows, nproc, block)
+        for part in row_blocks(nrows, max(block, STREAM_BYTES // max(info.row_bytes, 1))):
+            here = part.start
+
+            def decode_part(piece: slice, here: int = here) -> None:
+                decode_block(slice(here + piece.start, here + piece.stop))
+
+            map_blocks(decode_part, part.stop - here, nproc, block)
+            source.release(info.data_start + (start + part.stop) * info.row_bytes)
     return [
         _read_heap(source, info, c, out) if c.form.is_variable else out for c, out in zip(wanted, outs, strict=True)
     ]

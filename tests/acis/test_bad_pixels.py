@@ -129,6 +129,27 @@ def test_bias_rule_uses_the_median_of_the_column():
     assert np.count_nonzero(status) == 4
 
 
+@pytest.mark.parametrize("dtype", ["i2", "u2", "i4", "i8"])
+@pytest.mark.parametrize(
+    "threshold", [6.0, 5.5, 0.1 + 0.2, np.nextafter(6, 0), np.nextafter(6, 7), 0.0, -1.0, np.inf, np.nan]
+)
+def test_the_bias_rule_is_that_of_the_distance_bit_for_bit(dtype, threshold):
+    rng = np.random.default_rng(4)
+    bias = rng.normal(300, 4, (101, 40)).round().astype(dtype)
+    bias[rng.random(bias.shape) < 0.02] = 4095
+    bias[rng.random(bias.shape) < 0.02] = 4094
+    bias[:, 7], bias[3, 9], bias[4, 9] = 4095, 0, 4093
+    valid = bias < 4094
+    expected = np.zeros(bias.shape, "u4")
+    expected[bias == 4095], expected[bias == 4094] = 1 << 3, 1 << 4
+    for column in range(bias.shape[1]):
+        levels = bias[valid[:, column], column].astype(float)
+        if len(levels):
+            far = np.abs(bias[:, column].astype(float) - np.median(levels)) > threshold
+            expected[valid[:, column] & far, column] |= 1 << 16
+    assert np.array_equal(bias_status(bias, threshold), expected)
+
+
 def test_a_column_without_valid_bias_has_no_outliers():
     status = bias_status(np.full((1024, 2), 4095), 6)
     assert (status == 1 << 3).all()

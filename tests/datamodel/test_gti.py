@@ -24,6 +24,16 @@ def test_set_operations_agree_with_masks(a: Gti, b: Gti) -> None:
     assert np.array_equal((a - b).filter(TIMES), inside_a & ~inside_b)
 
 
+@given(SETS, st.lists(EDGE.map(lambda t: t / 2) | st.sampled_from([np.inf, -np.inf, np.nan, -0.0]), max_size=30))
+def test_times_in_order_are_judged_as_others(a: Gti, times: list[float]) -> None:
+    t = np.array(times)
+    expected = [any(lo <= v < hi for lo, hi in zip(a.start, a.stop, strict=True)) for v in times]
+    assert a.filter(t).tolist() == expected
+    assert a.filter(np.sort(t)).tolist() == [
+        e for _, e in sorted(zip(np.argsort(np.argsort(t)), expected, strict=True))
+    ]
+
+
 @given(SETS, SETS, SETS)
 def test_laws(a: Gti, b: Gti, c: Gti) -> None:
     assert a & b == b & a

@@ -41,6 +41,12 @@ def test_blocks_in_any_order_give_the_same(blocks):
     assert all((made.arrays[n] == INPUT[n]).all() for n in ("time", "phas", "status"))
 
 
+def test_a_column_of_the_type_wanted_is_shared_and_others_are_copies():
+    made = output()
+    assert made.arrays["time"] is INPUT["time"] and made.arrays["status"] is INPUT["status"]
+    assert not np.shares_memory(made.arrays["phas"], INPUT["phas"])  # int64 there
+
+
 def test_a_column_that_nobody_gives_is_refused_by_name():
     with pytest.raises(DataError, match=r"column energy of the event definition .* give the level-1 event file"):
         output(computed=("pha",))

@@ -8,12 +8,12 @@ new block name; everything else is a filter.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
 from ciaopy.datamodel.syntax.names import hdu_suffix
+from ciaopy.datamodel.syntax.plain import joined_terms, plain_axes, plain_columns, plain_filter
 from ciaopy.datamodel.syntax.terms import (
     All,
     AnyOf,
@@ -120,7 +120,8 @@ class Builder:
 
     def expression(self, body: str, position: int) -> FilterExpression:
         """Parse a filter expression that starts at `position` of the text."""
-        return _FilterReader(self, position).read(self.tree("filter", body, position))
+        plain = plain_filter(body, position)
+        return plain if plain is not None else _FilterReader(self, position).read(self.tree("filter", body, position))
 
     def tree(self, start: str, body: str, position: int) -> Any:
         """Parse `body` with the grammar; an error points into the whole text."""
@@ -142,6 +143,10 @@ class Builder:
             raise VirtualFileError(f"{kind}: {what}", self.text, position + at) from None
 
     def _columns(self, body: str, position: int) -> list[ColumnItem]:
+        plain = plain_columns(body, position)
+        return plain if plain is not None else self._listed_columns(body, position)
+
+    def _listed_columns(self, body: str, position: int) -> list[ColumnItem]:
         found = []
         for node in self.tree("columns", body, position).children:
             names = [str(t) for t in node.children]
@@ -175,8 +180,11 @@ class Builder:
         if weight and not re.fullmatch(r"\s*[A-Za-z_]\w*\s*", weight):
             message = "the weight of a binning must be the name of a column"
             raise VirtualFileError(message, self.text, position + len(axes) + 1)
-        tree = self.tree("binning", axes, position)
-        return Binning(tuple(self._axis(a, position) for a in tree.children), type_, weight.strip())
+        plain = plain_axes(axes, position)
+        return Binning(plain if plain is not None else self._axes(axes, position), type_, weight.strip())
+
+    def _axes(self, body: str, position: int) -> tuple[Axis, ...]:
+        return tuple(self._axis(a, position) for a in self.tree("binning", body, position).children)
 
     def _axis(self, node: Any, position: int) -> Axis:
         first = node.children[0]
@@ -253,7 +261,7 @@ class _FilterReader:
         if node.data == "group":
             return self.read(node.children[0])
         terms = [self._term(t) for t in node.children if not hasattr(t, "type")]
-        joined = _joined(terms)
+        joined = joined_terms(terms)
         return joined[0] if len(joined) == 1 else All(tuple(joined))
 
     def _term(self, node: Any) -> FilterExpression:
@@ -298,18 +306,6 @@ class _FilterReader:
             else:
                 ends[side] = str(token)
         return Item(ends[0], ends[1], single=False, position=at)
-
-
-def _joined(terms: Sequence[FilterExpression]) -> list[FilterExpression]:
-    """Join neighbouring range terms of one name (`a=1:2,a=5`) into one list: OR, as in CIAO."""
-    out: list[FilterExpression] = []
-    for term in terms:
-        last = out[-1] if out else None
-        if isinstance(term, RangeTerm) and isinstance(last, RangeTerm) and term.name.lower() == last.name.lower():
-            out[-1] = RangeTerm(last.name, last.items + term.items, last.position)
-        else:
-            out.append(term)
-    return out
 
 
 def _file_text(token: str) -> str:

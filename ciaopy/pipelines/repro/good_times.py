@@ -9,7 +9,7 @@ own good times cut an exposure (copies of flt1's, or a cut by the user) are brou
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +80,7 @@ def inside(table: Table, subspace: Subspace) -> Mask:
         if chip is not None and isinstance(chips, Ranges):
             mine = np.zeros(len(time), bool)
             for low, high in chips.spans:
-                mine |= (chip >= (-np.inf if low is None else low)) & (chip <= (np.inf if high is None else high))
+                mine |= _between(chip, low, high)
             good &= mine
         found |= good
     return found
@@ -93,9 +93,20 @@ def _chip_of(component: Component) -> float | int | None:
     return spans[0][0] if len(spans) == 1 and spans[0][0] == spans[0][1] else None
 
 
-def _chips(table: Table) -> NDArray[np.int64] | None:
+def _between(chip: NDArray[Any], low: float | None, high: float | None) -> Mask:
+    """Tell which chips lie in a range, ends included; whole ends are compared in the type of the chips."""
+    low, high = (int(v) if v is not None and float(v).is_integer() else v for v in (low, high))
+    found = np.ones(len(chip), bool)
+    if low is not None:
+        found &= chip >= low
+    if high is not None:
+        found &= chip <= high
+    return found
+
+
+def _chips(table: Table) -> NDArray[Any] | None:
     """Return the chip of each row of events that have one."""
-    return np.asarray(table["ccd_id"], np.int64) if "ccd_id" in table.columns else None
+    return table["ccd_id"] if "ccd_id" in table.columns else None
 
 
 def _tables(dataset: Dataset) -> list[Block]:
