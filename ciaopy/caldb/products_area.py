@@ -371,6 +371,10 @@ class GratingEfficiency(Product):
     grating: str
     tables: tuple[GratingTable, ...]
 
+    def has(self, order: int, part: str) -> bool:
+        """Return whether an order of `HEG`, `MEG` or `LEG` (of all parts for order 0) is in the tables."""
+        return any(order in t.orders and (order == 0 or t.part in (part.upper(), "ALL")) for t in self.tables)
+
     def at(self, energy: ArrayLike, order: int, part: str, mirror: MirrorArea | None = None) -> FloatArray:
         """Return the share of the whole mirror's area that a part sends into an order.
 

@@ -194,6 +194,47 @@ def _in_box(x, y, boxes, b):
     return abs(along) <= boxes[b, 6] and abs(across) <= boxes[b, 7]
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _held(x, y, circles, boxes):
+    """Return what holds SKY (x, y): number of circles and the last, number of boxes and the last, bits of sources."""
+    smap, ncircle, circle, nbox, box = 0, 0, -1, 0, -1
+    for s in range(circles.shape[0]):
+        dx, dy = x - circles[s, 0], y - circles[s, 1]
+        if dx * dx + dy * dy <= circles[s, 2] * circles[s, 2]:
+            ncircle += 1
+            circle = s
+            smap |= 1 << s
+    for b in range(boxes.shape[0]):
+        if _in_box(x, y, boxes, b):
+            nbox += 1
+            box = b
+            smap |= 1 << int(boxes[b, 0])
+    return ncircle, circle, nbox, box, smap
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _chosen_box(x, y, px, py, pz, nheld, held, energy, row, frames, boxes, arms, way, limits, windows, npoints):
+    """Return the box row that gets an event and its order; -1 where none does.
+
+    One box alone keeps it, with or without an order; of several the one in which the order test succeeds.
+    """
+    chosen, order, fits = -1, NO_ORDER, 0
+    for b in range(boxes.shape[0]):
+        if nheld == 1:
+            if b != held:
+                continue
+        elif not _in_box(x, y, boxes, b):
+            continue
+        a = int(boxes[b, 1])
+        s_r, _ = _angles(px, py, pz, frames[int(boxes[b, 0])], arms, a)
+        m = order_of(arms[a, 1] * s_r, energy, row, way, limits, windows, npoints)
+        if nheld > 1 and m == NO_ORDER:
+            continue
+        fits += 1
+        chosen, order = b, m
+    return (chosen, order) if fits == 1 else (-1, NO_ORDER)
+
+
 @njit(cache=True, nogil=True)
 def resolve(
     events, sky, index, rows, geometry, circles, source_ids, boxes, arms, zero_arm, way, limits, windows, npoints, out
@@ -212,7 +253,7 @@ def resolve(
     skyx, skyy = sky
     chips, records, optics = geometry
     tg_r, tg_d, tg_lam, tg_mlam, tg_m, tg_srcid, tg_part, tg_smap = out
-    nsource, nbox = circles.shape[0], boxes.shape[0]
+    nsource = circles.shape[0]
     frames = np.empty((nsource, 12))
     last = -2
     lost = 0
@@ -225,68 +266,39 @@ def resolve(
             lost += 1
             continue
         x, y = skyx[i], skyy[i]
-        smap, ncircle, inside = 0, 0, -1
-        for s in range(nsource):
-            dx, dy = x - circles[s, 0], y - circles[s, 1]
-            if dx * dx + dy * dy <= circles[s, 2] * circles[s, 2]:
-                ncircle += 1
-                inside = s
-                smap |= 1 << s
-        nheld, held = 0, -1
-        for b in range(nbox):
-            if _in_box(x, y, boxes, b):
-                nheld += 1
-                held = b
-                smap |= 1 << int(boxes[b, 0])
+        ncircle, inside, nheld, held, smap = _held(x, y, circles, boxes)
         tg_smap[i] = smap
-        if ncircle == 0 and nheld == 0:
+        if (ncircle == 0 and nheld == 0) or ncircle > 1:
             continue
         if k != last:
             for s in range(nsource):
                 zero_order_frame(circles[s, 0], circles[s, 1], k, records, optics, arms[0, 4], frames[s])
             last = k
         px, py, pz = _chip_to_fc(c, chipx[i] - 0.5, chipy[i] - 0.5, chips, k, records)
-        if ncircle > 0:
-            if ncircle > 1:
+        source, a, order, box = inside, zero_arm, 0, -1
+        if ncircle == 0:
+            box, order = _chosen_box(
+                x, y, px, py, pz, nheld, held, energy[i], rows[i], frames, boxes, arms, way, limits, windows, npoints
+            )
+            if box < 0:
                 continue
-            s_r, s_d = _angles(px, py, pz, frames[inside], arms, zero_arm)
-            if np.isnan(s_r):
-                lost += 1
-                continue
-            tg_r[i], tg_d[i] = math.degrees(math.asin(s_r)), math.degrees(math.asin(s_d))
-            tg_m[i], tg_part[i], tg_srcid[i], tg_lam[i] = 0, 0, source_ids[inside], 0.0
-            continue
-        chosen, order, fits = -1, NO_ORDER, 0
-        for b in range(nbox):
-            if nheld == 1:
-                if b != held:
-                    continue
-            elif not _in_box(x, y, boxes, b):
-                continue
-            a = int(boxes[b, 1])
-            s_r, s_d = _angles(px, py, pz, frames[int(boxes[b, 0])], arms, a)
-            m = order_of(arms[a, 1] * s_r, energy[i], rows[i], way, limits, windows, npoints)
-            if nheld > 1 and m == NO_ORDER:
-                continue
-            fits += 1
-            chosen, order = b, m
-        if fits != 1:
-            continue
-        s, a = int(boxes[chosen, 0]), int(boxes[chosen, 1])
-        s_r, s_d = _angles(px, py, pz, frames[s], arms, a)
+            source, a = int(boxes[box, 0]), int(boxes[box, 1])
+        s_r, s_d = _angles(px, py, pz, frames[source], arms, a)
         if np.isnan(s_r):
             lost += 1
             continue
         tg_r[i], tg_d[i] = math.degrees(math.asin(s_r)), math.degrees(math.asin(s_d))
-        mlam = arms[a, 1] * s_r
-        tg_mlam[i], tg_m[i] = mlam, order
+        tg_m[i], tg_srcid[i] = order, source_ids[source]
+        if ncircle == 1:
+            tg_part[i], tg_lam[i] = 0, 0.0
+            continue
+        tg_part[i], tg_mlam[i] = int(arms[a, 0]), arms[a, 1] * s_r
         if order != NO_ORDER:
-            tg_lam[i] = abs(mlam / order)
-        tg_part[i], tg_srcid[i] = int(arms[a, 0]), source_ids[s]
+            tg_lam[i] = abs(arms[a, 1] * s_r / order)
         if nheld > 1 and arms[a, 0] == 2:
-            for b in range(nbox):
-                if b != chosen and int(boxes[b, 0]) == s and _in_box(x, y, boxes, b):
-                    tg_smap[i] = smap & ~(1 << s)
+            for b in range(boxes.shape[0]):
+                if b != box and int(boxes[b, 0]) == source and _in_box(x, y, boxes, b):
+                    tg_smap[i] = smap & ~(1 << source)
     return lost
 
 

@@ -27,7 +27,8 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     OutputExistsError
         A product exists and clobber=no; decided before any is written.
     DataError
-        Not a type II file of tgextract; a response file that cannot be read.
+        Not a type II file of tgextract; a response file that cannot be read; an area and a matrix on different grids,
+        or a matrix of another number of channels than the spectrum.
     """
     from ciaopy.gratings import names_of, source_and_background, spectra_of
 
@@ -38,6 +39,8 @@ def run(par: ParameterSet, ws: Workspace) -> None:
         for suffix in (".pha", "_bkg.pha"):
             ws.check_output(root + suffix, par["clobber"], (infile,))
     responses = _responses(par, ws)
+    for one, _ in named:
+        _check_grids(*_match(responses, spectrum.header, one), spectrum["COUNTS"].shape[1], ws)
     for one, root in named:
         source, background = source_and_background(spectrum, one)
         arf, rmf = _match(responses, spectrum.header, one)
@@ -79,6 +82,37 @@ def _responses(par: ParameterSet, ws: Workspace) -> list[tuple[Path, Header, Pat
         used.add(str(rmf))
         found.append((Path(name), header, rmf))
     return found
+
+
+def _check_grids(arf: Path | None, rmf: Path | None, channels: int, ws: Workspace) -> None:
+    """Refuse an area and a matrix that a fitting program cannot put together, or a matrix that is not the spectrum's.
+
+    Raises
+    ------
+    DataError
+        Different energies; another number of channels.
+    """
+    if rmf is None or not ws.exists(str(rmf)):
+        return
+    import numpy as np
+
+    tables = ws.dataset(str(rmf)).tables("MATRIX") or ws.dataset(str(rmf)).tables("SPECRESP MATRIX")
+    if not tables:
+        raise DataError(f"{rmf}: no MATRIX block in it; give response matrices of mkgrmf or mktgresp")
+    matrix = tables[0]
+    detchans = matrix.header.get("DETCHANS", channels)
+    if detchans != channels:
+        raise DataError(
+            f"{rmf}: {detchans} channels, and the spectrum has {channels}; make it with mktgresp for this file"
+        )
+    if arf is None:
+        return
+    area = _first_table(str(arf), "SPECRESP", ws)
+    same = area.nrows == matrix.nrows and all(
+        np.allclose(area[c], matrix[c], rtol=1e-5, atol=0) for c in ("ENERG_LO", "ENERG_HI")
+    )
+    if not same:
+        raise DataError(f"{arf} and {rmf.name}: different energy grids; make both with mktgresp, or on one engrid")
 
 
 def _same_stem(a: str, b: str) -> bool:

@@ -228,6 +228,29 @@ def test_bad_splits(observation, tmp_path):
     assert [p.name for p in tmp_path.glob("t_*")] == ["t_meg_p3_bkg.pha"]
 
 
+@pytest.mark.parametrize(
+    ("stretch", "channels", "match"),
+    [
+        (1.01, 8192, r"a\.arf and a\.rmf: different energy grids"),
+        (1.0, 4096, r"a\.rmf: 4096 channels, and the spectrum has 8192"),
+    ],
+)
+def test_responses_that_do_not_go_together(observation, tmp_path, stretch, channels, match):
+    """An area and a matrix on different grids, a matrix of other channels: refused before any spectrum is written."""
+    low, high = (12.39842 / e for e in default_grid(arm_named("MEG"), "ACIS").channels(-1)[::-1])
+    for name, block, energy, more in (
+        ("a.arf", "SPECRESP", low * stretch, {"RESPFILE": "grid(a.rmf)"}),
+        ("a.rmf", "MATRIX", low, {"DETCHANS": channels}),
+    ):
+        columns = [fits.Column("ENERG_LO", "E", array=energy), fits.Column("ENERG_HI", "E", array=high)]
+        hdu = fits.BinTableHDU.from_columns([*columns, fits.Column("SPECRESP", "E", array=0 * low)], name=block)
+        hdu.header.update({"TG_M": -1, "TG_PART": 2, **more})
+        hdu.writeto(tmp_path / name)
+    with pytest.raises(DataError, match=match):
+        run("tgsplit", observation / "pha2.fits", tmp_path / "a.arf", tmp_path / "a.rmf", tmp_path / "t")
+    assert not list(tmp_path.glob("t_*"))
+
+
 def test_empty_spectra_are_valid(observation, tmp_path):
     run("tgextract", f"{observation / 'evt2.fits'}[tg_part=99]", tmp_path / "pha2.fits")
     p = fits.getdata(tmp_path / "pha2.fits", "SPECTRUM")

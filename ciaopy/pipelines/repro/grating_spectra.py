@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ciaopy.engine import Step
-from ciaopy.errors import UserError
+from ciaopy.errors import ParameterError, UserError
 from ciaopy.gratings import SpectrumId, arms_of, default_orders, names_of
 from ciaopy.pipelines.repro.common import io, says, stacked
 from ciaopy.pipelines.repro.job import Job
@@ -13,7 +13,7 @@ from ciaopy.pipelines.repro.zero_order import keeps_mask, sources
 from ciaopy.response import order_list
 from ciaopy.stack import join
 
-__all__ = ["extract_spectra", "make_responses", "products", "response_orders"]
+__all__ = ["check_orders", "extract_spectra", "make_responses", "products", "response_orders"]
 
 
 def response_orders(job: Job) -> list[int] | None:
@@ -32,6 +32,32 @@ def response_orders(job: Job) -> list[int] | None:
         many = events.grating == "LETG" and events.detector.startswith("HRC-S")
         return [*range(-8, 0), *range(1, 9)] if many else [-1, 1]
     return order_list(text, "tg_orders")
+
+
+def check_orders(job: Job) -> None:
+    """Refuse, before any work, orders that the calibration at hand has no efficiency for.
+
+    Raises
+    ------
+    ParameterError
+        tg_orders is no list of orders, or names one that is not there.
+    """
+    orders = response_orders(job)
+    if orders is None or job.options.caldb:
+        return
+    from ciaopy.caldb import Ardlib, GratingEfficiency, load, parse_grating
+
+    events = job.obs.events
+    value = Ardlib.read().value("GREFF", parse_grating(events.grating))
+    efficiency = load("GREFF", value, events.header, grating=events.grating)
+    if not isinstance(efficiency, GratingEfficiency):
+        return
+    missing = [m for m in orders if not all(efficiency.has(m, a.name) for a in arms_of(events.grating))]
+    if missing:
+        raise ParameterError(
+            f"tg_orders={job.options.tg_orders}: no efficiency of order {missing[0]:+d} in {efficiency.source}; "
+            "leave it out, or get a CALDB (ciaopy caldb fetch)"
+        )
 
 
 def products(job: Job) -> list[Path]:

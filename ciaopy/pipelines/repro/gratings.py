@@ -13,7 +13,13 @@ from ciaopy.hrc import HrcDetector
 from ciaopy.observation import EventFile
 from ciaopy.pipelines.repro import acis, common, hrc, moving
 from ciaopy.pipelines.repro.common import Stage, io, says
-from ciaopy.pipelines.repro.grating_spectra import extract_spectra, make_responses, products, response_orders
+from ciaopy.pipelines.repro.grating_spectra import (
+    check_orders,
+    extract_spectra,
+    make_responses,
+    products,
+    response_orders,
+)
 from ciaopy.pipelines.repro.job import Job
 from ciaopy.pipelines.repro.zero_order import check_position, find_zero_order, sources
 
@@ -114,7 +120,7 @@ def check(job: Job) -> None:
     arms_of(job.obs.events.grating, str(job.obs.events.path))
     if not job.options.process_events:
         return
-    response_orders(job)
+    check_orders(job)
     sources(job)
     check_position(job)
 

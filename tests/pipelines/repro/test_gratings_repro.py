@@ -147,6 +147,8 @@ def test_refused_before_any_work(archive, tmp_path):
         ({"tg_zo_position": "10.0,10.0"}, r"off the sky"),
         ({"tg_orders": "1,2.5"}, r"tg_orders=1,2\.5"),
         ({"tg_orders": "0"}, "order 0 is the image"),
+        ({"tg_orders": "-1,63"}, "63"),
+        ({"tg_orders": "1,12"}, r"tg_orders=1,12: no efficiency of order \+12"),
     ):
         with pytest.raises(ParameterError, match=match):
             run("chandra_repro", archive, out, **keys, **USUAL)
