@@ -160,31 +160,44 @@ def region_from_table(table: Table) -> Region:
     """Return the region of a FITS REGION block.
 
     Rows of one COMPONENT are joined by AND, components by OR; without that column every row is a component. A shape
-    name that begins with `!` is excluded. X and Y are scalars, or vectors padded with NaN.
+    name that begins with `!` is excluded. X and Y are scalars, or vectors padded with NaN; where there are none, the
+    two columns that MFORMn pairs take their place (TG_MLAM, PI of a filter on gratings).
 
     Raises
     ------
     RegionError
         No rows, no SHAPE, X or Y, a shape that is unknown or has impossible numbers.
     """
-    for name in ("shape", "x", "y"):
+    axes = _axes(table)
+    for name in ("shape", *axes):
         if name not in table:
             raise RegionError(f"block {table.name}: no column {name.upper()}; it has {', '.join(table.names)}")
     if not table.nrows:
         raise RegionError(f"block {table.name}: no shapes in it")
     radii = next((table[n] for n in ("r", "radius") if n in table), None)
     angles = next((table[n] for n in ("rotang", "angle") if n in table), None)
+    columns = (table[axes[0]], table[axes[1]], radii, angles)
     keys = table["component"].tolist() if "component" in table else list(range(table.nrows))
     components: dict[Any, list[Shape]] = {}
     for row in range(table.nrows):
         name = table["shape"][row]
         name = name.decode("ascii", "replace") if isinstance(name, bytes) else str(name)
         try:
-            shape = _shape_of_row(name.strip(), *(_numbers(a, row) for a in (table["x"], table["y"], radii, angles)))
+            shape = _shape_of_row(name.strip(), *(_numbers(a, row) for a in columns))
         except RegionError as error:
             raise RegionError(f"block {table.name}, row {row + 1}: {error}") from None
         components.setdefault(keys[row], []).append(shape)
     return Region(tuple(map(tuple, components.values())))
+
+
+def _axes(table: Table) -> tuple[str, str]:
+    """Return the names of the columns of positions."""
+    if "x" not in table and "y" not in table:
+        for vector in table.vectors:
+            pair = tuple(c.lower() for c in vector.components)
+            if len(pair) == 2 and all(c in table for c in pair):
+                return pair[0], pair[1]
+    return "x", "y"
 
 
 def _numbers(column: Any, row: int) -> list[float]:

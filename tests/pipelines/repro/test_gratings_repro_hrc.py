@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from gratings_helpers import run
+from made_caldb import Row, make_caldb
 
 from ciaopy.simulation import HrcSetup, simulate_hrc
 
@@ -112,6 +113,31 @@ def test_detected_zero_order(hrc_s, tmp_path):
     a, b = (fits.getdata(p / f"{ROOT}_repro_evt2.fits", "REGION") for p in (out, tmp_path))
     assert np.hypot(a["X"][0] - b["X"][0], a["Y"][0] - b["Y"][0]) < 0.5  # 0.07 arcsec
     assert not (tmp_path / "tg").exists() and not list(tmp_path.glob("*tgmask*"))
+
+
+def test_background_filter_of_pulse_heights(hrc_s, tmp_path, monkeypatch):
+    """TGPIMASK2 of a CALDB, on TG_MLAM and PI: what lies outside its polygon is gone from level 2, not from 1.5."""
+    obs, _, _ = hrc_s
+    row = Row("letgtgpimaskN001.fits", "TGPIMASK2", instrument="HRC", detector="HRC-S", cbd=("GRATING(LETG)",))
+    root = make_caldb(tmp_path / "caldb", hrc=[row])
+    path = root / row.folder("hrc") / row.file
+    path.unlink()
+    corners = {"TG_MLAM": [[-170.0, 170, 170, -170, -170]], "PI": [[60.0, 60, 200, 200, 60]]}
+    columns = [fits.Column("SHAPE", "16A", array=["polygon"])]
+    columns += [fits.Column(n, "5D", array=np.array(v)) for n, v in corners.items()]
+    hdu = fits.BinTableHDU.from_columns(columns, name="REGION")
+    hdu.header.update({"MTYPE1": "pos", "MFORM1": "tg_mlam,pi", "HDUCLAS1": "REGION"})
+    hdu.writeto(path)
+    monkeypatch.setenv("CALDB", str(root))
+    monkeypatch.setenv("CALDBCONFIG", str(root / "software/tools/caldb.config"))
+    text = run("chandra_repro", obs, tmp_path / "out", tg_orders="none", pi_filter=True, **USUAL)
+    assert f"Filtering the background on pulse heights: {row.file}" in text
+    level15, level2 = (fits.getdata(tmp_path / f"out/{ROOT}_{n}.fits", "EVENTS") for n in ("evt1a", "repro_evt2"))
+    assert (level15["pi"] < 60).any() and level2["pi"].min() >= 60 and level2["pi"].max() <= 200
+    assert np.abs(level2["tg_mlam"]).max() <= 170 and len(level2) > 20_000
+    plain = run("chandra_repro", obs, tmp_path / "all", tg_orders="none", pi_filter=False, **USUAL)
+    assert "pulse heights" not in plain
+    assert fits.getdata(tmp_path / f"all/{ROOT}_repro_evt2.fits", "EVENTS")["pi"].min() < 60
 
 
 def test_letg_on_the_hrc_i(tmp_path):
