@@ -75,7 +75,7 @@ def run(par: ParameterSet, ws: Workspace, options: RunOptions | None = None) -> 
     UserError, DataError
         Folders, files or parameters are not as they should be; everything found wrong with a dataset is listed.
     NotAvailableError
-        Grating observations.
+        An instrument without steps.
     """
     failed: dict[str, CiaopyError] = {}
     work = _prepared(par, ws.console, failed, make=True)
