@@ -161,5 +161,6 @@ class Observation:
         found = self.companions
         report = () if found.report is None else (found.report,)
         named = [Path(name) for name in found.files.values() if name not in {"NONE", "CALDB"}]
-        more = (*found.aspect_paths, *found.bias, *found.fov, *found.orbits, *found.objects, *report)
+        ephemerides = () if found.moving is None else (*found.moving.objects, *found.moving.orbits)
+        more = (*found.aspect_paths, *found.bias, *found.fov, *ephemerides, *report)
         return tuple(dict.fromkeys([self.events.path, *named, *more]))
