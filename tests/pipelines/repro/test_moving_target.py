@@ -107,7 +107,7 @@ def test_plan_shows_the_steps(observation, tmp_path, capsys):
 def test_clobber_no_is_decided_before_any_work(observation, tmp_path, capsys):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / ASPECT).write_text("mine")
-    assert repro(observation, tmp_path / "out") == 1
+    assert repro(observation, tmp_path / "out", "clobber=no") == 1
     assert ASPECT in capsys.readouterr().err
     assert [p.name for p in (tmp_path / "out").iterdir()] == [ASPECT]
 
