@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ciaopy.console import Console
 from ciaopy.datamodel import Workspace
 from ciaopy.engine import (
+    NATIVE,
     Backend,
     Provenance,
     Recipe,
@@ -38,6 +39,7 @@ from ciaopy.pipelines.imaging.job import (
     intermediates,
 )
 from ciaopy.pipelines.imaging.names import Names, split_outroot
+from ciaopy.pipelines.imaging.object_frame import aspect_of_frame, check_aspect, in_object_frame
 from ciaopy.pipelines.imaging.steps import recipe
 from ciaopy.version import __version__
 
@@ -179,10 +181,14 @@ def _job(par: ParameterSet, ws: Workspace, work: Path, make: bool) -> FluxJob:
     for band in bands:
         console.say(f"{events.instrument} {band.describe}", 1)
     grid = _explicit(par, events, ws)
-    given = GivenFiles(
-        aspect=par["asolfile"], bad_pixels=par["badpixfile"], mask=par["maskfile"], dead_time=par["dtffile"]
-    )
+    frame = par["frame"]
+    aspect = aspect_of_frame(events, par["asolfile"], frame)
+    check_aspect(aspect, frame, ws)
+    given = GivenFiles(aspect=aspect, bad_pixels=par["badpixfile"], mask=par["maskfile"], dead_time=par["dtffile"])
     files = find_companions(events, given, console, ws)
+    if frame == "object":
+        _check_object(par)
+        events = in_object_frame(events, work, ws)
     cut = exposure_cut(par["expmapthresh"])
     check_psfecf(par)
     if make:
@@ -210,6 +216,19 @@ def _job(par: ParameterSet, ws: Workspace, work: Path, make: bool) -> FluxJob:
     job = request.on(grid or _automatic(request, par, ws))
     _tell_grid(job, console)
     return job
+
+
+def _check_object(par: ParameterSet) -> None:
+    """Refuse what does not go with the frame of a moving object.
+
+    Raises
+    ------
+    UserError
+    """
+    if par["psfecf"] is not None:
+        raise UserError("frame=object: no PSF map: an object's place on the detector changes; set psfecf=INDEF")
+    if par["tools"] != NATIVE:
+        raise UserError("frame=object: CIAO's asphist does not take an aspect in an object's frame; set tools=native")
 
 
 def _explicit(par: ParameterSet, events: FluxEvents, ws: Workspace) -> SkyGrid | None:
@@ -330,7 +349,8 @@ def _recorded(par: ParameterSet, events: FluxEvents, explicit: bool) -> tuple[tu
         effective["nproc"] = "INDEF"
     if events.instrument == "ACIS":
         effective["dtffile"] = ""
-    return recorded_parameters(par, _RECORDED, **effective)
+    names = _RECORDED if par["frame"] == "sky" else (*_RECORDED, "frame")
+    return recorded_parameters(par, names, **effective)
 
 
 def _backend(par: ParameterSet, options: RunOptions, ws: Workspace, job: FluxJob) -> Backend:

@@ -163,7 +163,9 @@ def _gti(table: Table) -> list[Table]:
 def _check_tangent(table: Table, name: str) -> None:
     from ciaopy.datamodel import TangentTransform, table_wcs
 
-    found = {v.name: wcs for v in table.vectors if (wcs := table_wcs(table, v.name)) is not None}
+    # `oc` is where sso_freeze puts events in the frame of a moving object
+    named = [v.name for v in table.vectors if v.name.lower() != "oc"]
+    found = {n: wcs for n in named if (wcs := table_wcs(table, n)) is not None}
     planes = [name for name, wcs in found.items() if isinstance(wcs, TangentTransform)]
     if not planes and found:
         raise DataError(
