@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ciaopy.plots.comparison import comparison_figure
     from ciaopy.plots.flares import FlareStyle, flare_figure, histogram_edges
     from ciaopy.plots.grating_figures import dispersed_image, grating_spectra, order_sorting
+    from ciaopy.plots.moving import moving_target
     from ciaopy.plots.preview import image_caption, thumbnail, write_previews
     from ciaopy.plots.sky import SkyPicture, picture_of_events, picture_of_image
     from ciaopy.plots.style import moment, unit_label
@@ -26,6 +27,7 @@ __all__ = [
     "histogram_edges",
     "image_caption",
     "moment",
+    "moving_target",
     "order_sorting",
     "picture_of_events",
     "picture_of_image",
@@ -41,6 +43,7 @@ if not TYPE_CHECKING:
             "comparison": "comparison_figure",
             "flares": "FlareStyle flare_figure histogram_edges",
             "grating_figures": "dispersed_image grating_spectra order_sorting",
+            "moving": "moving_target",
             "preview": "image_caption thumbnail write_previews",
             "sky": "SkyPicture picture_of_events picture_of_image",
             "style": "moment unit_label",

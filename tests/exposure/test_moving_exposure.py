@@ -78,6 +78,6 @@ def test_too_fine_a_histogram_names_what_to_change():
     """60 arcsec/min: the offsets spread over 50 arcmin; the message names max_bin and res_xy."""
     view, _, centred, _ = scene(-30.0, 57.0, 60.0)
     gti = Gti([T0 - SPAN / 2], [T0 + SPAN / 2])
-    with pytest.raises(UserError, match="max_bin.*res_xy|res_xy.*max_bin"):
+    with pytest.raises(UserError, match=r"max_bin.*res_xy|res_xy.*max_bin"):
         aspect_histogram(centred, gti, view.frame)
     assert len(aspect_histogram(centred, gti, view.frame, None, (8.0, 600.0), 1e6)) < 4000

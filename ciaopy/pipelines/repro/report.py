@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ciaopy.errors import DataError, OutputExistsError
-from ciaopy.pipelines.repro import grating_report
+from ciaopy.pipelines.repro import grating_report, moving_report
 from ciaopy.plots import figures, moment, picture_of_events
 from ciaopy.version import __version__
 
@@ -66,7 +66,8 @@ def report_files(job: Job) -> tuple[Path, ...]:
 
 
 def _figure_names(job: Job) -> tuple[str, ...]:
-    return _FIGURES + (grating_report.FIGURES if grating_report.has_gratings(job) else ())
+    gratings = grating_report.FIGURES if grating_report.has_gratings(job) else ()
+    return _FIGURES + gratings + ((moving_report.FIGURE,) if job.freezes else ())
 
 
 def check_report(job: Job) -> None:
@@ -114,6 +115,11 @@ def write_report(job: Job, timings: Sequence[Timing], warnings: Sequence[str]) -
         products = read_dataset(job.file("repro_evt2.fits"))
         picture = picture_of_events(facts.events, _IMAGE_SIZE)
         drawn += [figures.png(f) for f in grating_report.grating_figures(job, products, picture)]
+    frozen = job.freezes and moving_report.is_frozen(facts.events)
+    if frozen:
+        drawn.append(figures.png(moving_report.moving_figure(job, facts.events)))
+    elif job.freezes:  # freezing failed: there is nothing to show
+        pictures = pictures[:-1]
     for path, data in zip(pictures, drawn, strict=True):
         with AtomicFile(path, clobber=True) as file:
             file.write(data)
@@ -260,12 +266,17 @@ def _page(job: Job, facts: _Facts, drawn: Sequence[bytes], timings: Sequence[Tim
     header = facts.events.header
     title = f"ObsID {header.get('OBS_ID', '?')}: {header.get('OBJECT', '')}"
     first = job.obs.events.path
+    moving = ""
+    if job.freezes and moving_report.is_frozen(facts.events):
+        shown = _picture(drawn[-1], "the sky with the object's track, and the frame of the object")
+        moving = _section(moving_report.TITLE, shown + _table(moving_report.moving_rows(job, facts.events)))
     parts = [
         f"<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'><title>{escape(title)}</title>",
         f"<style>{_STYLE}</style></head><body><h1>{escape(title)}</h1>",
         f"<p>chandra_repro of ciaopy {escape(__version__)}; input <code>{escape(str(first))}</code></p>",
         _section("Observation", _table(observation_rows(header))),
         _section("Image", _picture(drawn[0], "counts image")),
+        moving,
         _section("Events", _table([(name, f"{count:,}") for name, count in facts.steps], numbers=True)),
         _section("Light curve", _picture(drawn[1], "light curve with good times") + _good_times(facts)),
         _section("Spectrum", _picture(drawn[2], "energy histogram")),
@@ -273,6 +284,7 @@ def _page(job: Job, facts: _Facts, drawn: Sequence[bytes], timings: Sequence[Tim
         *(
             _section(text, _picture(data, text))
             for text, data in zip(grating_report.TITLES, drawn[len(_FIGURES) :], strict=False)
+            if grating_report.has_gratings(job)
         ),
         _section("Calibration", _table(_keywords(header, _CALIBRATION))),
         _section("Warnings", _list(dict.fromkeys(warnings))),

@@ -278,3 +278,42 @@ def test_plan_with_a_grating(data, tmp_path, capsys):
     assert "_repro_sso_evt1a.fits[EVENTS][grade" in lines[at + 1]
     assert "_evt1a.fits[REGION]" in lines[tools.index("dmappend")]
     assert "sso" not in lines[tools.index("dmappend")]
+
+
+# ---- report --------------------------------------------------------------------------------------------------------
+
+
+def test_report_shows_the_object_standing_still(observation, mine, tmp_path):
+    """The page has a section with track, speed, distance and light time; where freezing failed it has none."""
+    assert repro(observation, tmp_path / "out", "report=yes", "verbose=0") == 0
+    page = (tmp_path / "out/acisf90001_repro_report.html").read_text()
+    text = re.sub(r"<[^>]*>", " ", page[page.index("<h2>Moving target") : page.index("<h2>Events")])
+    speeds = [float(v) for v in re.findall(r"([\d.]+)(?: arcsec/min| at the end)", text)]
+    assert speeds == pytest.approx([16.0, 16.0], rel=0.02)
+    way = re.search(r"([\d.]+) arcsec in ([\d.]+) ks", text)
+    assert way is not None
+    assert float(way[1]) == pytest.approx(float(way[2]) * 1000 / 60 * 16.0, rel=0.01)
+    assert "not taken out: apparent positions" in text
+    assert "0.499" in text or "0.500" in text
+    assert "Order sorting" not in page
+    assert (tmp_path / "out/acisf90001_repro_object.png").stat().st_size > 10_000
+    too_early(mine)
+    assert repro(mine, tmp_path / "bare", "report=yes", "verbose=0") == 0
+    page = (tmp_path / "bare/acisf90001_repro_report.html").read_text()
+    assert "Moving target" not in page
+    assert "the events are not frozen" in page
+    assert not (tmp_path / "bare/acisf90001_repro_object.png").exists()
+
+
+def test_picture_about_the_object(frozen, observation):
+    """All of the object's light is within 4 arcsec of the middle of the picture in its frame."""
+    from ciaopy.fits import Table, read_dataset
+    from ciaopy.pipelines.repro.moving_report import _centred
+
+    events = read_dataset(frozen / EVT2).block("EVENTS")
+    assert isinstance(events, Table)
+    picture = _centred(events, 100, 2.0, 0.492)
+    assert picture.origin == pytest.approx((-49.2, -49.2))
+    middle = picture.data[46:54, 46:54].sum()
+    assert middle > 300
+    assert middle > 0.8 * picture.data[30:70, 30:70].sum()
