@@ -115,6 +115,7 @@ TABLES = {
         clobber b h no
         verbose i h 1 0 5
         tools s h native native|ciao
+        frame s h sky sky|object
         preview b h no
         mode s h ql
     """,
