@@ -71,14 +71,14 @@ def field_stands(request: FluxRequest, ws: Workspace) -> bool:
         old = ws.read(path)
     except CiaopyError:
         return False
-    wanted = ("x", "y", "ccd_id" if "ccd_id" in request.events.columns else "chip_id")
-    if not isinstance(old, Table) or not all(name in old.columns for name in wanted):
+    if not isinstance(old, Table):
         return False
     if str(old.header.get("OBS_ID", "")).strip() != str(request.events.header.get("OBS_ID", "")).strip():
         return False
     new = _field(request, ws, Console(0))
+    wanted = [name for name in ("x", "y", "ccd_id", "chip_id") if name in new.columns]
     return all(
-        name in new.columns
+        name in old.columns
         and old[name].shape == new[name].shape
         and np.allclose(old[name].astype(float), new[name].astype(float), rtol=0, atol=SAME_FIELD, equal_nan=True)
         for name in wanted
