@@ -64,10 +64,17 @@ def run(par: ParameterSet, ws: Workspace) -> None:
 def _grid(par: ParameterSet, arm: Arm, order: int, ws: Workspace) -> tuple[FloatArray, FloatArray, float]:
     """Return BIN_LO, BIN_HI (Angstrom, descending) of the channels, and half the width across the dispersion (deg)."""
     from ciaopy.gratings import default_windows
-    from ciaopy.response import extraction_half_width, parsed_wavelengths, spectrum_channels
+    from ciaopy.response import (
+        extraction_half_width,
+        is_collapsed,
+        obsfile_header,
+        parsed_wavelengths,
+        spectrum_channels,
+    )
 
     grids = [par[n].strip() for n in ("wvgrid_arf", "wvgrid_chan")]
-    half = default_windows(arm.grating).source[1]
+    header = obsfile_header(par["obsfile"], ws, "obsfile")
+    half = float("inf") if is_collapsed(header) else default_windows(arm.grating).source[1]
     name = par["regionfile"].strip()
     found = None
     if name.lower() not in ("", "none"):
@@ -84,8 +91,7 @@ def _grid(par: ParameterSet, arm: Arm, order: int, ws: Workspace) -> tuple[Float
         return (*parsed_wavelengths(asked.pop()), half)
     if found is None:
         from ciaopy.gratings import default_grid
-        from ciaopy.response import obsfile_header
 
-        instrument = str(obsfile_header(par["obsfile"], ws, "obsfile").get("INSTRUME", "ACIS")).strip().upper()
+        instrument = str(header.get("INSTRUME", "ACIS")).strip().upper()
         found = default_grid(arm, instrument).channels(order)
     return (*found, half)

@@ -185,6 +185,7 @@ def test_chandra_repro_in_continuous_clocking(observation, reduced, conforms):
     conforms(*sorted((out / "tg").glob("*1.*")), out / f"{root}_repro_pha2.fits")
 
 
+@pytest.mark.slow
 def test_detected_zero_order_in_continuous_clocking(observation, reduced, tmp_path):
     """One coordinate is found to 0.2 pixel, the other is the target's."""
     run("chandra_repro", observation, tmp_path, tg_zo_position="detect", tg_orders="none", **USUAL)

@@ -21,6 +21,7 @@ from ciaopy.datamodel.regions import (
     write_region_file,
 )
 from ciaopy.errors import OutputExistsError, RegionError, UserError
+from ciaopy.fits import Table, Vector
 
 
 class FlatSky:
@@ -253,6 +254,17 @@ def test_fits_files_round_trip(tmp_path: Path) -> None:
     with fits.open(path) as hdus:
         assert hdus["REGION"].data["SHAPE"][1] == "!Annulus"
         assert np.isnan(hdus["REGION"].data["X"][0][1:]).all()
+
+
+def test_axes_of_other_names() -> None:
+    """Without X and Y the columns that a vector pairs take their place."""
+    table = region_to_table(parse_region("polygon(1,2,5,2,5,9)"))
+    columns = {n: c for n, c in table.columns.items() if n not in ("x", "y")}
+    columns |= {"tg_mlam": table.columns["x"], "pi": table.columns["y"]}
+    renamed = Table("REGION", columns, table.header, [Vector("pos", ("TG_MLAM", "PI"))])
+    assert region_from_table(renamed) == region_from_table(table)
+    with pytest.raises(RegionError, match="no column X"):
+        region_from_table(Table("REGION", columns, table.header))
 
 
 def test_tables_that_are_no_regions() -> None:

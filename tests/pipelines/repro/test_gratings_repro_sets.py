@@ -77,6 +77,7 @@ def test_two_sources(two):
         assert fits.getheader(out / f"tg/{ROOT}_repro_s{s}_meg_m1.arf", "SPECRESP")["TG_SRCID"] == s
 
 
+@pytest.mark.slow
 def test_interleaved_exposures(tmp_path):
     """Two event lists in one folder: two sets of products, with e1 and e2 in their names."""
     setup = Setup(events=6000, grating="LETG", chips=CHIPS, mode="GRADED", flare=False, artifacts=False)
