@@ -3,9 +3,9 @@
 `tools` (the default): a simulated HETG observation of 100,000 events is reduced; its level-1 events are drawn again, in
 order of time, until there are EVENTS (default 1e6), and go through dmcopy (the floor: the same bytes read and written),
 acis_process_events, tg_resolve_events and tgextract with 1 and 2 threads. `repro`: chandra_repro with all spectra and
-responses on a simulated HETG observation of EVENTS events, its steps, and mktgresp alone. CPU seconds (user and system
-of all threads) come first, for shared machines; each tool runs in a process of its own, warmed up on a small file,
-which tells the largest memory, too.
+responses on a simulated HETG observation (beyond 1e6 events drawn again), its steps, and mktgresp alone. CPU seconds
+(user and system of all threads) come first, for shared machines; each tool runs in a process of its own, warmed up on a
+small file, which tells the largest memory, too.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from ciaopy.fits import Dataset, read_dataset, write_dataset
 from ciaopy.simulation import Setup, simulate
 
 CHIPS = (7, 4, 5, 6, 8, 9)
+# Larger observations are made by drawing the events of one of this size again.
+SIMULATED = 1_000_000
 ACIS = "{d:time,l:expno,s:ccd_id,s:node_id,s:chip,s:tdet,f:det,f:sky,l:pha,f:energy,l:pi,s:fltgrade,s:grade,x:status}"
 HEAD = "\n\n| tool | threads | CPU (s) | wall (s) | memory above the start (MB) |\n|---|---|---|---|---|"
 
@@ -113,8 +115,11 @@ def repro(events: int, folder: Path) -> None:
     for place, n in ((obs, events), (small, 20_000)):
         if not place.exists():
             with get_context("spawn").Pool(1) as pool:
-                setup = Setup(events=n, grating="HETG", chips=CHIPS, mode="GRADED", flare=False)
+                setup = Setup(events=min(n, SIMULATED), grating="HETG", chips=CHIPS, mode="GRADED", flare=False)
                 pool.apply(simulate, (setup, place, False, False))
+                if n > SIMULATED:
+                    evt1 = next(place.glob("secondary/*evt1*"))
+                    pool.apply(enlarged, (evt1, evt1, n))
     size = next(obs.glob("secondary/*evt1*")).stat().st_size / 2**20
     print(f"{events} events, {size:.0f} MB{HEAD}")
     usual = {"set_ardlib": "no", "badpixel": "no"}
