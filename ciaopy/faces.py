@@ -11,6 +11,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from ciaopy.errors import did_you_mean
+
 __all__ = ["lazy_face"]
 
 
@@ -34,7 +36,8 @@ def lazy_face(package: str, homes: dict[str, str]) -> tuple[Callable[[str], Any]
 
     def load(name: str) -> Any:
         if name not in home_of:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            alike = "" if name.startswith("_") else did_you_mean(name, home_of)
+            raise AttributeError(f"module {package!r} has no attribute {name!r}{alike}")
         module = home_of[name]
         return getattr(import_module(f"{package}.{module}"), name) if module else import_module(f"{package}.{name}")
 

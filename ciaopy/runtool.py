@@ -7,11 +7,12 @@ called. The interface is that of `ciao_contrib.runtool`; the work is done in thi
 
 from __future__ import annotations
 
+import inspect
 import io
 from typing import Any
 
 from ciaopy.console import Console
-from ciaopy.errors import CiaopyError, NotAvailableError, ParameterError, UnknownParamError
+from ciaopy.errors import CiaopyError, NotAvailableError, ParameterError, UnknownParamError, did_you_mean
 from ciaopy.param import (
     AmbiguousParamError,
     ChoiceError,
@@ -26,6 +27,7 @@ from ciaopy.param import (
     save,
     to_text,
 )
+from ciaopy.tooldocs import signature, tool_docstring, tool_summary
 
 __all__ = ["Tool", "ToolError", "UnknownParamError", "list_tools", "make_tool"]
 
@@ -46,6 +48,12 @@ class Tool:
     `dmstat.out_mean` are attributes afterwards. What the tool made in memory is in `last_result`.
     """
 
+    def __new__(cls, name: str = "") -> Tool:
+        """Make an object of a class of the tool's own, which has its docstring."""
+        if cls is Tool and name:
+            cls = _class_of(name)
+        return object.__new__(cls)
+
     def __init__(self, name: str) -> None:
         location = locate(name)
         source = location.system or location.path
@@ -54,7 +62,7 @@ class Tool:
         object.__setattr__(self, "_name", location.tool)
         object.__setattr__(self, "_par", ParameterSet(file, location.tool))
         object.__setattr__(self, "last_result", None)
-        object.__setattr__(self, "__doc__", f"{location.tool}: {', '.join(file.names)}")
+        object.__setattr__(self, "__name__", location.tool)
 
     _system: Any
     _name: str
@@ -72,6 +80,11 @@ class Tool:
     def __setattr__(self, name: str, value: object) -> None:
         full = self._match(name)
         self._par.set(full, self._checked(self._par.file[full], value))
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """Signature of the call, with the defaults of the parameter file."""
+        return signature(ParFile.read(self._system))
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self._par.file.names]
@@ -213,6 +226,14 @@ class _UnknownAttributeError(AttributeError, UnknownParamError):
     """An attribute that is no parameter: an AttributeError for Python, an UnknownParamError for the user."""
 
 
+def _class_of(name: str) -> type[Tool]:
+    """Return the class of a tool, whose docstring is written from its system parameter file."""
+    location = locate(name)
+    tool = location.tool
+    text = tool_docstring(tool, ParFile.read(location.system or location.path), tool_summary(tool))
+    return type(tool, (Tool,), {"__doc__": text, "__module__": __name__})
+
+
 _TOOLS: dict[str, Tool] = {}
 
 
@@ -231,7 +252,8 @@ def __getattr__(name: str) -> Any:
     """Return the shared object of a tool, made on first use."""
     if not name.startswith("_") and (name in _TOOLS or name in list_tools()):
         return _TOOLS.setdefault(name, _TOOLS.get(name) or Tool(name))
-    raise AttributeError(f"module 'ciaopy.runtool' has no tool {name!r}")
+    alike = "" if name.startswith("_") else did_you_mean(name, list_tools())
+    raise AttributeError(f"module 'ciaopy.runtool' has no tool {name!r}{alike}")
 
 
 def __dir__() -> list[str]:

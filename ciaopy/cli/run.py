@@ -12,7 +12,7 @@ from ciaopy.cli import catalog
 from ciaopy.cli.arguments import Request, split_flags, wants_debug, without_debugging
 from ciaopy.cli.reporting import run_guarded
 from ciaopy.console import Console
-from ciaopy.errors import NotAvailableError, UsageError
+from ciaopy.errors import NotAvailableError, UsageError, did_you_mean
 from ciaopy.param import Parameter, ParFile, list_tools, system_par_dir
 from ciaopy.version import __version__
 
@@ -133,10 +133,8 @@ def not_yet(name: str) -> NotAvailableError:
 
 def unknown_command(name: str, known: Iterable[str]) -> UsageError:
     """Return the error of a word that is no command, with the commands that are spelt alike."""
-    import difflib
 
-    alike = difflib.get_close_matches(name, list(known), 3, 0.6)
-    advice = f"did you mean {' or '.join(alike)}?" if alike else "`ciaopy list` shows them all"
+    advice = did_you_mean(name, known).strip(" ()") or "`ciaopy list` shows them all"
     return UsageError(f"no command {name}: {advice}")
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ciaopy.engine.native import NativeBackend, bind
     from ciaopy.engine.options import RunOptions
     from ciaopy.engine.outputs import Provenance, check_outputs, make_folder, output_folder, recorded_parameters
-    from ciaopy.engine.run import is_available, load_tool, result_parameters, run_tool, unasked
+    from ciaopy.engine.run import is_available, load_tool, module_name, result_parameters, run_tool, unasked
     from ciaopy.engine.runner import Backend, Timing, check_products, run_recipe, show_plan
     from ciaopy.engine.step import Message, Recipe, Step
     from ciaopy.engine.suites import SUITES
@@ -49,6 +49,7 @@ __all__ = [
     "is_available",
     "load_tool",
     "make_folder",
+    "module_name",
     "output_folder",
     "recorded_parameters",
     "result_parameters",
@@ -74,7 +75,7 @@ if not TYPE_CHECKING:
             "native": "NativeBackend bind",
             "options": "RunOptions",
             "outputs": "Provenance check_outputs make_folder output_folder recorded_parameters",
-            "run": "is_available load_tool result_parameters run_tool unasked",
+            "run": "is_available load_tool module_name result_parameters run_tool unasked",
             "runner": "Backend Timing check_products run_recipe show_plan",
             "step": "Message Recipe Step",
             "suites": "SUITES",

@@ -25,11 +25,11 @@ TOOLS, PIPELINES = "ciaopy.tools", "ciaopy.pipelines"
 
 def is_available(tool: str) -> bool:
     """Return True where ciaopy does the tool's work; nothing of the tool is imported."""
-    return _module_name(tool) is not None
+    return module_name(tool) is not None
 
 
-def _module_name(tool: str) -> str | None:
-    """Full name of the module of a tool, or None."""
+def module_name(tool: str) -> str | None:
+    """Return the full name of the module of a tool, or None; nothing of the tool is imported."""
     if tool.isidentifier() and not tool.startswith("_"):
         if importlib.util.find_spec(f"{TOOLS}.{tool}") is not None:
             return f"{TOOLS}.{tool}"
@@ -46,7 +46,7 @@ def load_tool(tool: str) -> ModuleType:
     NotAvailableError
         ciaopy does not do that tool's work yet.
     """
-    name = _module_name(tool)
+    name = module_name(tool)
     module = importlib.import_module(name) if name else None
     if module is None or not hasattr(module, "run"):
         raise NotAvailableError(f"{tool} is not available in ciaopy yet; `ciaopy list` shows the tools that are")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.errors import DataError
+from ciaopy.errors import DataError, did_you_mean
 from ciaopy.fits.keywords import Header, as_header
 from ciaopy.fits.outlets import outlets
 
@@ -97,7 +97,7 @@ class Vector:
     components: tuple[str, ...]
 
 
-@dataclass
+@dataclass(repr=False)
 class Image:
     """An image block. `data` is None for an HDU without pixels (the usual primary HDU).
 
@@ -154,6 +154,17 @@ class Image:
             raise ValueError(f"the pixels are {self.data.dtype}: as {np.dtype(dtype)} they must be copied")
         return np.array(self.data, dtype) if copy else np.asarray(self.data, dtype)
 
+    def __repr__(self) -> str:
+        from ciaopy.fits.display import image_line
+
+        return image_line(self)
+
+    def _repr_html_(self) -> str:
+        """Return the image as a notebook shows it: what it is, its keywords, a picture."""
+        from ciaopy.fits.display import image_html
+
+        return image_html(self)
+
     def to_astropy(self) -> CCDData:
         """Return the image as an `astropy.nddata.CCDData`; see `ciaopy.fits.convert`."""
         converted: CCDData = outlets.to_astropy(self)
@@ -164,7 +175,7 @@ class Image:
         outlets.write(path, self, clobber)
 
 
-@dataclass
+@dataclass(repr=False)
 class Table:
     """A table block: named columns, a header, the vectors declared on the columns.
 
@@ -227,7 +238,8 @@ class Table:
         try:
             return self.columns[name.lower()]
         except KeyError:
-            raise DataError(f"block {self.name}: no column {name}; it has {', '.join(self.names)}") from None
+            alike = did_you_mean(name, self.names)
+            raise DataError(f"block {self.name}: no column {name}{alike}; it has {', '.join(self.names)}") from None
 
     def vector(self, name: str) -> Vector | None:
         """Return the vector of that name (`sky`), or None."""
@@ -244,6 +256,21 @@ class Table:
         known = columns.keys() | {world for c in columns.values() for world in c.world_names}
         vectors = [v for v in self.vectors if all(c.lower() in known for c in v.components)]
         return Table(self.name, columns, self.header, vectors, self.companions)
+
+    def __repr__(self) -> str:
+        from ciaopy.fits.display import table_line
+
+        return table_line(self)
+
+    def _repr_html_(self) -> str:
+        """Return the table as a notebook shows it: its columns with their units and first values, its keywords."""
+        from ciaopy.fits.display import table_html
+
+        return table_html(self)
+
+    def __astropy_table__(self, cls: Any, copy: bool, **kwargs: Any) -> Any:
+        """Return the table as `cls`: `astropy.table.Table(table)`, `QTable(table)`."""
+        return cls(self.to_astropy(), copy=copy, **kwargs)
 
     def to_astropy(self) -> AstropyTable:
         """Return the table as an `astropy.table.Table`; see `ciaopy.fits.convert`."""
@@ -279,7 +306,10 @@ class Dataset:
         for b in self.blocks:
             if b.name.lower() == name.lower():
                 return b
-        raise DataError(f"{self.path or 'dataset'}: no block {name}; it has {', '.join(b.name for b in self.blocks)}")
+        names = [b.name for b in self.blocks]
+        raise DataError(
+            f"{self.path or 'dataset'}: no block {name}{did_you_mean(name, names)}; it has {', '.join(names)}"
+        )
 
     def tables(self, prefix: str) -> list[Table]:
         """Return the tables whose name begins with `prefix` (`GTI`, `BADPIX`, `MASK`), in order."""

@@ -237,8 +237,19 @@ class Header(Mapping[str, Any]):
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         return "\n".join(image.rstrip() for image in self.images)
+
+    def __repr__(self) -> str:
+        from ciaopy.fits.display import header_line
+
+        return header_line(self)
+
+    def _repr_html_(self) -> str:
+        """Return the header as a notebook shows it: a table of keywords, values and comments."""
+        from ciaopy.fits.display import header_html
+
+        return header_html(self)
 
     def tostring(self, sep: str = "") -> str:
         """Return all card images, `sep` between them."""

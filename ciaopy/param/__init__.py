@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         system_par_dir,
         writable_path,
     )
-    from ciaopy.param.values import AmbiguousParamError, ChoiceError, Value, match_name, parse_boolean, to_text
+    from ciaopy.param.values import AmbiguousParamError, ChoiceError, Value, convert, match_name, parse_boolean, to_text
 
 __all__ = [
     "VARIABLES",
@@ -45,6 +45,7 @@ __all__ = [
     "Value",
     "asks",
     "check_values",
+    "convert",
     "edit",
     "find_par",
     "list_tools",
@@ -76,6 +77,6 @@ if not TYPE_CHECKING:
             "parfile": "ParFile Parameter",
             "prompt": "Prompter",
             "search": "Location SearchPath VARIABLES find_par list_tools locate system_par_dir writable_path",
-            "values": "AmbiguousParamError ChoiceError Value match_name parse_boolean to_text",
+            "values": "AmbiguousParamError ChoiceError Value convert match_name parse_boolean to_text",
         },
     )

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from ciaopy.errors import ParameterError, UnknownParamError
+from ciaopy.errors import ParameterError, UnknownParamError, did_you_mean
 from ciaopy.param.parfile import Parameter
 
 Value = bool | int | float | str | None
@@ -50,7 +50,8 @@ def match_name(tool: str, names: Sequence[str], text: str) -> str:
         return text
     found = [name for name in names if name.startswith(text)] if text else []
     if not found:
-        raise UnknownParamError(f"There is no parameter for {tool} that matches '{text}'")
+        alike = did_you_mean(text, names)
+        raise UnknownParamError(f"There is no parameter for {tool} that matches '{text}'{alike}")
     if len(found) > 1:
         raise AmbiguousParamError(f"Multiple matches for {tool} parameter '{text}', choose from", found)
     return found[0]
