@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO
+
+from ciaopy.activity import QUIET, Activity, Task, open_activity
+from ciaopy.logfile import LEVEL, current_log
 
 
 class Console:
@@ -28,6 +33,8 @@ class Console:
         self._deaf: list[IO[str]] = []
         self.warnings: list[str] = []
         self._out_is_data = False
+        self.activity: Activity = QUIET
+        self.what = "steps"
 
     @property
     def out(self) -> IO[str]:
@@ -54,11 +61,16 @@ class Console:
         """Return a console with another verbosity on the same streams, sharing the list of warnings."""
         other = Console(verbose, self._out, self._err)
         other._out_is_data = self._out_is_data
-        other.warnings = self.warnings
+        other.warnings, other.activity, other.what = self.warnings, self.activity, self.what
         return other
+
+    def task(self, text: str, total: int | None = None) -> Task:
+        """Return a piece of work that a terminal shows while its `with` block runs; see `ciaopy.activity`."""
+        return self.activity.task(text, total)
 
     def say(self, text: str = "", level: int = 1) -> None:
         """Print `text` if `level` is at most the verbosity."""
+        self._log("INFO", text, level)
         if level <= self.verbose:
             self._mention(self.out, text)
 
@@ -73,8 +85,16 @@ class Console:
         """
         repeated = text in self.warnings
         self.warnings.append(text)
+        if not repeated:
+            self._log("WARNING", text, 0)
         if level <= self.verbose and not repeated:
             self._mention(self.err, f"WARNING: {text}")
+
+    def _log(self, kind: str, text: str, level: int) -> None:
+        """Write to the log of the process, where there is one, what is of its level or on the screen."""
+        log = current_log()
+        if log is not None and level <= max(self.verbose, LEVEL):
+            log.write(kind, text)
 
     def _mention(self, stream: IO[str], text: str) -> None:
         """Print what the run does not depend on: where it cannot be written any more, the run goes on without."""
@@ -101,9 +121,25 @@ class StepConsole(Console):
     def __init__(self, parent: Console, echo: bool = False) -> None:
         level = parent.verbose if echo else parent.verbose - 2
         super().__init__(max(level, 0), parent._out, parent._err)
-        self.warnings = parent.warnings
+        self.warnings, self.activity, self.what = parent.warnings, parent.activity, parent.what
         self._parent = parent
 
     def warn(self, text: str, level: int = 1) -> None:
         """Warn through the pipeline's console."""
         self._parent.warn(text, level)
+
+
+@contextmanager
+def shown(console: Console, text: str) -> Iterator[None]:
+    """Show on a terminal that work goes on, by the name `text`; work inside work joins the display that there is."""
+    opened = console.activity is QUIET and console._err is None
+    if opened:
+        console.activity = open_activity(console.verbose)
+    activity = console.activity
+    try:
+        with activity.task(text):
+            yield
+    finally:
+        if opened:
+            activity.stop()
+            console.activity = QUIET

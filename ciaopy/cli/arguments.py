@@ -26,7 +26,7 @@ class Request:
     ----------
     arguments : list of str
         Words for the parameter engine.
-    debug, help, plan : bool
+    debug, help, plan, json : bool
         The flags of these names.
     roots : dict of str to Path
         Suites to run on (`ciao`), and the folders of their installations.
@@ -36,6 +36,7 @@ class Request:
     debug: bool = False
     help: bool = False
     plan: bool = False
+    json: bool = False
     roots: dict[str, Path] = field(default_factory=dict)
 
 
@@ -59,12 +60,12 @@ def split_flags(words: Sequence[str], tool: str, offer: Offer) -> Request:
     tool : str
         Its name, for messages.
     offer : Offer
-        Which of `--plan`, `--ciao DIR` and their like the tool has.
+        Which of `--plan`, `--json`, `--ciao DIR` and their like the tool has.
 
     Raises
     ------
     UsageError
-        `--plan` or `--ciao` for a tool that has it not, or `--ciao` without an existing folder.
+        `--plan`, `--json` or `--ciao` for a tool that has it not, or `--ciao` without an existing folder.
     """
     request, rest = Request(), list(words)
     while rest:
@@ -77,6 +78,10 @@ def split_flags(words: Sequence[str], tool: str, offer: Offer) -> Request:
             if not offer.plan:
                 raise UsageError(f"{tool} has no --plan: only pipelines such as chandra_repro have")
             request.plan = True
+        elif word == "--json":
+            if not offer.json:
+                raise UsageError(f"{tool} has no --json: dmlist and dmstat have")
+            request.json = True
         elif word in DEBUG_FLAGS:
             request.debug = True
         elif word == "--help":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ciaopy.console import Console
+from ciaopy.documents import document, to_json
 from ciaopy.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from ciaopy.caldb import FetchReport
 
+_OBSERVATION = ("OBS_ID", "INSTRUME", "DETNAM", "GRATING", "DATAMODE", "DATE-OBS", "FP_TEMP", "CTI_APP")
 _HELP = {"help_option_names": ["-h", "--help"]}
 
 
@@ -30,7 +33,8 @@ def command(context: click.Context) -> int:
 
 @command.command("status", context_settings=_HELP)
 @click.argument("events")
-def status(events: str) -> int:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs (docs/json.md).")
+def status(events: str, as_json: bool) -> int:
     """Show which calibration file serves EVENTS, product by product.
 
     Without a CALDB: what the embedded calibration has, and how good it is.
@@ -41,6 +45,18 @@ def status(events: str) -> int:
     console = Console()
     header = observation_header(events)
     caldb = Caldb.open()
+    if as_json:
+        content = {
+            "events": events,
+            "caldb": None
+            if caldb is None
+            else {"folder": caldb.root, "version": caldb_version(), "config": caldb.config},
+            "embedded": CALDBVER,
+            "observation": {n: header[n] for n in _OBSERVATION if header.get(n) not in (None, "")},
+            "products": [asdict(row) for row in product_status(caldb, header)],
+        }
+        console.output(to_json(document("caldb-status", content)))
+        return 0
     if caldb is None:
         console.output(f"CALDB:       not set; the embedded calibration ({CALDBVER}) is used")
     else:
@@ -60,8 +76,7 @@ def status(events: str) -> int:
 
 
 def _describe(header: Mapping[str, Any]) -> str:
-    names = ("OBS_ID", "INSTRUME", "DETNAM", "GRATING", "DATAMODE", "DATE-OBS", "FP_TEMP", "CTI_APP")
-    return ", ".join(f"{name} {header[name]}" for name in names if header.get(name) not in (None, ""))
+    return ", ".join(f"{name} {header[name]}" for name in _OBSERVATION if header.get(name) not in (None, ""))
 
 
 @command.command("find", context_settings=_HELP)

@@ -70,17 +70,22 @@ class Offer:
         `--plan`: its module declares `plan(par, ws)`.
     suites : tuple of str
         `--NAME DIR` for each: its parameter `tools` may be that suite.
+    json : bool
+        `--json`: its module declares `document(par, ws)`.
     """
 
     plan: bool = False
     suites: tuple[str, ...] = ()
+    json: bool = False
 
 
 def offer(name: str) -> Offer:
     """Return what a tool offers, from its module's source and its parameter file; the module is not imported."""
     path = module_path(name)
-    if path is None or name not in MODULES:
+    if path is None:
         return Offer()
+    if name not in MODULES:
+        return Offer(json=b"\ndef document(" in path.read_bytes())
     body = ast.parse(path.read_bytes()).body
     parameters = {p.name: p for p in ParFile.read(system_par_dir() / f"{name}.par")}
     choices = parameters["tools"].choices if "tools" in parameters else ()

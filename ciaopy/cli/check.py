@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ciaopy.conformance import LEVELS, NOTE, RULES
-from ciaopy.console import Console
+from ciaopy.console import Console, shown
 from ciaopy.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -42,14 +42,17 @@ def command(files: tuple[str, ...], as_json: bool, strict: bool, level: str, kin
         raise UsageError("check: no file given; try `ciaopy check --help`")
     reports: list[Report] = []
     absent = []
-    for name in files:
-        try:
-            for report in _reports(name, kind):
-                reports.append(report)
-                if not as_json:
-                    console.output("\n".join(text_lines(report.at_level(level))))
-        except DataError as problem:
-            absent.append(str(problem))
+    with shown(console, "check"), console.task("files", len(files) if len(files) > 1 else None) as progress:
+        for name in files:
+            progress.show(name)
+            try:
+                for report in _reports(name, kind):
+                    reports.append(report)
+                    if not as_json:
+                        console.output("\n".join(text_lines(report.at_level(level))))
+            except DataError as problem:
+                absent.append(str(problem))
+            progress.advance()
     if as_json:
         console.output(json.dumps([r.at_level(level).to_dict() for r in reports], indent=1))
     if absent:

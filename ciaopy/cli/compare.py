@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ciaopy.console import Console
+from ciaopy.documents import document, to_json
 from ciaopy.errors import DataError, OutputExistsError
 
 if TYPE_CHECKING:
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 @click.command("compare", context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("a")
 @click.argument("b")
-@click.option("--json", "json_file", metavar="FILE", help="Write the result as JSON (- for the screen, nothing else).")
+@click.option(
+    "--json", "json_file", metavar="[=FILE]", is_flag=False, flag_value="-",
+    help="Write JSON for programs (docs/json.md): the screen, where FILE is - or missing.",
+)  # fmt: skip
 @click.option("--png", "png_file", metavar="FILE", help="Draw differences and the two counts images.")
 @click.option("--clobber", is_flag=True, help="Replace FILEs that exist.")
 def command(a: str, b: str, json_file: str | None, png_file: str | None, clobber: bool) -> int:
@@ -38,12 +41,12 @@ def command(a: str, b: str, json_file: str | None, png_file: str | None, clobber
     first, second = _events(a, console), _events(b, console)
     result = compare_events(first, second)
     if json_file == "-":
-        console.output(json.dumps(result.to_dict(), indent=1, default=str))
+        console.output(to_json(document("compare", {"a": a, "b": b, **result.to_dict()})))
     else:
         for line in report(result, a, b, _image_line(first, second)):
             console.output(line)
     if json_file and json_file != "-":
-        Path(json_file).write_text(json.dumps({"a": a, "b": b, **result.to_dict()}, indent=1, default=str) + "\n")
+        Path(json_file).write_text(to_json(document("compare", {"a": a, "b": b, **result.to_dict()})) + "\n")
     if png_file:
         from ciaopy.plots import comparison_figure, figures
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ciaopy.console import Console
+from ciaopy.console import Console, shown
 from ciaopy.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -64,27 +64,35 @@ def command(
     With --grating: a source with emission lines behind HETG or LETG on ACIS-S; its spectra and responses are made, and
     zero order, orders and lines checked. With --detector hrc-i: an HRC-I observation and chandra_repro alone.
     """
+    if detector.lower() == "hrc-i" and grating.lower() != "none":
+        raise UsageError("--grating means nothing with --detector hrc-i")
+    console = Console()
+    with shown(console, "demo"):
+        if detector.lower() == "hrc-i":
+            return _demo_hrc(console, folder, (events, seed), clobber, verbose)
+        if grating.lower() != "none":
+            return _grating_demo(console, folder, (events, seed, grating.upper()), clobber, verbose)
+        return _demo_acis(console, folder, (events, seed, images), clobber, verbose)
+
+
+def _demo_acis(console: Console, folder: Path, what: tuple[int, int, bool], clobber: bool, verbose: int) -> int:
+    """Simulate and reduce an ACIS observation, and check events and fluxes; `what`: events, seed, whether images."""
     from ciaopy.simulation import Setup, simulate
 
-    if detector.lower() == "hrc-i":
-        if grating.lower() != "none":
-            raise UsageError("--grating means nothing with --detector hrc-i")
-        return _demo_hrc(folder, (events, seed), clobber, verbose)
-    if grating.lower() != "none":
-        return _grating_demo(folder, (events, seed, grating.upper()), clobber, verbose)
-    console, started = Console(), time.perf_counter()
+    started = time.perf_counter()
+    events, seed, images = what
     setup = Setup(events=events, seed=seed, target="CIAOPY DEMO")
     console.say(f"Simulating {events} events of an ACIS observation ...")
     made = simulate(setup, folder / "obs", clobber)
     with _without_caldb(console):
         console.say("Running chandra_repro ...")
-        _run("chandra_repro", _repro_words(made.folder, folder / "repro", clobber, verbose))
+        _run(console, "chandra_repro", _repro_words(made.folder, folder / "repro", clobber, verbose))
         tables = _read(made, folder / "repro")
         checks = _checks(tables)
         fluxes: list[FluxRow] = []
         if images and _has_fluximage():
             console.say("Running fluximage ...")
-            fluxes = _fluxes(setup, made, folder, tables, (clobber, verbose))
+            fluxes = _fluxes(setup, console, folder, tables, (clobber, verbose))
             checks.append(_flux_check(fluxes))
     checks.append(_layout_check(folder, console))
     pictures = _pictures(folder, tables, made, clobber)
@@ -94,17 +102,17 @@ def command(
     return 1 if short else 0
 
 
-def _demo_hrc(folder: Path, made_of: tuple[int, int], clobber: bool, verbose: int) -> int:
+def _demo_hrc(console: Console, folder: Path, made_of: tuple[int, int], clobber: bool, verbose: int) -> int:
     """Simulate an HRC-I observation, reprocess it, and check the result."""
     from ciaopy.cli.demo_hrc import hrc_checks
     from ciaopy.simulation import HrcSetup, simulate_hrc
 
-    console, started = Console(), time.perf_counter()
+    started = time.perf_counter()
     console.say(f"Simulating {made_of[0]} events of an HRC-I observation ...")
     source = simulate_hrc(HrcSetup(*made_of, target="CIAOPY DEMO"), folder / "obs", clobber).folder
     with _without_caldb(console):
         console.say("Running chandra_repro ...")
-        _run("chandra_repro", _repro_words(source, folder / "repro", clobber, verbose))
+        _run(console, "chandra_repro", _repro_words(source, folder / "repro", clobber, verbose))
     checks = hrc_checks(
         _table(_one(folder / "repro", "*_repro_evt2.fits"), "EVENTS"),
         _table(_one(source / "secondary", "*evt1.fits*"), "EVENTS"),
@@ -117,11 +125,11 @@ def _demo_hrc(folder: Path, made_of: tuple[int, int], clobber: bool, verbose: in
     return 1 if short else 0
 
 
-def _grating_demo(folder: Path, what: tuple[int, int, str], clobber: bool, verbose: int) -> int:
+def _grating_demo(console: Console, folder: Path, what: tuple[int, int, str], clobber: bool, verbose: int) -> int:
     """Simulate and reduce a grating observation, and check its spectra; `what`: events, seed, grating."""
     from ciaopy.simulation import Setup, check_gratings, listed_lines, simulate
 
-    console, started = Console(), time.perf_counter()
+    started = time.perf_counter()
     events, seed, grating = what
     setup = Setup(
         events=events, seed=seed, grating=grating, chips=(7, 4, 5, 6, 8, 9), target="CIAOPY DEMO", flare=False
@@ -131,7 +139,7 @@ def _grating_demo(folder: Path, what: tuple[int, int, str], clobber: bool, verbo
     out = folder / "repro"
     with _without_caldb(console):
         console.say("Running chandra_repro ...")
-        _run("chandra_repro", _repro_words(made.folder, out, clobber, verbose))
+        _run(console, "chandra_repro", _repro_words(made.folder, out, clobber, verbose))
     level2 = _one(out, "*_repro_evt2.fits")
     checks = check_gratings(
         _table(level2, "EVENTS"),
@@ -166,7 +174,7 @@ def _without_caldb(console: Console) -> Iterator[None]:
             os.environ["CALDB"] = hidden
 
 
-def _run(tool: str, words: Sequence[str]) -> object:
+def _run(parent: Console, tool: str, words: Sequence[str]) -> object:
     """Run a tool with the parameters given; the user's parameter files are neither read nor changed.
 
     With verbose=0 its warnings are not shown: they tell that there is no CALDB, which the demo knows.
@@ -174,6 +182,7 @@ def _run(tool: str, words: Sequence[str]) -> object:
     from ciaopy.engine import bind, run_tool
 
     console = Console(err=StringIO()) if "verbose=0" in words else Console()
+    console.activity = parent.activity
     return run_tool(bind(tool, dict(word.split("=", 1) for word in words)), console)
 
 
@@ -228,7 +237,7 @@ def _checks(t: _Tables) -> list[Check]:
     return check_events(t.level2, t.level1, t.simulated2, t.truth)
 
 
-def _fluxes(setup: Setup, made: Simulated, folder: Path, tables: _Tables, how: tuple[bool, int]) -> list[FluxRow]:
+def _fluxes(setup: Setup, console: Console, folder: Path, tables: _Tables, how: tuple[bool, int]) -> list[FluxRow]:
     """Run fluximage in the three bands of the source catalog and measure the sources."""
     from ciaopy.simulation import flux_rows, make_view
 
@@ -237,7 +246,7 @@ def _fluxes(setup: Setup, made: Simulated, folder: Path, tables: _Tables, how: t
     out = folder / "flux"
     out.mkdir(exist_ok=True)
     words = [f"infile={events}", f"outroot={out}/demo", "bands=csc", f"binsize={BINSIZE}", f"clobber={_yes(clobber)}"]
-    _run("fluximage", [*words, f"verbose={verbose}", "mode=h"])
+    _run(console, "fluximage", [*words, f"verbose={verbose}", "mode=h"])
     view = make_view(setup)
     rows: list[FluxRow] = []
     for band in CSC_BANDS.items():

@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
@@ -16,6 +16,7 @@ import click
 from ciaopy.cli import run
 from ciaopy.cli.shims import is_ours
 from ciaopy.console import Console
+from ciaopy.documents import document, to_json
 from ciaopy.errors import CiaopyError
 from ciaopy.kernels import default_nproc
 from ciaopy.param import VARIABLES, Location, ParFile, SearchPath, list_tools, read_current, system_par_dir
@@ -273,8 +274,14 @@ def report(findings: list[Finding]) -> str:
 
 
 @click.command("doctor", short_help=run.SUBCOMMANDS["doctor"])
-def command() -> int:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs (docs/json.md).")
+def command(as_json: bool) -> int:
     """Print versions, PFILES, CALDB, CIAO and folders; say what is wrong and the cure. Exit status 1 if anything is."""
     findings = examine()
-    Console().output(report(findings))
+    if as_json:
+        wrong = sum(f.state == WRONG for f in findings)
+        content = {"version": __version__, "wrong": wrong, "findings": [asdict(f) for f in findings]}
+        Console().output(to_json(document("doctor", content)))
+    else:
+        Console().output(report(findings))
     return 1 if any(f.state == WRONG for f in findings) else 0

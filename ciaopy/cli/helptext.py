@@ -12,8 +12,10 @@ from ciaopy.param import Parameter, ParFile
 FLAGS = (
     ("--help", "Show this text"),
     ("--debug", "Show the traceback of an error"),
+    ("--log FILE", "Add what is run, said and warned to a log file (or set CIAOPY_LOG)"),
 )
 PLAN_FLAG = ("--plan", "Show the steps that would be run, and run none")
+JSON_FLAG = ("--json", "Print JSON for programs, and nothing else on standard output (docs/json.md)")
 GRAMMAR = (
     "Write name=value, or --name value; name+ and name- for yes and no. Names may be cut short while they are unique. "
     "Values without a name go to the parameters of the first list, in order. @@file.par takes the values of a file."
@@ -27,7 +29,7 @@ TYPE_WORDS = {"b": "yes or no", "i": "integer", "r": "real", "s": "text", "f": "
 def flags_of(tool: Tool) -> list[tuple[str, str]]:
     """Return the flags of a tool, with what each does."""
     offered = offer(tool.name)
-    own = [PLAN_FLAG] if offered.plan else []
+    own = ([PLAN_FLAG] if offered.plan else []) + ([JSON_FLAG] if offered.json else [])
     for name in offered.suites:
         suite = SUITES[name]
         text = f"Run the steps on the tools of the {suite.title} installation in DIR (sets tools={name})"

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from ciaopy.cli import run, signals
 from ciaopy.cli.arguments import DEBUG_FLAGS, wants_debug
+from ciaopy.cli.logs import with_log
 from ciaopy.cli.reporting import run_guarded
 from ciaopy.cli.streams import leave, prepare_streams
 
@@ -68,7 +69,7 @@ def run_application(words: Sequence[str]) -> int:
         return run.run_command(words[0], words[1:])
     debug = wants_debug(words)
     kept = [word for word in words if word not in DEBUG_FLAGS]
-    return run_guarded("ciaopy", lambda: _run_click(kept or ["--help"]), debug)
+    return with_log("ciaopy", kept, lambda rest: run_guarded("ciaopy", lambda: _run_click(rest or ["--help"]), debug))
 
 
 def _run_click(words: list[str]) -> int:

@@ -15,6 +15,7 @@ from types import TracebackType
 from ciaopy.cli import signals
 from ciaopy.cli.streams import flush_output, silence
 from ciaopy.errors import CiaopyError
+from ciaopy.logfile import current_log
 from ciaopy.version import __version__
 
 OK = 0
@@ -142,6 +143,9 @@ def _with_error(message: str) -> str:
 def _line(tool: str, message: str) -> None:
     """Write the line of an error."""
     text = f"# {tool} (ciaopy {__version__}): {message}"
+    log = current_log()
+    if log is not None:
+        log.write("ERROR", message)
     if sys.stderr.isatty() and "NO_COLOR" not in os.environ:
         text = f"\033[1;31m{text}\033[0m"
     for stream, words in ((sys.stdout, ""), (sys.stderr, text + "\n")):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ciaopy.cli import catalog
 from ciaopy.cli.arguments import Request, split_flags, wants_debug, without_debugging
+from ciaopy.cli.logs import with_log
 from ciaopy.cli.reporting import run_guarded
 from ciaopy.console import Console
 from ciaopy.errors import NotAvailableError, UsageError, did_you_mean
@@ -86,7 +87,7 @@ def run_command(name: str, words: Sequence[str]) -> int:
         from ciaopy.cli.param_commands import COMMANDS
 
         return run_guarded(name, lambda: COMMANDS[name](without_debugging(words), Console()), wants_debug(words))
-    return run_guarded(name, lambda: run_words(name, words), wants_debug(words))
+    return with_log(name, words, lambda rest: run_guarded(name, lambda: run_words(name, rest), wants_debug(rest)))
 
 
 def run_words(name: str, words: Sequence[str]) -> int:
@@ -122,7 +123,7 @@ def _run_tool(name: str, request: Request) -> int:
     if request.roots and not any(word.startswith("tools=") for word in words):
         words = [*words, f"tools={next(reversed(request.roots))}"]
     par = open_parameters(name, words, unasked=unasked)
-    run_tool(par, Console(), options=RunOptions(plan=request.plan, roots=request.roots))
+    run_tool(par, Console(), options=RunOptions(plan=request.plan, json=request.json, roots=request.roots))
     return 0
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ciaopy.console import Console
+from ciaopy.console import Console, shown
 from ciaopy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ def command(
     console = Console()
     setup = _setup(options)
     started = time.perf_counter()
-    made = simulate(setup, outdir, clobber, compress)
+    with shown(console, "simulate"):
+        made = simulate(setup, outdir, clobber, compress)
     for line in summary(made):
         console.output(line)
     faults = _checked(made, console) if setup.events <= MOST_CHECKED else []

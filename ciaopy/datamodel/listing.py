@@ -51,6 +51,42 @@ def blocks(path: str, infos: list[BlockInfo]) -> list[str]:
     ]
 
 
+def block_values(info: BlockInfo) -> dict[str, Any]:
+    """Return what a listing says of a block, as values; sizes FITS axis 1 first."""
+    values: dict[str, Any] = {"number": info.index + 1, "name": info.name, "kind": info.kind}
+    if info.kind == "table":
+        values |= {"rows": info.nrows, "columns": info.ncols}
+    elif info.kind == "image":
+        values |= {"shape": list(info.shape[::-1]), "type": BITPIX.get(info.dtype, info.dtype)}
+    return values
+
+
+def card_values(block: Block) -> list[dict[str, Any]]:
+    """Return every card of a header: keyword, value, unit and comment; of COMMENT and HISTORY the text as value."""
+    found = []
+    for card in block.header.cards:
+        if card.keyword in ("COMMENT", "HISTORY", ""):
+            found.append({"keyword": card.keyword, "value": str(card.value or ""), "unit": "", "comment": ""})
+            continue
+        unit, comment = split_unit(card.comment or "")
+        found.append({"keyword": card.keyword, "value": card.value, "unit": unit, "comment": comment})
+    return found
+
+
+def column_values(block: Block) -> list[dict[str, Any]]:
+    """Return the columns of a table; of an image none."""
+    if not isinstance(block, Table):
+        return []
+    found = []
+    for number, column in enumerate(block.columns.values(), 1):
+        limits = [column.key("TLMIN"), column.key("TLMAX")]
+        found.append(
+            {"number": number, "name": column.name, "unit": column.unit, "type": type_name(column),
+             "limits": limits if any(v is not None for v in limits) else None, "comment": column.comment}
+        )  # fmt: skip
+    return found
+
+
 def type_name(column: Column) -> str:
     """Return CIAO's name of a column's type (`Real8`, `Int2(9)`, `Bit(32)`, `String[12]`)."""
     data, form = column.data, column.form.upper()

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from ciaopy.activity import Task
 from ciaopy.console import Console
 from ciaopy.datamodel import Workspace
 from ciaopy.errors import CiaopyError
@@ -66,6 +67,7 @@ class _DatasetConsole(Console):
         super().__init__(parent.verbose, *streams)
         self._parent, self.label = parent, label
         self.told: list[str] = []
+        self.activity, self.what = parent.activity, short_label(label) or parent.what
 
     def warn(self, text: str, level: int = 1) -> None:
         """Record a warning; print it, or keep it for `tell_warnings` where there are several datasets."""
@@ -75,6 +77,7 @@ class _DatasetConsole(Console):
         if level <= self.verbose and text not in self.warnings:
             self.told.append(text)
         self.warnings.append(text)
+        self._log("WARNING", f"{self.label}: {text}", 0)
 
     def release(self) -> None:
         """Print what was kept, each line on its own stream, and hand the warnings on."""
@@ -97,6 +100,11 @@ def _tell_warnings(consoles: Sequence[_DatasetConsole], parent: Console) -> None
         mark = "" if named else f"{', '.join(labels)}: "
         parent.err.write(f"WARNING: {mark}{text}\n")
     parent.err.flush()
+
+
+def short_label(label: str) -> str:
+    """Return the name of a dataset for a line of progress: without folder, FITS suffix and version."""
+    return label.rstrip("/").rpartition("/")[2].partition(".fits")[0]
 
 
 class _Kept:
@@ -144,15 +152,19 @@ def run_many(tasks: Sequence[DatasetTask[T]], ws: Workspace, workers: int | None
 
     def run(index: int) -> Outcome[T]:
         task = tasks[index]
+        datasets.show(short_label(task.label))
         try:
             return Outcome(task.label, value=task.work(Workspace(consoles[index], threads)))
         except CiaopyError as problem:
             return Outcome(task.label, error=problem)
+        finally:
+            datasets.advance()
 
-    try:
-        return _run_groups(run, list(groups.values()), consoles, workers if is_kept else 0)
-    finally:
-        _tell_warnings(consoles, ws.console)
+    with ws.console.task("datasets", len(tasks)) if len(tasks) > 1 else Task("datasets") as datasets:
+        try:
+            return _run_groups(run, list(groups.values()), consoles, workers if is_kept else 0)
+        finally:
+            _tell_warnings(consoles, ws.console)
 
 
 def _run_groups(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import sys
 from contextlib import suppress
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from ciaopy.console import Console
+from ciaopy.console import Console, shown
 from ciaopy.engine.options import RunOptions
 from ciaopy.engine.threads import thread_count
 from ciaopy.errors import CiaopyError, NotAvailableError, ParameterError
@@ -77,7 +78,8 @@ def run_tool(par: ParameterSet, console: Console, options: RunOptions | None = N
     console : Console
         Its streams are used, at the verbosity of the tool's own `verbose` parameter.
     options : RunOptions, optional
-        `plan`: print the recipes that the pipeline's `plan(par, ws)` gives, and run none. Otherwise the options are
+        `plan`: print the recipes that the pipeline's `plan(par, ws)` gives, and run none. `json`: print what
+        `document(par, ws)` gives as JSON on standard output, messages on the error stream. Otherwise the options are
         handed to a pipeline whose function is `run(par, ws, options)`.
 
     Returns
@@ -98,29 +100,45 @@ def run_tool(par: ParameterSet, console: Console, options: RunOptions | None = N
     options = options or RunOptions()
     extra = _accepted(module, par.tool, options)
     verbose = par.get("verbose")
-    if verbose is not None:
-        console = console.at(verbose)
-    try:
-        par.learn()
-    except ParameterError as error:
-        console.warn(f"the parameters are not remembered: {error}")
-        par.forget()
+    console = console if verbose is None else console.at(verbose)
+    _remember(par, console)
     from ciaopy.datamodel import Workspace
 
     ws = Workspace(console=console, nproc=thread_count(par))
-    result: object = None
     if options.plan:
         _show_plans(module, par, ws)
-        return result
+        return None
     clear_results(par)
+    if options.json:
+        console.spare_output()
     try:
-        result = module.run(par, ws, **extra)
+        with shown(console, par.tool):
+            result: object = module.document(par, ws) if options.json else module.run(par, ws, **extra)
     except (CiaopyError, OSError):
         with suppress(ParameterError):  # the tool's own error is the one to tell
             par.close()
         raise
     par.close()
+    if options.json:
+        _print_document(par.tool, result)
     return result
+
+
+def _remember(par: ParameterSet, console: Console) -> None:
+    """Save the values that are to be remembered; where that cannot be, warn and go on."""
+    try:
+        par.learn()
+    except ParameterError as error:
+        console.warn(f"the parameters are not remembered: {error}")
+        par.forget()
+
+
+def _print_document(tool: str, content: object) -> None:
+    """Print what the `document` of a tool has given as JSON."""
+    from ciaopy.documents import document, to_json
+
+    assert isinstance(content, dict)
+    sys.stdout.write(to_json(document(tool, content)) + "\n")
 
 
 def _show_plans(module: ModuleType, par: ParameterSet, ws: Workspace) -> None:
@@ -137,6 +155,8 @@ def _accepted(module: ModuleType, tool: str, options: RunOptions) -> dict[str, R
     extra = {"options": options} if "options" in inspect.signature(module.run).parameters else {}
     if options.plan and not hasattr(module, "plan"):
         raise NotAvailableError(f"{tool} has no plan: it is one step")
+    if options.json and not hasattr(module, "document"):
+        raise NotAvailableError(f"{tool} has no --json")
     if options.roots and not extra:
         raise NotAvailableError(f"{tool} runs on ciaopy's own tools alone")
     return extra

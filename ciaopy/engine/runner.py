@@ -14,6 +14,7 @@ from ciaopy.engine.step import Recipe, Step, command_line
 from ciaopy.errors import CiaopyError
 
 if TYPE_CHECKING:
+    from ciaopy.activity import Task
     from ciaopy.datamodel import Workspace
 
 
@@ -95,7 +96,8 @@ def run_recipe(recipe: Recipe, backend: Backend, console: Console, cleanup: bool
         One for each step.
     """
     try:
-        return _run(recipe, backend, console, cleanup)
+        with console.task(console.what, len(recipe.steps) + 1) as progress:
+            return _run(recipe, backend, console, cleanup, progress)
     except Exception:
         _tell_what_is_left(recipe, console)
         raise
@@ -107,12 +109,13 @@ def run_recipe(recipe: Recipe, backend: Backend, console: Console, cleanup: bool
         backend.close()
 
 
-def _run(recipe: Recipe, backend: Backend, console: Console, cleanup: bool) -> list[Timing]:
+def _run(recipe: Recipe, backend: Backend, console: Console, cleanup: bool, progress: Task) -> list[Timing]:
     timings: list[Timing] = []
     backend.prepare(recipe)
     last = recipe.last_use()
     lost: set[Path] = set()
     for index, planned in enumerate(recipe.steps):
+        progress.show(step_label(planned), index)
         for message in planned.says:
             console.say(message.text, message.level)
         if planned.optional and lost & set(planned.reads):
@@ -132,6 +135,7 @@ def _run(recipe: Recipe, backend: Backend, console: Console, cleanup: bool) -> l
         console.say(f"{step.tool}: {timings[-1].seconds:.2f} s", 2)
         for path in (p for p, use in last.items() if use == index):
             backend.release(path, path in recipe.products)
+    progress.show("writing products", len(recipe.steps))
     start = time.perf_counter()
     left = backend.finish(recipe)
     timings.append(Timing("writing products", time.perf_counter() - start))
@@ -145,6 +149,11 @@ def _run(recipe: Recipe, backend: Backend, console: Console, cleanup: bool) -> l
             path.unlink(missing_ok=True)
             console.say(f"deleted {path}", 2)
     return timings
+
+
+def step_label(step: Step) -> str:
+    """Return a step for a line of progress: the tool and what it makes, which names the chip and the band."""
+    return f"{step.tool} {step.makes[-1].name}" if step.makes else step.tool
 
 
 def _run_step(backend: Backend, step: Step, console: Console) -> set[Path]:

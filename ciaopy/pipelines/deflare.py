@@ -307,6 +307,7 @@ def _show(curve: LightCurve, found: QuietTimes, gti: Gti | None, style: FlareSty
 
     figure = pyplot.figure(figsize=(8, 8), layout="constrained")
     flare_figure(curve, found, gti, style, figure)
+    console.activity.stop()
     figure.show()
     console.say("Press Enter to end.", 0)
     sys.stdin.readline()

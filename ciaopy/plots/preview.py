@@ -55,15 +55,20 @@ def write_previews(
     from ciaopy.datamodel.images import read_image
     from ciaopy.fits import AtomicFile
 
-    for path, bands in wanted.items():
-        found = [read_image(ws, str(images[b])) for b in bands]
-        title = _title(found[0])
-        named = [band_text(image.header, band) for image, band in zip(found, bands, strict=True)]
-        figure = (
-            mono_picture(found[0], f"{title}, {named[0]}") if len(found) == 1 else three_colours(found, title, named)
-        )
-        with AtomicFile(path, clobber) as file:
-            file.write(png(figure))
+    with ws.console.task("pictures", len(wanted)) as progress:
+        for path, bands in wanted.items():
+            progress.show(path.name)
+            found = [read_image(ws, str(images[b])) for b in bands]
+            title = _title(found[0])
+            named = [band_text(image.header, band) for image, band in zip(found, bands, strict=True)]
+            figure = (
+                mono_picture(found[0], f"{title}, {named[0]}")
+                if len(found) == 1
+                else three_colours(found, title, named)
+            )
+            with AtomicFile(path, clobber) as file:
+                file.write(png(figure))
+            progress.advance()
     return list(wanted)
 
 

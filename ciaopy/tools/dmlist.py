@@ -68,6 +68,32 @@ def run(par: ParameterSet, ws: Workspace) -> None:
             Path(outfile).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def document(par: ParameterSet, ws: Workspace) -> dict[str, object]:
+    """Return blocks, header and columns for `--json`.
+
+    Raises
+    ------
+    UserError
+        `opt` asks for something else.
+    """
+    wanted, _ = options(str(par["opt"] or "data"))
+    others = [w for w in wanted if w not in ("blocks", "header", "keys", "comments", "cols")]
+    if others:
+        raise UserError(f"dmlist: --json has blocks, header and cols, not {', '.join(others)}; set opt")
+    vfile = parse(str(par["infile"]))
+    found: dict[str, object] = {"infile": str(par["infile"])}
+    with OpenFile(vfile, ws) as opened:
+        lister = _Lister(opened, vfile, ws, None, None)
+        for what in wanted:
+            if what == "blocks":
+                found["blocks"] = [listing.block_values(info) for info in lister.infos()]
+            elif what == "cols":
+                found |= {"block": lister.header_block().name, "columns": listing.column_values(lister.header_block())}
+            else:
+                found |= {"block": lister.header_block().name, "header": listing.card_values(lister.header_block())}
+    return found
+
+
 def options(text: str) -> tuple[list[str], list[str]]:
     """Return what to list, and how; unique abbreviations are understood.
 

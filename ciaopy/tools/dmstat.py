@@ -37,15 +37,22 @@ class Report:
 
     def place(self, index: int) -> str:
         """Return where a value is: the 1-based row, or the pixel as `( x y )`."""
-        if index < 0:
+        position = self.position(index)
+        if position is None:
             return ""
+        return f"( {' '.join(map(_text, position))} )" if isinstance(position, list) else str(position)
+
+    def position(self, index: int) -> int | list[float] | None:
+        """Return where a value is: the 1-based row, or the physical pixel x, y; None for nowhere."""
+        if index < 0:
+            return None
         if not self.shape:
-            return str(index + 1)
+            return index + 1
         position = [float(p) + 1.0 for p in reversed(np.unravel_index(index, self.shape))]
         if self.physical_of is not None:
             header = self.physical_of.header
             position = [float(physical_axis(header, k).from_logical(p)) for k, p in enumerate(position, 1)]
-        return f"( {' '.join(_text(p) for p in position)} )"
+        return position
 
 
 def run(par: ParameterSet, ws: Workspace) -> None:
@@ -56,6 +63,53 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     UserError
         `nsigma` is out of range, or the block holds no numbers.
     """
+    block, reports = _measured(par, ws)
+    if isinstance(block, Image):
+        _print(reports, par, ws)
+        return
+    for together in _in_vectors(block, reports):
+        pair = [r.name.lower() for r in together]
+        names = [v.name for v in block.vectors if list(vector_columns(block, v.name) or ()) == pair]
+        _print(together, par, ws, names[0] if names else "")
+
+
+def document(par: ParameterSet, ws: Workspace) -> dict[str, object]:
+    """Return the results for `--json`; they are stored in the `out_*` parameters as well.
+
+    Raises
+    ------
+    UserError
+        As `run`.
+    """
+    block, reports = _measured(par, ws)
+    return {
+        "infile": par["infile"],
+        "block": block.name,
+        "kind": "image" if isinstance(block, Image) else "table",
+        "results": [_described(r, par) for r in reports],
+    }
+
+
+def _described(report: Report, par: ParameterSet) -> dict[str, object]:
+    """Return one report as values; what was not asked for is left out."""
+    v = report.values
+    found: dict[str, object] = {
+        "name": report.name, "unit": report.unit, "min": v.minimum, "min_at": report.position(v.minimum_at),
+        "max": v.maximum, "max_at": report.position(v.maximum_at), "mean": v.mean,
+    }  # fmt: skip
+    if par["median"]:
+        found["median"] = v.median
+    if par["sigma"]:
+        found["sigma"] = v.sigma
+    found |= {"sum": v.total, "good": v.good, "null": v.null, "converged": bool(v.converged)}
+    names = {"cntrd_log": "centroid_logical", "cntrd_phys": "centroid_physical", "sigma_cntrd": "centroid_sigma"}
+    if report.centroid:
+        found |= {long: [float(t) for t in report.centroid[k].split()] for k, long in names.items()}
+    return found
+
+
+def _measured(par: ParameterSet, ws: Workspace) -> tuple[Table | Image, list[Report]]:
+    """Read the block, compute, and store the results in the `out_*` parameters."""
     for name in RESULTS:
         par.put(f"out_{name}", "")
     infile = par["infile"]
@@ -73,13 +127,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
             raise UserError(f"{infile}: block {block.name} has no column of numbers; it has {', '.join(block.names)}")
     for name, texts in _results(reports, par).items():
         par.put(f"out_{name}", ",".join(texts))
-    if isinstance(block, Image):
-        _print(reports, par, ws)
-        return
-    for together in _in_vectors(block, reports):
-        pair = [r.name.lower() for r in together]
-        names = [v.name for v in block.vectors if list(vector_columns(block, v.name) or ()) == pair]
-        _print(together, par, ws, names[0] if names else "")
+    return block, reports
 
 
 def _image_report(image: Image, clipping: Clipping | None, centroid: bool) -> Report:
