@@ -26,8 +26,6 @@ Every message says what is wrong, in which file, keyword or parameter, and what 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 __all__ = [
     "CalibrationError",
     "CiaopyError",
@@ -46,7 +44,6 @@ __all__ = [
     "UsageError",
     "UserError",
     "VirtualFileError",
-    "did_you_mean",
 ]
 
 
@@ -139,12 +136,3 @@ class SASNotFoundError(UserError, ExternalToolError):
 
 class SASVersionError(UserError, ExternalToolError):
     """This version of XMM SAS cannot do what is asked."""
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ` (did you mean a or b?)` for the names that are spelt nearly like `word`; empty where there is none."""
-    import difflib
-
-    names = {name.lower(): name for name in known}
-    alike = difflib.get_close_matches(word.lower(), names, 3, 0.6)
-    return f" (did you mean {' or '.join(names[name] for name in alike)}?)" if alike else ""

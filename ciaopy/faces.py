@@ -11,7 +11,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from ciaopy.errors import did_you_mean
+from ciaopy.spelling import did_you_mean
 
 __all__ = ["lazy_face"]
 

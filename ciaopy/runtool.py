@@ -12,7 +12,7 @@ import io
 from typing import Any
 
 from ciaopy.console import Console
-from ciaopy.errors import CiaopyError, NotAvailableError, ParameterError, UnknownParamError, did_you_mean
+from ciaopy.errors import CiaopyError, NotAvailableError, ParameterError, UnknownParamError
 from ciaopy.param import (
     AmbiguousParamError,
     ChoiceError,
@@ -27,6 +27,7 @@ from ciaopy.param import (
     save,
     to_text,
 )
+from ciaopy.spelling import did_you_mean
 from ciaopy.tooldocs import signature, tool_docstring, tool_summary
 
 __all__ = ["Tool", "ToolError", "UnknownParamError", "list_tools", "make_tool"]

@@ -11,10 +11,11 @@ import pytest
 
 import ciaopy
 from ciaopy import runtool
-from ciaopy.errors import DataError, UnknownParamError, did_you_mean
+from ciaopy.errors import DataError, UnknownParamError
 from ciaopy.fits import Dataset, Header, Table
 from ciaopy.param import ParFile, list_tools, system_par_dir
 from ciaopy.runtool import Tool, make_tool
+from ciaopy.spelling import did_you_mean
 from ciaopy.tooldocs import example_call, signature, tool_docstring, tool_summary
 
 TEXT = """infile,f,a,"",,,"Input"

@@ -13,8 +13,9 @@ from ciaopy.cli.arguments import Request, split_flags, wants_debug, without_debu
 from ciaopy.cli.logs import with_log
 from ciaopy.cli.reporting import run_guarded
 from ciaopy.console import Console
-from ciaopy.errors import NotAvailableError, UsageError, did_you_mean
+from ciaopy.errors import NotAvailableError, UsageError
 from ciaopy.param import Parameter, ParFile, list_tools, system_par_dir
+from ciaopy.spelling import did_you_mean
 from ciaopy.version import __version__
 
 VERSION = __version__

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ciaopy.errors import DataError, did_you_mean
+from ciaopy.errors import DataError
 from ciaopy.fits.keywords import Header, as_header
 from ciaopy.fits.outlets import outlets
+from ciaopy.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from os import PathLike

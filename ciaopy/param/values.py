@@ -9,8 +9,9 @@ import math
 import re
 from collections.abc import Sequence
 
-from ciaopy.errors import ParameterError, UnknownParamError, did_you_mean
+from ciaopy.errors import ParameterError, UnknownParamError
 from ciaopy.param.parfile import Parameter
+from ciaopy.spelling import did_you_mean
 
 Value = bool | int | float | str | None
 
