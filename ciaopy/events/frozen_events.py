@@ -171,8 +171,8 @@ class FrozenEvents:
             made = np.empty((len(raw), width + 8 * len(values)), np.uint8)
             made[:, :width] = raw
             for i, data in enumerate(values):
-                first = width + 8 * i
-                made[:, first : first + 8] = data.astype(">f8").view(np.uint8).reshape(-1, 8)
+                place = np.ndarray(len(data), ">f8", made, width + 8 * i, (made.strides[0],))
+                place[:] = data
             return made, found
 
         needs = sorted({*columns, *predicate.columns})

@@ -212,6 +212,8 @@ def object_aspect(table: Table, track: ObjectTrack, tangent: tuple[float, float]
     made = renamed(table, ASPECT_BLOCK)
     assert isinstance(made, Table)
     made = Table(made.name, dict(made.columns), made.header, list(made.vectors), list(made.companions))
+    made.header["OC_RANOM"] = (tangent[0], "[deg] RA at which the object is held")
+    made.header["OC_DENOM"] = (tangent[1], "[deg] Dec at which the object is held")
     for name, values in (("ra", new.ra), ("dec", new.dec), ("roll", new.roll)):
         made.columns[name] = replace(made.column(name).with_data(values), form="D")
     if "q_att" in made:

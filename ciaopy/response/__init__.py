@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from ciaopy.response.hrc_calibration import HrcProducts, load_degap, load_hrc_products
     from ciaopy.response.instrument import chip_response, pixel_factor
     from ciaopy.response.obsfile import (
+        check_held_at,
         check_same_obsid,
         file_to_change,
         looks_like_fits,
@@ -92,6 +93,7 @@ __all__ = [
     "by_centroid",
     "by_column",
     "by_streak",
+    "check_held_at",
     "check_same_obsid",
     "chip_exposures",
     "chip_light",
@@ -161,7 +163,8 @@ if not TYPE_CHECKING:
             "grating_set": "Instrument ResponsePair SpectrumOrder chip_exposures response_pairs with_bad_pixels",
             "hrc_calibration": "HrcProducts load_degap load_hrc_products",
             "instrument": "chip_response pixel_factor",
-            "obsfile": "check_same_obsid file_to_change looks_like_fits observation_header obsid own_keywords_removed",
+            "obsfile": "check_held_at check_same_obsid file_to_change looks_like_fits observation_header obsid "
+            "own_keywords_removed",
             "zero_order": "Field by_centroid by_column by_streak is_piled_up read_field source_table",
             "": "acis_observation",
         },

@@ -74,6 +74,24 @@ def check_same_obsid(path: str, header: Header, own_path: str, own: Header) -> N
         raise DataError(f"{path} is of ObsID {other}, {own_path} of ObsID {here}; give files of one observation")
 
 
+def check_held_at(path: str, aspect: Header, own_path: str, own: Header) -> None:
+    """Refuse an aspect solution in the frame of a moving object that is held elsewhere than at the nominal pointing.
+
+    That is so where events have been brought to another tangent point since: the map would be shifted by as much.
+
+    Raises
+    ------
+    DataError
+    """
+    for key, nominal in (("OC_RANOM", "RA_NOM"), ("OC_DENOM", "DEC_NOM")):
+        held, here = aspect.get(key), own.get(nominal)
+        if isinstance(held, int | float) and isinstance(here, int | float) and abs(held - here) > 1e-5:
+            raise DataError(
+                f"{path}: the object is held at {key}={held:.7f}, {own_path} has {nominal}={here:.7f}; run "
+                "sso_freeze on the events as they are now"
+            )
+
+
 def file_to_change(text: str, parameter: str, ws: Workspace) -> Path:
     """Return the file that a tool changes in place: the name given, or that name with `.gz` where only that exists.
 

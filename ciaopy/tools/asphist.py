@@ -22,7 +22,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     from ciaopy.coords import AspectSolution, SkyFrame
     from ciaopy.datamodel import require_one_time
     from ciaopy.exposure import AspectOffsets, histogram_table
-    from ciaopy.response import check_same_obsid, chosen_geometry, live_fraction
+    from ciaopy.response import check_held_at, check_same_obsid, chosen_geometry, live_fraction
 
     outfile, events = par["outfile"].strip(), _stack(par["evtfile"], "evtfile")
     ws.check_output(outfile, par["clobber"], (*_stack(par["infile"], "infile"), *events))
@@ -34,6 +34,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     solution = ws.once("aspect solution", aspect, names, lambda: AspectSolution.read(aspect, ws))
     for name, own in zip(solution.sources, solution.headers, strict=True):
         check_same_obsid(name, own, events[0], header)
+        check_held_at(name, own, events[0], header)
         require_one_time([(events[0], header), (name, own)])
     live = live_fraction(par["dtffile"], header, events[0], ws)
     resolution = (float(par["res_xy"] or 0.0), float(par["res_roll"] or 0.0))

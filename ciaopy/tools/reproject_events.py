@@ -232,10 +232,11 @@ def _covered(selection: Selection, aspect: AspectSolution) -> bool:
 def set_tangent_point(template: Table, target: tuple[float, float]) -> None:
     """Write a tangent point into the SKY columns (TCRVL) and the header (RA_NOM, DEC_NOM) of a table, in place."""
     for name, key, value in (("x", "RA_NOM", target[0]), ("y", "DEC_NOM", target[1])):
-        column = template.column(name)
-        for word in ("TCRVL", "TCRV"):
-            if word in column.keys:
-                column.keys[word] = (value, column.keys[word][1])
+        # an object that sso_freeze holds still is held at the tangent point
+        for column in (template.column(c) for c in (name, f"oc{name}") if c in template):
+            for word in ("TCRVL", "TCRV"):
+                if word in column.keys and not str(column.key("TCTYP", "")).startswith("LINEAR"):
+                    column.keys[word] = (value, column.keys[word][1])
         template.header[key] = (value, template.header.comments[key] if key in template.header else "[deg]")
 
 

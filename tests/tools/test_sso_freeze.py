@@ -285,6 +285,26 @@ def test_timezero_of_the_ephemeris(place):
     assert table(place / "out.fits")["ocx"] == pytest.approx(table(place / "again.fits")["ocx"], abs=1e-6)
 
 
+def test_events_brought_to_another_tangent_point(place):
+    """ocx, ocy stay, held at the new point, so that observations can be merged; the old aspect is refused with them."""
+    freeze(place, f"asolfile={place}/asol.fits", f"ocsolfile={place}/oc.fits")
+    write_events(place / "two.fits", ra=123.5, dec=-30.95, rows=300)
+    freeze(place, infile="two.fits", out="two_out.fits")
+    run("reproject_events", place / "two_out.fits", place / "moved.fits", f"match={place}/out.fits", "random=-1")
+    h = fits.getheader(place / "moved.fits", "EVENTS")
+    column = {h[f"TTYPE{i}"]: i for i in range(1, h["TFIELDS"] + 1)}
+    for name, value in (("x", RA), ("y", DEC), ("ocx", RA), ("ocy", DEC)):
+        assert h[f"TCRVL{column[name]}"] == pytest.approx(value, abs=1e-9)
+    assert np.array_equal(table(place / "moved.fits")["ocx"], table(place / "two_out.fits")["ocx"])
+    run("dmmerge", f"{place}/out.fits,{place}/moved.fits", place / "both.fits")
+    assert len(table(place / "both.fits")) == 800
+    held = fits.getheader(place / "oc.fits", "ocsol")
+    assert (held["OC_RANOM"], held["OC_DENOM"]) == (RA, DEC)
+    run("asphist", place / "oc.fits", place / "ah.fits", f"{place}/out.fits[ccd_id=7]", "dtffile=", "max_bin=1e6")
+    with pytest.raises(DataError, match=r"oc\.fits: the object is held at OC_RANOM=123\.4000000, .* has RA_NOM=123\.5"):
+        run("asphist", place / "oc.fits", place / "ah2.fits", f"{place}/two_out.fits", "dtffile=", "max_bin=1e6")
+
+
 # ---- refused -------------------------------------------------------------------------------------------------------
 
 

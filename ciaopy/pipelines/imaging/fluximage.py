@@ -183,7 +183,7 @@ def _job(par: ParameterSet, ws: Workspace, work: Path, make: bool) -> FluxJob:
     grid = _explicit(par, events, ws)
     frame = par["frame"]
     aspect = aspect_of_frame(events, par["asolfile"], frame)
-    check_aspect(aspect, frame, ws)
+    check_aspect(aspect, frame, events, ws)
     given = GivenFiles(aspect=aspect, bad_pixels=par["badpixfile"], mask=par["maskfile"], dead_time=par["dtffile"])
     files = find_companions(events, given, console, ws)
     if frame == "object":

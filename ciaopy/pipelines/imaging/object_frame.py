@@ -45,18 +45,20 @@ def aspect_of_frame(events: FluxEvents, given: str, frame: str) -> str:
     return quote(found[0])
 
 
-def check_aspect(stack: str, frame: str, ws: Workspace) -> None:
+def check_aspect(stack: str, frame: str, events: FluxEvents, ws: Workspace) -> None:
     """Refuse an aspect solution of another frame than the images: maps and counts would not belong together.
 
     Raises
     ------
-    UserError
+    UserError, DataError
     """
     from ciaopy.datamodel import block_without_rows
     from ciaopy.events import ASPECT_BLOCK
+    from ciaopy.response import check_held_at
 
     for name in build(stack) if stack.strip() else ():
-        own = block_without_rows(name, ws).name.lower() == ASPECT_BLOCK
+        block = block_without_rows(name, ws)
+        own = block.name.lower() == ASPECT_BLOCK
         if own and frame == "sky":
             raise UserError(f"{name}: the aspect in the frame of a moving object; set frame=object, or give the asol1")
         if not own and frame == "object":
@@ -64,6 +66,7 @@ def check_aspect(stack: str, frame: str, ws: Workspace) -> None:
                 f"frame=object: {name} is the aspect on the sky, with which the map would not follow the object; "
                 "give the ocsolfile of sso_freeze (R_repro_sso_asol1.fits)"
             )
+        check_held_at(name, block.header, events.plain, events.header)
 
 
 def in_object_frame(events: FluxEvents, work: Path, ws: Workspace) -> FluxEvents:
