@@ -1,18 +1,29 @@
 """The site: `python3 -m sphinx -W -b html docs build/site` (after `python3 -m pip install '.[docs]'`)."""
 
+import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
+EXTENSIONS = str(Path(__file__).parent / "_extensions")
+sys.path.insert(0, EXTENSIONS)
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (EXTENSIONS, os.environ.get("PYTHONPATH"))))  # of the threads
 
-from ciaopy.version import __version__
+from ciaopy.version import __version__  # noqa: E402
 
 project = "ciaopy"
 author = "the ciaopy developers"
 copyright = "2026, the ciaopy developers"
 version = release = __version__
 
-extensions = ["myst_nb", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "tool_pages", "api_pages"]
+extensions = [
+    "myst_nb",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "tool_pages",
+    "api_pages",
+    "flow_pages",
+]
 exclude_patterns = ["tools/*", "fluximage.ipynb", "surveys.ipynb", "_build"]
 master_doc = "index"
 
