@@ -15,14 +15,14 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
-from ciaopy.console import Console  # noqa: E402
-from ciaopy.datamodel import Workspace  # noqa: E402
-from ciaopy.param import open_parameters  # noqa: E402
-from ciaopy.pipelines import MODULES  # noqa: E402
-from ciaopy.runtool import chandra_repro  # noqa: E402
-from ciaopy.simulation import Setup, simulate  # noqa: E402
+from ciaopy.console import Console
+from ciaopy.datamodel import Workspace
+from ciaopy.param import open_parameters
+from ciaopy.pipelines import MODULES
+from ciaopy.runtool import chandra_repro
+from ciaopy.simulation import Setup, simulate
 
 PRODUCT, MIDDLE, INPUT = "#1b6ca8", "#777777", "#444444"
 LONGEST = 34
