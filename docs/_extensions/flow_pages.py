@@ -30,7 +30,7 @@ LONGEST = 34
 
 def short(names: list[str]) -> str:
     """Return names of files, a word for many alike, cut where they are long."""
-    kinds = list(dict.fromkeys(re.sub(r"\d+", "N", name) for name in names))
+    kinds = list(dict.fromkeys(re.sub(r"\d{2,}", "N", name) for name in names))
     text = ", ".join(kinds[:3]) + (f" and {len(kinds) - 3} more" if len(kinds) > 3 else "")
     return text if len(text) <= 2 * LONGEST else text[: 2 * LONGEST - 1] + "…"
 
