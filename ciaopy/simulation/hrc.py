@@ -71,13 +71,13 @@ class _Amplifiers:
         return (self.third - a1) / (a1 + a2 + self.third)
 
 
-def simulate_hrc(setup: HrcSetup, folder: Path, clobber: bool = False, compress: bool = True) -> HrcSimulated:
+def simulate_hrc(setup: HrcSetup, folder: str | Path, clobber: bool = False, compress: bool = True) -> HrcSimulated:
     """Write an observation.
 
     Parameters
     ----------
     setup : HrcSetup
-    folder : Path
+    folder : str or Path
         Made if need be; gets `primary`, `secondary` and `truth`.
     clobber : bool
         Replace files in a folder that is not empty.
@@ -91,6 +91,7 @@ def simulate_hrc(setup: HrcSetup, folder: Path, clobber: bool = False, compress:
     UserError
         The folder cannot be made.
     """
+    folder = Path(folder)
     if folder.is_dir() and any(folder.iterdir()) and not clobber:
         raise OutputExistsError(f"{folder}: the folder is not empty; give another, or --clobber to replace its files")
     try:

@@ -78,13 +78,13 @@ class _World:
     target: MovingTarget | None = None
 
 
-def simulate(setup: Setup, folder: Path, clobber: bool = False, compress: bool = True) -> Simulated:
+def simulate(setup: Setup, folder: str | Path, clobber: bool = False, compress: bool = True) -> Simulated:
     """Write an observation.
 
     Parameters
     ----------
     setup : Setup
-    folder : Path
+    folder : str or Path
         Made if need be; gets `primary`, `secondary` and `truth`.
     clobber : bool
         Replace files in a folder that is not empty.
@@ -102,6 +102,7 @@ def simulate(setup: Setup, folder: Path, clobber: bool = False, compress: bool =
     UserError
         The folder cannot be made, or the sources have more photons than there are to be events.
     """
+    folder = Path(folder)
     _make_folders(folder, clobber)
     world = _make_world(setup)
     sources = setup.sources

@@ -101,13 +101,13 @@ _LISTS = {
 }
 
 
-def simulate_xmm(setup: XmmSetup, folder: Path, clobber: bool = False) -> XmmSimulated:
+def simulate_xmm(setup: XmmSetup, folder: str | Path, clobber: bool = False) -> XmmSimulated:
     """Write event lists, attitude and truth into a folder.
 
     Parameters
     ----------
     setup : XmmSetup
-    folder : Path
+    folder : str or Path
         Made if it is not there.
     clobber : bool
         Replace files.
@@ -117,6 +117,7 @@ def simulate_xmm(setup: XmmSetup, folder: Path, clobber: bool = False) -> XmmSim
     UserError
         The folder is not empty and `clobber` is false, or cannot be written.
     """
+    folder = Path(folder)
     if folder.exists() and any(folder.iterdir()) and not clobber:
         raise UserError(f"{folder}: the folder is not empty; name another, or add --clobber")
     (folder / "truth").mkdir(parents=True, exist_ok=True)
