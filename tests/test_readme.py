@@ -31,6 +31,9 @@ NOT_HERE = {
     '--timeout "2 h"': "goes on with that survey",
     "from ciaopy.batch import Archive, prepare_chandra_info, chandra_repro, deflare, cleaned_chandra_evts, flux_image, "
     "rate_image": "downloads two observations",
+    "chandra_repro 18676 '' report=yes": "an archive's planet; tests/pipelines/repro/test_moving_target.py has one",
+    "ciaopy sso_freeze evt2.fits orbitf_eph1.fits jupiterf_eph1.fits out.fits asolfile=asol1.fits "
+    "ocsolfile=jupiter_asol1.fits": "an archive's ephemerides; tests/tools/test_sso_freeze.py has some",
     'cluster = SLURMCluster(cores=8, processes=1, memory="32GB", walltime="12:00:00",': "needs a Slurm cluster",
 }
 #: First line of a block to the observations that it needs and the ones before it have not made.
@@ -42,6 +45,7 @@ QUICK = {
     "from ciaopy.batch import Archive": (),
     "plist fluximage                     # all parameters, hidden ones in brackets": (),
     "from ciaopy.runtool import dmcopy, fluximage": ("products",),
+    "import astropy.table, numpy, ciaopy": (),
     'chandra_repro indir=1838 outdir=""': (),
     "ciaopy compare 1838/repro/acisf01838_repro_evt2.fits 1838/primary/acisf01838N004_evt2.fits.gz": (),
     "fluximage repro/ out/ bands=csc,0.5:7:2.3 binsize=4 psfecf=0.9 preview=yes": (),
