@@ -30,6 +30,13 @@ __all__ = ["CtiRules", "CtiTables", "adjust_islands", "cti_application", "cti_ta
 
 
 class _Curves(NamedTuple):
+    """What the kernel needs of all chips.
+
+    Cells of a chip lead to the rows of the curves (`stack_rows`), which lie one behind the other: `npoints` of each,
+    charges `x`. `volume`, `fraction` and `temperature` have the serial ones of all rows before the parallel ones,
+    `traps` (plane, 1024, 1024) the serial maps before the parallel ones.
+    """
+
     cells: NDArray[np.int32]
     start: NDArray[np.int64]
     nx: NDArray[np.int64]
@@ -38,12 +45,10 @@ class _Curves(NamedTuple):
     cell_y: NDArray[np.int64]
     npoints: NDArray[np.int64]
     x: NDArray[np.float64]
-    volume_x: NDArray[np.float64]
-    volume_y: NDArray[np.float64]
-    fraction_x: NDArray[np.float64]
-    fraction_y: NDArray[np.float64]
-    temperature_x: NDArray[np.float64]
-    temperature_y: NDArray[np.float64]
+    volume: NDArray[np.float64]
+    fraction: NDArray[np.float64]
+    temperature: NDArray[np.float64]
+    traps: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -56,11 +61,12 @@ class CtiRules:
 
 @dataclass(frozen=True, eq=False)
 class CtiTables:
-    """A `CtiModel` as arrays for the kernel; `reference` is its temperature in K (NaN: no temperature term)."""
+    """A `CtiModel` as arrays for the kernel; `reference` is its temperature in K (NaN: no temperature term).
+
+    `plane` is (serial, parallel) plane of the trap maps per CCD_ID, -1 for none.
+    """
 
     curves: _Curves
-    traps_x: NDArray[np.float32]
-    traps_y: NDArray[np.float32]
     plane: NDArray[np.int64]
     reference: float
 
@@ -74,21 +80,24 @@ def cti_tables(model: CtiModel) -> CtiTables:
         return stack_columns([c.curves.y.get(name, np.zeros_like(c.curves.x)) for c in parts])
 
     npoints = np.concatenate([np.zeros(0, np.int64), *(c.curves.npoints.astype(np.int64) for c in parts)])
-    warm_x = np.concatenate([np.zeros(0), *(c.temperature_x for c in parts)])
-    warm_y = np.concatenate([np.zeros(0), *(c.temperature_y for c in parts)])
-    names = ("volume_x", "volume_y", "fraction_x", "fraction_y")
-    x = stack_columns([c.curves.x for c in parts])
-    v_x, v_y, f_x, f_y = (stacked(n) for n in names)
-    curves = _Curves(*stack_rows(chips), npoints, x, v_x, v_y, f_x, f_y, warm_x, warm_y)
+    warm = np.concatenate(
+        [np.zeros(0), *(c.temperature_x for c in parts), *(c.temperature_y for c in parts)], dtype=np.float64
+    )
+    x = stack_columns([c.curves.x for c in parts]).ravel()
+    volume, fraction = (
+        np.concatenate([stacked(f"{name}_x").ravel(), stacked(f"{name}_y").ravel()]) for name in ("volume", "fraction")
+    )
     plane = np.full((10, 2), -1, dtype=np.int64)
-    maps: tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]] = ([], [])
-    for ccd, chip in model.chips.items():
-        for axis, traps in enumerate((chip.trap_x, chip.trap_y)):
+    maps: list[NDArray[np.float32]] = []
+    for axis in (0, 1):
+        for ccd, chip in model.chips.items():
+            traps = (chip.trap_x, chip.trap_y)[axis]
             if traps is not None:
-                plane[ccd, axis] = len(maps[axis])
-                maps[axis].append(traps)
-    traps_x, traps_y = (np.stack(m) if m else np.zeros((0, 1024, 1024), np.float32) for m in maps)
-    return CtiTables(curves, traps_x, traps_y, plane, model.reference_temperature)
+                plane[ccd, axis] = len(maps)
+                maps.append(traps)
+    traps = np.stack(maps) if maps else np.zeros((0, 1024, 1024), np.float32)
+    curves = _Curves(*stack_rows(chips), npoints, x, volume, fraction, warm, traps)
+    return CtiTables(curves, plane, model.reference_temperature)
 
 
 def cti_application(model: CtiModel | None) -> str:
@@ -146,8 +155,6 @@ def adjust_islands(
     limits = (float(rules.iterations), float(rules.converge))
     adjust(
         tables.curves,
-        tables.traps_x,
-        tables.traps_y,
         tables.plane,
         excess,
         limits,

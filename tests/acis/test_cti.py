@@ -115,6 +115,23 @@ def test_without_temperature_the_reference_holds() -> None:
     np.testing.assert_array_equal(plain, unknown)
 
 
+@pytest.mark.parametrize("ccd", [3, 7])
+def test_events_do_not_depend_on_their_neighbours(ccd: int) -> None:
+    """Look-ups are made for several events at a time: each comes out the same alone, in another order, in a block."""
+    block, charge = events(150, ccd)
+    tables, split = cti_tables(model()), split_array(None)
+    whole, status = adjust_islands(block, tables, charge, split)
+    order = np.random.default_rng(6).permutation(150)
+    mixed = EventBlock(*(v[order] for v in (block.time, block.ccd_id, block.chipx, block.chipy, block.keys)))
+    found, bits = adjust_islands(mixed, tables, charge[order], split)
+    np.testing.assert_array_equal(found, whole[order])
+    np.testing.assert_array_equal(bits, status[order])
+    for i in (0, 63, 64, 149):
+        np.testing.assert_array_equal(
+            adjust_islands(block.rows(slice(i, i + 1)), tables, charge[i : i + 1], split)[0][0], whole[i]
+        )
+
+
 def test_no_traps_no_change() -> None:
     block, charge = events(100, 7)
     found, status = adjust_islands(block, cti_tables(model(strength=0.0)), charge, split_array(None))
