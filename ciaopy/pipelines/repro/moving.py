@@ -24,7 +24,12 @@ NOT_FROZEN = "the events are not frozen"
 def has_object_columns(path: Path) -> bool:
     """Tell whether someone has run sso_freeze on an event file."""
     with open_fits(path) as file:
-        return any(c.name.lower() in _COLUMNS[:2] for h in file.hdus for c in h.columns)
+        for hdu in file.scan():  # what is behind the events is not looked at: all of a packed file would be inflated
+            if any(c.name.lower() in _COLUMNS[:2] for c in hdu.columns):
+                return True
+            if hdu.name.upper() == "EVENTS":
+                return False
+    return False
 
 
 def drop_object_columns(job: Job) -> list[Step]:
