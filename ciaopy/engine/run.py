@@ -14,6 +14,7 @@ from ciaopy.console import Console, shown
 from ciaopy.engine.options import RunOptions
 from ciaopy.engine.threads import thread_count
 from ciaopy.errors import CiaopyError, NotAvailableError, ParameterError
+from ciaopy.kernels import on_compilation
 from ciaopy.param import ParameterSet, ParFile, system_par_dir
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 #: The room with a module for every simple tool, and the one whose `MODULES` names those of the pipelines. Both stand
 #: above this room: they are looked up by name, when a tool is asked for.
 TOOLS, PIPELINES = "ciaopy.tools", "ciaopy.pipelines"
+
+
+#: Said to a user who watches, where the first run after an installation takes its time.
+COMPILING = "Compiling for this machine: once after an installation, for 10 to 20 seconds."
 
 
 def is_available(tool: str) -> bool:
@@ -104,6 +109,8 @@ def run_tool(par: ParameterSet, console: Console, options: RunOptions | None = N
     _remember(par, console)
     from ciaopy.datamodel import Workspace
 
+    if console.is_terminal:
+        on_compilation(lambda: console.say(COMPILING))
     ws = Workspace(console=console, nproc=thread_count(par))
     if options.plan:
         _show_plans(module, par, ws)

@@ -6,11 +6,25 @@ import os
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-__all__ = ["BLOCK_ROWS", "default_nproc", "map_blocks", "row_blocks"]
+__all__ = ["BLOCK_ROWS", "announce_compilation", "default_nproc", "map_blocks", "on_compilation", "row_blocks"]
 
 BLOCK_ROWS = 65536
 
 T = TypeVar("T")
+
+
+_tell: list[Callable[[], None]] = []
+
+
+def on_compilation(tell: Callable[[], None]) -> None:
+    """Have `tell` called, once, when a kernel has to be compiled in this process; a later call replaces it."""
+    _tell[:] = [tell]
+
+
+def announce_compilation() -> None:
+    """Call what `on_compilation` was given, if it has not been called yet."""
+    while _tell:
+        _tell.pop()()
 
 
 def default_nproc() -> int:

@@ -7,7 +7,8 @@ directions go through the same lines, with curves and maps that lie one behind t
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from ciaopy.kernels.jit import njit
 
 BATCH = 64
 NOT_CONVERGED = np.uint32(1 << 20)

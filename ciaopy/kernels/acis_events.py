@@ -10,7 +10,8 @@ of the 3x3 island, so that number 4 is the event's own pixel.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from ciaopy.kernels.jit import njit
 
 BAD_ISLAND = np.uint32(1 << 1)
 BAD_PIXEL_VALUE = np.uint32(1 << 2)

@@ -17,7 +17,8 @@ Wrappers that check shapes and types are in `ciaopy.coords`.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from ciaopy.kernels.jit import njit
 
 CHIP_WIDTH = 9
 RECORD_WIDTH = 13

@@ -8,7 +8,8 @@ homogeneous sky pixels (X, Y, 1) to (q w, r w, w). Wrappers that check shapes an
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from ciaopy.kernels.jit import njit
 
 
 @njit(cache=True, nogil=True)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from ciaopy.kernels.coords import _ray_to_chip
 from ciaopy.kernels.gratings import NO_ORDER, NO_PART, order_of, zero_order_frame
+from ciaopy.kernels.jit import njit
 
 # Newton steps to a column: the dispersion is almost linear in it, three suffice; step in sin(tg_r) for the derivative.
 STEPS = 8

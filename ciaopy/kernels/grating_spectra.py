@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from ciaopy.kernels.jit import njit
 
 SOURCE, BACKGROUND_UP, BACKGROUND_DOWN = 0, 1, 2
 

@@ -19,9 +19,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from ciaopy.kernels.coords import _chip_to_fc, _excess, _ray_to_chip
+from ciaopy.kernels.jit import njit
 
 NO_ORDER = 99
 NO_PART = 99

@@ -10,7 +10,8 @@ gain; `ring`, `hyper`, row 0 = U, row 1 = V; `saturation`, row = AMP_SF. `tests`
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from ciaopy.kernels.jit import njit
 
 #: Bits of `tests`.
 SCALE, RING, RING_BY_WIDTH, HYPERBOLIC, SATURATION, FLATNESS, RATIOS, CARRIED = (1 << k for k in range(8))

@@ -8,7 +8,8 @@ holds: the next knot, or the knot itself where there is a gap; times outside all
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from ciaopy.kernels.jit import njit
 
 KNOT_WIDTH = 7
 PLANE_WIDTH = 13

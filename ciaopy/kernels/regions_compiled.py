@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
+from ciaopy.kernels.jit import njit
 
 FIELD, CIRCLE, ANNULUS, ELLIPSE, BOX, RECTANGLE, POLYGON, PIE, SECTOR, POINT = range(10)
 
