@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ciaopy.batch.settings import Settings
-from ciaopy.batch.sources import caldb_folder
+from ciaopy.batch.sources import caldb_folder, mirror_of
 from ciaopy.batch.survey import Survey
 
 __all__ = ["Calibration", "FetchStoppedError", "own_calibration"]
@@ -97,6 +97,7 @@ class Calibration:
                 continue
             own = [place for obs_id, place in observations if self.settings.mission.of(obs_id).name == mission.name]
             module, _, name = mission.calibrate.partition(":")
+            mirror = mirror_of(self.survey.folder, caldb.get("mirror", ""))
             with (folder / ".ciaopy-fetch").open("a") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                getattr(importlib.import_module(module), name)(caldb.get("mirror", ""), folder, own, _Told(stopped))
+                getattr(importlib.import_module(module), name)(mirror, folder, own, _Told(stopped))

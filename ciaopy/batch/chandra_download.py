@@ -10,7 +10,7 @@ from typing import IO
 
 from ciaopy.batch.attempt import Job, Made
 from ciaopy.batch.raw import forget_deletion
-from ciaopy.batch.sources import CONNECTIONS
+from ciaopy.batch.sources import CONNECTIONS, mirror_of
 from ciaopy.transfer import (
     MANIFEST,
     REPROCESSING_TYPES,
@@ -92,4 +92,5 @@ def _fetched(job: Job) -> Fetched:
         pace=Pace(limit, raw / ".pace") if limit else None,
         slot=lambda: _Slot(raw, number),
     )
-    return fetch_observation(job.obs_id, job.folder, archive_mirrors(settings.get("mirror", [])), _types(job), how)
+    mirrors = archive_mirrors([mirror_of(job.survey, text) for text in settings.get("mirror", [])])
+    return fetch_observation(job.obs_id, job.folder, mirrors, _types(job), how)

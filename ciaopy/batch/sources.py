@@ -9,7 +9,7 @@ from typing import Any
 
 from ciaopy.batch.quantities import size_bytes
 
-__all__ = ["CALDB_KEYS", "CONNECTIONS", "DOWNLOAD_KEYS", "caldb_folder", "read_source"]
+__all__ = ["CALDB_KEYS", "CONNECTIONS", "DOWNLOAD_KEYS", "caldb_folder", "mirror_of", "rate", "read_source"]
 
 #: Most connections of a survey at once.
 CONNECTIONS = 4
@@ -86,3 +86,8 @@ def rate(owner: str, value: object) -> int:
 def caldb_folder(survey: Path, caldb: Mapping[str, Any]) -> Path:
     """Return the folder of a survey's own calibration."""
     return survey / Path(str(caldb.get("folder", _FOLDER))).expanduser()
+
+
+def mirror_of(survey: Path, text: str) -> str:
+    """Return a mirror as survey.toml names it: an address, or a folder, which may be below the survey."""
+    return str(survey / text) if text and "://" not in text and (survey / text).is_dir() else text

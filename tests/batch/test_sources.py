@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from made_caldb import Row, make_caldb, write_events, write_version
 
-from ciaopy.batch.calibrate import Calibration, FetchStoppedError
+from ciaopy.batch.calibrate import Calibration, FetchStoppedError, own_calibration
 from ciaopy.batch.launching import Wishes, due_jobs
 from ciaopy.batch.mission import MISSIONS
 from ciaopy.batch.raw import delete_raw, deleted_listing
 from ciaopy.batch.survey import Survey
+from ciaopy.caldb import caldb_version
+from ciaopy.errors import CalibrationError
 
 HERE = Path(__file__).resolve().parent.parent / "helpers"
 DELETE = "\n[download]\ndelete_raw_when_done = true\n"
@@ -137,3 +141,37 @@ def test_a_fetch_ends_when_the_run_is_to_end(archive):
     survey = archive(3, extra=CALDB)
     with pytest.raises(FetchStoppedError, match="told to end"):
         Calibration(survey, survey.settings()).fetch([], lambda: True)
+
+
+QE = "data/chandra/acis/qe/qeN0006.fits"
+
+
+def test_the_caldb_of_a_survey_keeps_its_version(tmp_path):
+    survey = Survey.create(tmp_path / "survey", "chandra")
+    other = [Row("a.fits", "AXEFFA", instrument="DEFAULT")]
+    mirror = make_caldb(survey.folder / "mirror", acis=[Row("qeN0006.fits", "QE")], default=other)
+    write_version(mirror, ["4.11.4"])
+    survey.toml.write_text(survey.toml.read_text() + '\n[caldb]\nmirror = "mirror"\n')
+    folder = write_events(tmp_path / "11843/secondary/acisf11843_000N003_evt1.fits").parent.parent
+    calibration = Calibration(survey, survey.settings())
+    calibration.fetch([])
+    with own_calibration(survey, survey.settings()):
+        assert caldb_version() == "4.11.4"
+    assert not (survey.folder / "caldb" / QE).exists()
+    write_version(mirror, ["4.11.4", "4.12.0"])
+    calibration.fetch([("11843", folder)])
+    assert (survey.folder / "caldb" / QE).is_file()
+    with own_calibration(survey, survey.settings()):
+        assert caldb_version() == "4.11.4"  # until the folder is deleted
+    shutil.rmtree(survey.folder / "caldb")
+    calibration.fetch([("11843", folder)])
+    with own_calibration(survey, survey.settings()):
+        assert caldb_version() == "4.12.0"
+
+
+def test_a_mirror_of_calibration_that_is_none_ends_the_run_before_it_begins(archive, go, tmp_path):
+    survey = Survey.create(tmp_path / "other", "chandra")
+    survey.toml.write_text(survey.toml.read_text() + '\n[caldb]\nmirror = "nowhere"\n')
+    with pytest.raises(CalibrationError, match="nowhere: no such folder"):
+        go(survey)
+    assert not (survey.folder / "processed_data").exists()
