@@ -188,8 +188,11 @@ class Supervisor:
         found = estimate(self.settings.mission, self.request, self.ledger, listings)
         free = shutil.disk_usage(self.survey.folder).free
         self.progress.tell(found.told(free, self.options.min_free, self.engine.slots()))
+        here = [o for o, files in listings.items() if files]
+        if found.jobs and here and self.settings.caldb is not None:
+            self.progress.tell(f"fetching the calibration for {len(here)} observations")
         if found.jobs:
-            self._calibrate([o for o, files in listings.items() if files])
+            self._calibrate(here)
 
     def _listing(self, obs_id: str) -> list[tuple[str, int]]:
         folder = self.survey.raw_folder(self.rows[obs_id]["folder"])
@@ -200,7 +203,6 @@ class Supervisor:
         """Fetch the calibration of observations that are here, where the survey has its own."""
         if self.settings.caldb is None or self.request.offline:
             return
-        self.progress.tell(f"calibration for {len(obs_ids)} observations")
         places = [(o, self.survey.raw_folder(self.rows[o]["folder"])) for o in obs_ids]
         try:
             self.calibration.fetch(places, lambda: bool(self.signals) or self.survey.cancel_file.exists())

@@ -116,6 +116,7 @@ def started(words: list[str], file: Path | None, folder: Path) -> subprocess.Pop
     return process
 
 
+@pytest.mark.slow
 def test_the_scheduler_dies_and_another_engine_goes_on(toy, go, tmp_path, monkeypatch):
     monkeypatch.setattr(engine_module, "SCHEDULER_WAIT", 1.0)
     slow = 'echo "$1 $$" >> "$3/../trace"; sleep 0.4; echo "$1" > "$2/r.txt"'
