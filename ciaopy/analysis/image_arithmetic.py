@@ -45,7 +45,7 @@ def combine(
     integers = first.dtype.kind in "iu" and second.dtype.kind in "iu"
     real = weighted or first.dtype != second.dtype or (integers and operation == "div")
     work = np.dtype(np.float64) if real else np.dtype(np.int64) if integers else first.dtype
-    a, b = first.astype(work), second.astype(work)
+    a, b = (n.astype(work, copy=weighted) for n in (first, second))
     if weighted:
         a *= weight
         b *= weight2

@@ -27,6 +27,9 @@ class Limit:
         A plain number is cut to a whole one for an integer image, as CIAO does.
         """
         if self.is_percent:
+            greatest = float(reference.max(initial=-math.inf)) if reference.dtype.kind == "f" else math.nan
+            if math.isfinite(greatest):
+                return self.value / 100.0 * greatest
             finite = reference[np.isfinite(reference)] if reference.dtype.kind == "f" else reference
             return self.value / 100.0 * float(finite.max()) if finite.size else math.nan
         return float(math.trunc(self.value)) if reference.dtype.kind in "iu" else self.value

@@ -1,7 +1,7 @@
 """Exposure maps: the instrument maps of one chip, moved over the sky with the telescope.
 
 ``E(X) = sum_a duration_a I(chip position of X at attitude a)``, I constant within a chip pixel and 0 off the chip; the
-mean over the pixel where the pixels of the sky grid are wider than those of the chip. Two ways:
+mean over the pixel where the pixels of the sky grid are wider than those of the chip. Three ways:
 
 * *gather*: the sum as it stands, every sky position at every attitude through the exact projection.
 * *shift*: the sum in the plane of the chip as the mean attitude sees it. Within a tile of the chip an attitude is a
@@ -10,8 +10,11 @@ mean over the pixel where the pixels of the sky grid are wider than those of the
   (whole ones for sky pixels of 2 chip pixels and more) and is laid on the sky through the exact projection. It differs
   from gathering by the interpolation in the lattice alone: at edges, by a fraction of what one bin adds.
 
-Several bands of one chip share the projections and the displacements; every band is summed on its own, so that its map
-is the same, bit by bit, whichever bands are made with it.
+* *differences*: the sums of *shift* for maps whose layers are known, from the few places where they are not linear
+  (`ciaopy.exposure.differences`): the same numbers but for rounding, and a further band costs half as much.
+
+Several bands of one chip share the projections and the displacements; no band sees another, so that its map is the
+same, bit by bit, whichever bands are made with it.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from numpy.typing import NDArray
 
 from ciaopy.errors import DataError
 from ciaopy.exposure.aspect_histogram import AspectHistogram
+from ciaopy.exposure.differences import SkyPart, difference_maps
 from ciaopy.exposure.grids import PixelGrid
 from ciaopy.exposure.instrument_map import InstrumentMap
 from ciaopy.exposure.projection import SkyView, apply
@@ -40,6 +44,8 @@ Image32 = NDArray[np.float32]
 ROWS = 64
 # Cost of one step of each way, in the same unit (measured: benchmarks/exposure.py).
 GATHER_COST, SHIFT_COST = 30.0, 1.0
+# From so many attitudes on the differences of a map are cheaper than the map; the same for any number of bands.
+MANY_ATTITUDES = 32
 # Smallest tile (chip pixels) worth shifting.
 LEAST_TILE = 16
 
@@ -57,7 +63,7 @@ class ExposureMaps:
     data : tuple of float32 arrays, shape (rows, columns)
         Per band; unit of the instrument map times s. Shape (0, 0) where the chip misses the grid.
     method : str
-        What was done: `gather`, `shift`, or `none` (no overlap).
+        What was done: `gather`, `shift`, `differences` (one band at least), or `none` (no overlap).
     exposure : float
         Sum of the durations, s.
     """
@@ -72,14 +78,19 @@ class ExposureMaps:
     def full(self, band: int = 0) -> Image32:
         """Return one band on the whole grid."""
         image = np.zeros(self.grid.shape, np.float32)
-        self.add_to(image, band)
+        image[self._place(band)] = self.data[band]
         return image
 
     def add_to(self, image: NDArray[np.floating], band: int = 0) -> None:
         """Add one band to an image of the shape of the whole grid, in place."""
-        part = self.data[band]
-        rows, columns = part.shape
-        image[self.first_row : self.first_row + rows, self.first_column : self.first_column + columns] += part
+        image[self._place(band)] += self.data[band]
+
+    def _place(self, band: int) -> tuple[slice, slice]:
+        rows, columns = self.data[band].shape
+        return (
+            slice(self.first_row, self.first_row + rows),
+            slice(self.first_column, self.first_column + columns),
+        )
 
     def normalized(self) -> ExposureMaps:
         """Return the maps divided by the exposure time."""
@@ -123,8 +134,9 @@ def exposure_map(
         Focal plane and sky frame.
     grid : PixelGrid
         Sky pixels, any range and width.
-    method : {'auto', 'gather', 'shift'}
-        `auto` takes the cheaper one; few attitudes, or large ones in roll, are gathered.
+    method : {'auto', 'gather', 'shift', 'differences'}
+        `auto` gathers few attitudes, and large ones in roll; shifts for some, differences for many. Maps that are not
+        known to be made of layers, or are nowhere linear, are summed by shifts even so.
     nproc : int, optional
         Threads. The result does not depend on it.
 
@@ -150,11 +162,12 @@ def exposure_map(
         positions = target.xs.size * target.ys.size * len(histogram)
         lattice = plan.cells * (4 if target.sub == 1 else 1)
         cheap = positions * GATHER_COST < lattice * SHIFT_COST
-        method = "gather" if cheap or plan.tile < LEAST_TILE else "shift"
+        many = "differences" if len(histogram) >= MANY_ATTITUDES else "shift"
+        method = "gather" if cheap or plan.tile < LEAST_TILE else many
     if method == "gather":
         data = _gathered(maps, matrices, histogram, plan, target, nproc)
     else:
-        data = _shifted(maps, histogram, plan, target, nproc)
+        method, data = _summed(maps, histogram, plan, target, method, nproc)
     return ExposureMaps(grid, target.rows.start, target.columns.start, data, method, histogram.total)
 
 
@@ -220,6 +233,26 @@ def _gathered(
 
     map_blocks(task, target.shape[0], nproc, ROWS)
     return tuple(np.ascontiguousarray(out[:, :, b]) for b in range(len(maps)))
+
+
+def _summed(
+    maps: Sequence[InstrumentMap],
+    histogram: AspectHistogram,
+    plan: ShiftPlan,
+    target: _Target,
+    method: str,
+    nproc: int | None,
+) -> tuple[str, tuple[Image32, ...]]:
+    """Return what was done and the maps: by differences those that can be, the others by shifts."""
+    done: dict[int, Image32] = {}
+    if method == "differences":
+        part = SkyPart(target.shape, target.sub, target.xs, target.ys)
+        done = difference_maps(maps, histogram.duration, plan, part, nproc)
+    made = "differences" if done else "shift"
+    rest = [b for b in range(len(maps)) if b not in done]
+    if rest:
+        done.update(zip(rest, _shifted([maps[b] for b in rest], histogram, plan, target, nproc), strict=True))
+    return made, tuple(done[b] for b in range(len(maps)))
 
 
 def _shifted(

@@ -31,7 +31,7 @@ from ciaopy.coords import Attitude, FocalPlane
 from ciaopy.exposure.grids import Axis, PixelGrid
 from ciaopy.exposure.spectrum import Spectrum
 
-__all__ = ["ChipResponse", "InstrumentMap", "instrument_map"]
+__all__ = ["ChipResponse", "InstrumentMap", "Layer", "instrument_map"]
 
 FloatArray = NDArray[np.float64]
 
@@ -39,6 +39,38 @@ FloatArray = NDArray[np.float64]
 NODES = 65
 # Energies evaluated at a time: bounds the memory.
 BATCH = 32
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A smooth field times a rough map; an instrument map is a sum of layers.
+
+    Attributes
+    ----------
+    smooth : float64 array, shape (NODES, NODES)
+        The field, cm2 count / photon, at equal steps from one outer edge of the map to the other, [y, x].
+    block : float64 array or None
+        QEU in blocks over the whole chip, [y, x]; None is 1.
+    size : (int, int)
+        Pixels of the chip in x and y.
+    factor : float array or None
+        What windows and bad pixels leave of every pixel; None is all.
+    """
+
+    smooth: FloatArray
+    block: FloatArray | None
+    size: tuple[int, int]
+    factor: NDArray[np.floating] | None
+
+    @property
+    def rough_key(self) -> tuple[int, int]:
+        """The same for layers of the same rough map."""
+        return id(self.block), id(self.factor)
+
+    def rough(self, grid: PixelGrid) -> NDArray[np.float32]:
+        """Return the rough map on a grid."""
+        one = np.ones(grid.shape, np.float32) if self.block is None else sampled(self.block, self.size, grid)
+        return one if self.factor is None else one * np.asarray(self.factor, np.float32)
 
 
 @dataclass(frozen=True)
@@ -53,11 +85,14 @@ class InstrumentMap:
         In chip coordinates.
     data : float32 array, shape (ny, nx)
         cm2 count / photon.
+    layers : tuple of Layer
+        What it is made of; empty where that is not known (a map read from a file).
     """
 
     chip: int
     grid: PixelGrid
     data: NDArray[np.float32]
+    layers: tuple[Layer, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -159,7 +194,7 @@ def instrument_map(
     plane: FocalPlane,
     attitude: Attitude,
     grid: PixelGrid,
-    factor: FloatArray | None = None,
+    factor: NDArray[np.floating] | None = None,
 ) -> InstrumentMap:
     """Make the instrument map of one chip.
 
@@ -173,7 +208,7 @@ def instrument_map(
         Mean pointing: its dy, dz, dtheta place the chip behind the mirror.
     grid : PixelGrid
         Chip pixels.
-    factor : float64 array, shape of the grid, optional
+    factor : float array, shape of the grid, optional
         What windows and bad pixels leave (`mask_factor`, `bad_pixel_factor`).
 
     Returns
@@ -189,11 +224,23 @@ def instrument_map(
         smooth += np.tensordot(weights[:, part] * spectrum.weight[part], field, axes=1)
     to_x, to_y = _interpolation(grid.x), _interpolation(grid.y)
     total = np.zeros(grid.shape, np.float32)
+    layers = []
+    size = _chip_size(response)
     for block, field in zip(planes, smooth, strict=True):
-        total += (to_y @ field.astype(np.float32) @ to_x.T) * _sampled(block, response, grid)
+        part = to_y @ field.astype(np.float32) @ to_x.T
+        if block is not None:
+            part *= sampled(block, size, grid)
+        total = part if len(planes) == 1 else total + part
+        layers.append(Layer(field, block, size, factor))
     if factor is not None:
-        total *= factor.astype(np.float32)
-    return InstrumentMap(response.chip, grid, total)
+        total *= factor.astype(np.float32, copy=False)
+    return InstrumentMap(response.chip, grid, total, tuple(layers))
+
+
+def _chip_size(response: ChipResponse) -> tuple[int, int]:
+    """Return the pixels of the chip that the blocks of QEU cover, in x and y; zeros where there are none."""
+    chip = response.uniformity.chips.get(response.chip) if response.uniformity is not None else None
+    return (0, 0) if chip is None else (chip.size_x, chip.size_y)
 
 
 def _smooth_field(
@@ -229,14 +276,23 @@ def _uniformity_planes(response: ChipResponse, spectrum: Spectrum) -> tuple[list
     return [chip.factor[i] for i in used], weights[used]
 
 
-def _sampled(block: FloatArray | None, response: ChipResponse, grid: PixelGrid) -> NDArray[np.float32] | float:
-    """Return an image of QEU on the grid: the value of the block that holds each pixel's centre."""
-    if block is None or response.uniformity is None:
-        return 1.0
-    chip = response.uniformity.chips[response.chip]
+def sampled(block: FloatArray, size: tuple[int, int], grid: PixelGrid) -> NDArray[np.float32]:
+    """Return blocks over a chip on a grid: each pixel gets the value of the block that holds its centre.
+
+    Parameters
+    ----------
+    block : float64 array, shape (rows, columns)
+    size : (int, int)
+        Pixels of the chip in x and y.
+    grid : PixelGrid
+
+    Returns
+    -------
+    float32 array, shape of the grid
+    """
     ny, nx = block.shape
-    ix = np.clip(((grid.x.centres() - 0.5) * nx / chip.size_x).astype(np.int64), 0, nx - 1)
-    iy = np.clip(((grid.y.centres() - 0.5) * ny / chip.size_y).astype(np.int64), 0, ny - 1)
+    ix = np.clip(((grid.x.centres() - 0.5) * nx / size[0]).astype(np.int64), 0, nx - 1)
+    iy = np.clip(((grid.y.centres() - 0.5) * ny / size[1]).astype(np.int64), 0, ny - 1)
     return np.asarray(block[np.ix_(iy, ix)], np.float32)
 
 

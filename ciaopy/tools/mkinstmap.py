@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from ciaopy.errors import ParameterError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ciaopy.coords import Detector
     from ciaopy.datamodel import Workspace
     from ciaopy.exposure import InstrumentMap, Spectrum
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 TIMES_OF_CHIPS = {"ONTIME": "ONTIME", "LIVETIME": "LIVTIME", "EXPOSURE": "EXPOSUR"}
 
 
-def run(par: ParameterSet, ws: Workspace) -> None:
+def run(par: ParameterSet, ws: Workspace) -> InstrumentMap:
     """Run the tool.
 
     `pbkfile` is accepted and not needed: what it would tell about the dead area is in the header.
@@ -44,9 +47,12 @@ def run(par: ParameterSet, ws: Workspace) -> None:
         files,
         lambda: chip_response(detector, mirror, par["grating"], par["dafile"], header, ardlib),
     )
-    factor = ws.once(
-        "pixel factor", (*key, grid), files, lambda: pixel_factor(detector, par["maskfile"], header, grid, ardlib, ws)
-    )
+
+    def left_over() -> NDArray[np.float32] | None:
+        found = pixel_factor(detector, par["maskfile"], header, grid, ardlib, ws)
+        return None if found is None else found.astype("float32")
+
+    factor = ws.once("pixel factor", (*key, grid), files, left_over)
     result = instrument_map(response, spectrum, plane, attitude, grid, factor)
     image = instmap_image(result, spectrum, header, plane.detector, par["grating"])
     image.header["DETNAM"] = (detector.element, "chip of this map")
@@ -63,6 +69,7 @@ def run(par: ParameterSet, ws: Workspace) -> None:
     peak = float(result.data.max())
     ws.console.say(f"{detector.element}: largest value {peak:.2f}", 1)
     ws.write(outfile, image, par, par["clobber"])
+    return result
 
 
 def _spectrum(par: ParameterSet, ws: Workspace) -> Spectrum:

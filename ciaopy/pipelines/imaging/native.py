@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ciaopy.console import Console
 from ciaopy.datamodel import Workspace
 from ciaopy.datamodel.syntax import file_of
-from ciaopy.engine import NativeBackend, Recipe, Step, bind
+from ciaopy.engine import NativeBackend, Recipe, Step, bind, load_tool
 from ciaopy.param import ParameterSet
 from ciaopy.pipelines.imaging.job import FluxJob
+
+if TYPE_CHECKING:
+    from ciaopy.exposure import InstrumentMap
 
 __all__ = ["FluxBackend", "make_exposure_maps"]
 
@@ -19,7 +23,7 @@ class FluxBackend(NativeBackend):
     """Runs the steps of fluximage in this process.
 
     The first exposure map of a chip makes those of all its bands, because the way from sky to chip is the same; the
-    steps of the further bands find their files made.
+    steps of the further bands find their files made. What instrument maps are made of goes from step to step, too.
 
     Parameters
     ----------
@@ -36,6 +40,7 @@ class FluxBackend(NativeBackend):
         self._events = job.events.plain
         self._maps: list[Step] = []
         self._done: set[Path] = set()
+        self._instruments: dict[Path, InstrumentMap] = {}
 
     def prepare(self, recipe: Recipe) -> None:
         """Keep all images in memory until their last use."""
@@ -54,6 +59,9 @@ class FluxBackend(NativeBackend):
         """Run one step, unless an earlier one did its work."""
         if step.tool == "mkexpmap":
             self._exposure(step, console)
+        elif step.tool == "mkinstmap":
+            made = load_tool(step.tool).run(bind(step.tool, step.parameters), self.workspace.for_step(console))
+            self._instruments[step.makes[0]] = made
         else:
             super().run(step, console)
 
@@ -63,10 +71,8 @@ class FluxBackend(NativeBackend):
             return
         common = ("asphistfile", "xygrid", "normalize", "useavgaspect")
         family = [s for s in self._maps if all(s.parameters[k] == step.parameters[k] for k in common)]
-        if len(family) == 1:
-            super().run(step, console)
-            return
-        make_exposure_maps([bind("mkexpmap", s.parameters) for s in family], self.workspace.for_step(console))
+        maps = [self._instruments.pop(Path(s.parameters["instmapfile"])) for s in family]
+        make_exposure_maps([bind("mkexpmap", s.parameters) for s in family], maps, self.workspace.for_step(console))
         self._done.update(s.makes[0] for s in family)
 
     def close(self) -> None:
@@ -80,7 +86,7 @@ class FluxBackend(NativeBackend):
         self.workspace.forget(path)
 
 
-def make_exposure_maps(parameters: Sequence[ParameterSet], ws: Workspace) -> None:
+def make_exposure_maps(parameters: Sequence[ParameterSet], maps: Sequence[InstrumentMap], ws: Workspace) -> None:
     """Run mkexpmap for several instrument maps of one chip, the geometry computed once.
 
     Every band comes out as it would alone.
@@ -89,6 +95,8 @@ def make_exposure_maps(parameters: Sequence[ParameterSet], ws: Workspace) -> Non
     ----------
     parameters : sequence of ParameterSet
         Of mkexpmap; they differ in instmapfile and outfile alone.
+    maps : sequence of InstrumentMap
+        Those of instmapfile, with their layers.
     ws : Workspace
 
     Raises
@@ -98,7 +106,7 @@ def make_exposure_maps(parameters: Sequence[ParameterSet], ws: Workspace) -> Non
     """
     from ciaopy.coords import FocalPlane, SkyFrame
     from ciaopy.exposure import SkyView, exposure_map
-    from ciaopy.response import chosen_geometry, expmap_image, no_overlap, read_histogram, read_instrument_map, sky_grid
+    from ciaopy.response import chosen_geometry, expmap_image, no_overlap, read_histogram, sky_grid
 
     first = parameters[0]
     name = first["asphistfile"]
@@ -106,12 +114,11 @@ def make_exposure_maps(parameters: Sequence[ParameterSet], ws: Workspace) -> Non
     geometry, _ = chosen_geometry(first["geompar"], header)
     plane = FocalPlane.from_header(header, geometry, name)
     frame = SkyFrame.from_header(header, geometry, name)
-    sources = [read_instrument_map(p["instmapfile"], plane.detector, ws) for p in parameters]
     grid = sky_grid(first["xygrid"], frame, ws)
-    maps = [source for source, _ in sources]
     result = exposure_map(maps, histogram, SkyView(plane, frame), grid, nproc=ws.nproc)
     if result.method == "none":
         raise no_overlap(first["outfile"], first["xygrid"], maps[0].chip)
-    for band, (par, (_, own)) in enumerate(zip(parameters, sources, strict=True)):
+    for band, par in enumerate(parameters):
+        own = ws.read(par["instmapfile"]).header
         image = expmap_image(result, band, header, own, frame, bool(par["normalize"]))
         ws.write(par["outfile"], image, par, par["clobber"])
