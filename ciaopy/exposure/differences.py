@@ -256,7 +256,7 @@ class _Job:
         """Not 0 where any layer is not."""
         if len(self.layers) == 1:
             return self.layers[0].rough
-        return np.any([layer.rough != 0 for layer in self.layers], axis=0).astype(np.float32)
+        return np.asarray(np.any([layer.rough != 0 for layer in self.layers], axis=0), np.float32)
 
     def _stamps(self, tile: Tile, per_pixel: int) -> list[_Stamp]:
         """Return the displacements of a tile from each kind of lattice point."""

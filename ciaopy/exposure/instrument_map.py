@@ -227,10 +227,10 @@ def instrument_map(
     layers = []
     size = _chip_size(response)
     for block, field in zip(planes, smooth, strict=True):
-        part = to_y @ field.astype(np.float32) @ to_x.T
+        layer = np.asarray(to_y @ field.astype(np.float32) @ to_x.T, np.float32)
         if block is not None:
-            part *= sampled(block, size, grid)
-        total = part if len(planes) == 1 else total + part
+            layer *= sampled(block, size, grid)
+        total = layer if len(planes) == 1 else total + layer
         layers.append(Layer(field, block, size, factor))
     if factor is not None:
         total *= factor.astype(np.float32, copy=False)
