@@ -56,7 +56,7 @@ def check_aspect(stack: str, frame: str, events: FluxEvents, ws: Workspace) -> N
     from ciaopy.events import ASPECT_BLOCK
     from ciaopy.response import check_held_at
 
-    for name in build(stack) if stack.strip() else ():
+    for name in build(stack) if stack.strip().lower() not in ("", "none") else ():
         block = block_without_rows(name, ws)
         own = block.name.lower() == ASPECT_BLOCK
         if own and frame == "sky":
