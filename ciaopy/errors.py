@@ -26,6 +26,8 @@ Every message says what is wrong, in which file, keyword or parameter, and what 
 
 from __future__ import annotations
 
+from ciaopy.messages import caret_message
+
 __all__ = [
     "CalibrationError",
     "CiaopyError",
@@ -86,12 +88,7 @@ class VirtualFileError(UserError):
 
     def __init__(self, problem: str, text: str = "", position: int | None = None) -> None:
         self.problem, self.text, self.position = problem, text, position
-        message = problem
-        if text:
-            message += f"\n  {text}"
-            if position is not None:
-                message += "\n  " + " " * max(0, min(position, len(text))) + "^"
-        super().__init__(message)
+        super().__init__(caret_message(problem, text, position))
 
 
 class RegionError(UserError):

@@ -63,7 +63,7 @@ def read_exposures(table: Table) -> dict[int, Exposures]:
     time, ccd, expno = table["TIME"], table["CCD_ID"], table["EXPNO"]
     if "TIMEDEL" not in table.header:
         raise DataError(f"block {table.name}: exposure statistics without keyword TIMEDEL")
-    timedel, flush = float(table.header["TIMEDEL"]), float(table.header.get("FLSHTIME", 0.0))
+    timedel, flush = table.header.number("TIMEDEL"), table.header.number("FLSHTIME", 0.0)
     result = {}
     for c in np.unique(ccd):
         k = np.flatnonzero(ccd == c)

@@ -78,7 +78,7 @@ class Exposure:
     def of(cls, subspace: Subspace, header: Header) -> Exposure:
         """Read the times from the subspace and DTCOR, EXPOSURE from the header."""
         times = list(chip_times(subspace).values())
-        dtcor = float(header.get("DTCOR", 1.0) or 1.0)
+        dtcor = header.number("DTCOR", 1.0) or 1.0
         total = header.get("EXPOSURE", header.get("LIVETIME"))
         if total is None:
             total = times[0].duration * dtcor if times else 0.0

@@ -19,6 +19,7 @@ from ciaopy.datamodel import Gti, operand
 from ciaopy.datamodel.syntax import Expression, bit_conditions, parse_expression, smoothed
 from ciaopy.errors import DataError, UserError
 from ciaopy.fits import Table
+from ciaopy.messages import enumerated
 
 __all__ = ["Limit", "bin_edges", "good_times", "limit_status", "parse_limit", "smoothed"]
 
@@ -91,7 +92,7 @@ def _value(table: Table, name: str, limit: Limit, smooth: bool) -> Any:
     value = operand(table, name, nulls=True)
     if value is not None:
         return smoothed(value, limit.widths.get(name, 1)) if smooth and name in table else value
-    raise UserError(f"limit {limit.text!r}: no column {name} in block {table.name}; it has {', '.join(table.names)}")
+    raise UserError(f"limit {limit.text!r}: no column {name} in block {table.name}; it has {enumerated(table.names)}")
 
 
 def bin_edges(table: Table) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -111,7 +112,7 @@ def bin_edges(table: Table) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         raise DataError(f"block {table.name}: TIME does not ascend; sort it with dmsort")
     width = table.header.get("TIMEDEL")
     if isinstance(width, (int, float)) and width > 0:
-        start = time - float(table.header.get("TIMEPIXR", 0.5)) * float(width)
+        start = time - table.header.number("TIMEPIXR", 0.5) * float(width)
         return start, start + float(width)
     if len(time) < 2:
         raise DataError(f"block {table.name}: no TIMEDEL, and too few rows to tell the width of a bin")

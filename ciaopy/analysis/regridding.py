@@ -170,7 +170,7 @@ def _move_sky(out: Header, header: Header, bins: tuple[BinSpec, BinSpec], motion
     centre = np.array(motion.centre)
     steps = np.array([bins[0].step, bins[1].step])
     for a in world_descriptions(header):
-        reference = np.array([float(header.get(f"CRPIX{k}{a}", 0.0)) for k in (1, 2)])
+        reference = np.array([header.number(f"CRPIX{k}{a}", 0.0) for k in (1, 2)])
         moved = turn @ (reference - centre) + centre + np.array(motion.offset)
         for k in (0, 1):
             out[f"CRPIX{k + 1}{a}"] = float((moved[k] - bins[k].low) / steps[k] + 0.5)

@@ -26,6 +26,7 @@ from ciaopy.batch.records import read_record
 from ciaopy.batch.run import Run, Supervisor
 from ciaopy.batch.survey import Survey
 from ciaopy.errors import DataError, UsageError
+from ciaopy.messages import reason
 
 __all__ = ["run_task", "write_array"]
 
@@ -77,7 +78,7 @@ def run_task(survey: Survey, index: int, wishes: Wishes) -> Run:
         lots: list[list[dict[str, Any]]] = json.loads(path.read_bytes())["tasks"]
     except (OSError, ValueError, KeyError) as error:
         raise DataError(
-            f"{path}: cannot be read ({error}); write it with ciaopy batch slurm {survey.folder}"
+            f"{path}: cannot be read ({reason(error)}); write it with ciaopy batch slurm {survey.folder}"
         ) from error
     if not 0 <= index < len(lots):
         raise UsageError(f"index {index}: {path} has 0 to {len(lots) - 1}")

@@ -15,6 +15,7 @@ from typing import Any
 
 from ciaopy.batch.attempt import FULL
 from ciaopy.batch.records import product_stamp, write_record
+from ciaopy.messages import reason
 
 __all__ = ["conclude", "last_lines", "lost_record"]
 
@@ -45,7 +46,9 @@ def conclude(task: Mapping[str, Any], outcome: Mapping[str, Any]) -> dict[str, A
             write_record(Path(task["survey"]), record)
     except OSError as error:
         cause = "disk" if error.errno in FULL else "io"
-        record.update(state="failed", cause=cause, message=f"the products cannot be put in place: {error}", products={})
+        record.update(
+            state="failed", cause=cause, message=f"the products cannot be put in place: {reason(error)}", products={}
+        )
         with suppress(OSError):  # no space for the record either: the answer carries it
             write_record(Path(task["survey"]), record)
     if not (task.get("keep_failed") and record["state"] == "failed"):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ciaopy.errors import CalibrationError
+from ciaopy.messages import reason
 
 __all__ = ["ConfigEntry", "config_path", "read_config"]
 
@@ -77,7 +78,7 @@ def read_config(path: Path, root: Path, environ: Mapping[str, str] | None = None
             "or CALDBCONFIG to the file"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise CalibrationError(f"{path}: cannot be read as the configuration of the CALDB: {error}") from error
+        raise CalibrationError(f"{path}: cannot be read as the configuration of the CALDB: {reason(error)}") from error
     entries = []
     for number, line in enumerate(lines, 1):
         words = line.partition("#")[0].split()

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ciaopy.caldb.boundary import BoundaryCondition, parse_condition
 from ciaopy.caldb.dates import parse_mjd
 from ciaopy.errors import CalibrationError, DataError
+from ciaopy.messages import enumerated, reason
 
 __all__ = ["CalIndex", "CalRow", "read_index"]
 
@@ -209,7 +210,9 @@ def read_index(path: str | os.PathLike[str]) -> CalIndex:
     try:
         state = place.stat()
     except OSError as error:
-        raise CalibrationError(f"{place}: no calibration index there; install the CALDB again: {error}") from error
+        raise CalibrationError(
+            f"{place}: no calibration index there; install the CALDB again: {reason(error)}"
+        ) from error
     key = (state.st_mtime_ns, state.st_size)
     with _cache_lock:
         known = _cache.get(place)
@@ -234,7 +237,7 @@ def _load(path: Path) -> CalIndex:
                 )
             block = fits.read(tables[0])
     except (DataError, OSError, ValueError) as error:
-        raise CalibrationError(f"{path}: cannot be read as a calibration index: {error}") from error
+        raise CalibrationError(f"{path}: cannot be read as a calibration index: {reason(error)}") from error
     assert isinstance(block, Table)
     return _index(path, block)
 
@@ -245,7 +248,7 @@ def _index(path: Path, block: Any) -> CalIndex:
     if missing or not ("REF_TIME" in block or "CAL_VSD" in block):
         lacking = ", ".join(missing or ["REF_TIME"])
         raise CalibrationError(
-            f"{path}: no column {lacking} in this calibration index; it has {', '.join(block.names)}"
+            f"{path}: no column {lacking} in this calibration index; it has {enumerated(block.names)}"
         )
     columns = {name: block[name] for name in (*_REQUIRED, *_OPTIONAL) if name in block}
     columns["CAL_CBD"] = _split_conditions(columns["CAL_CBD"])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ciaopy.errors import CalibrationError, DataError
+from ciaopy.messages import reason
 
 __all__ = ["UNKNOWN", "VERSION_FILE", "CaldbVersion", "caldb_version", "read_version"]
 
@@ -45,7 +46,7 @@ def read_version(path: Path) -> CaldbVersion:
                     break
                 return CaldbVersion(*(_last(block, name) for name in ("CALDB_VER", "CALDB_DATE")))
     except DataError as error:
-        raise CalibrationError(f"{path}: cannot be read as the version file of the CALDB: {error}") from error
+        raise CalibrationError(f"{path}: cannot be read as the version file of the CALDB: {reason(error)}") from error
     raise CalibrationError(f"{path}: no version in it (column CALDB_VER); install the CALDB again")
 
 

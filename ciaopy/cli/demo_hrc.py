@@ -35,7 +35,7 @@ def hrc_checks(level2: Table, level1: Table, simulated2: Table, truth: Table) ->
     off = np.hypot(level2["x"] - level1["x"][rows], level2["y"] - level1["y"][rows])
     source = truth["source"][rows] > 0
     blur = np.hypot(level2["x"] - truth["x_true"][rows], level2["y"] - truth["y_true"][rows])[source]
-    live = float(level2.header.get("DTCOR", 0.0))
+    live = level2.header.number("DTCOR", 0.0)
     return [
         Check("level-2 events", f"{level2.nrows}", f"{simulated2.nrows}", level2.nrows == simulated2.nrows),
         Check("matched with level 1", f"{int(same.sum())}", f"{level2.nrows}", bool(same.all())),

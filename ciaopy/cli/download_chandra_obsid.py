@@ -9,6 +9,7 @@ import click
 
 from ciaopy.console import Console
 from ciaopy.errors import CiaopyError, DataError, UsageError
+from ciaopy.messages import with_list
 
 if TYPE_CHECKING:
     from ciaopy.transfer import Transfers
@@ -74,7 +75,7 @@ def command(
         for note in made.notes:
             console.warn(note)
     if problems:
-        raise DataError("\n".join(problems))
+        raise DataError(with_list(f"{len(problems)} not fetched", problems))
     return 0
 
 

@@ -85,7 +85,7 @@ def tool_help(tool: Tool, parameters: ParFile, width: int | None = None) -> str:
     for title, group in (("Parameters", positional), ("Hidden parameters", hidden)):
         if group:
             lines += ["", f"{title}:", *_table(group, width)]
-    lines += ["", *textwrap.wrap(GRAMMAR, width), "", "Flags:"]
+    lines += ["", *textwrap.wrap(GRAMMAR, width, break_long_words=False, break_on_hyphens=False), "", "Flags:"]
     for flag, text in flags_of(tool):
         lines += _wrapped(text, width, f"  {flag:<12} ", " " * 15)
     if tool.implemented:
@@ -107,7 +107,7 @@ def _table(parameters: list[Parameter], width: int) -> list[str]:
     lines = []
     for head, parameter in zip(heads, parameters, strict=True):
         text = f"{parameter.prompt} [{constraint(parameter)}]"
-        wrapped = textwrap.wrap(text, max(width - column, 30))
+        wrapped = textwrap.wrap(text, max(width - column, 30), break_long_words=False, break_on_hyphens=False)
         if len(head) + 1 >= column:
             lines.append(head)
         else:

@@ -27,7 +27,9 @@ def listing(width: int) -> str:
             continue
         lines += ["", title] if lines else [title]
         for name, text in section:
-            wrapped = textwrap.wrap(text, max(width - column, 30)) or [""]
+            wrapped = textwrap.wrap(text, max(width - column, 30), break_long_words=False, break_on_hyphens=False) or [
+                ""
+            ]
             lines += [f"  {name}".ljust(column) + wrapped[0], *(" " * column + line for line in wrapped[1:])]
     return "\n".join(lines)
 

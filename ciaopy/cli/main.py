@@ -8,13 +8,13 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from ciaopy.cli import run, signals
 from ciaopy.cli.arguments import DEBUG_FLAGS, wants_debug
 from ciaopy.cli.logs import with_log
-from ciaopy.cli.reporting import run_guarded
+from ciaopy.cli.reporting import interrupted, run_guarded
 from ciaopy.cli.streams import leave, prepare_streams
 
 #: Objects made before the collector looks for circles: libraries make hundreds of thousands while they are loaded, none
@@ -28,7 +28,18 @@ def main(words: Sequence[str] | None = None) -> NoReturn:
     gc.set_threshold(GARBAGE_THRESHOLD)
     prepare_streams()
     signals.install(words[0] if words and run.is_command(words[0]) else "ciaopy")
-    leave(run_application(words))
+    _end("ciaopy", lambda: run_application(words))
+
+
+def _end(name: str, action: Callable[[], int]) -> NoReturn:
+    """Do the work and exit with its status; a signal that comes before it has begun, or behind it, ends it too."""
+    try:
+        status = action()
+        signals.finish()
+    except KeyboardInterrupt:
+        status = interrupted(name)
+        signals.finish()
+    leave(status)
 
 
 def console_tool() -> NoReturn:
@@ -40,8 +51,8 @@ def console_tool() -> NoReturn:
     prepare_streams()
     signals.install(name)
     if name in run.SUBCOMMANDS:
-        leave(run_application([name, *sys.argv[1:]]))
-    leave(run.run_command(name, sys.argv[1:]))
+        _end(name, lambda: run_application([name, *sys.argv[1:]]))
+    _end(name, lambda: run.run_command(name, sys.argv[1:]))
 
 
 def is_completing(name: str) -> bool:

@@ -49,12 +49,12 @@ def run_guarded(tool: str, action: Callable[[], int | None], debug: bool = False
         flush_output()
     except BaseException as error:  # noqa: BLE001 - everything ends here, in one line
         if signals.received():  # also where an import or a callback made another error of it
-            return _interrupted(tool)
+            return interrupted(tool)
         return _failed(tool, error, debug)
-    return _interrupted(tool) if signals.received() else status
+    return interrupted(tool) if signals.received() else status
 
 
-def _interrupted(tool: str) -> int:
+def interrupted(tool: str) -> int:
     """Say that a signal ended the run; return 130 or 143."""
     sys.stderr.write("\n" if sys.stderr.isatty() else "")
     _line(tool, signals.describe(signals.received()))

@@ -20,7 +20,7 @@ from typing import NoReturn
 from ciaopy.scratch import remove_all
 from ciaopy.version import __version__
 
-__all__ = ["GRACE", "NUMBERS", "Stopped", "describe", "install", "received"]
+__all__ = ["GRACE", "NUMBERS", "Stopped", "describe", "finish", "install", "received"]
 
 #: Seconds from the signal to the end of a process that does not end by itself.
 GRACE = 1.2
@@ -59,6 +59,13 @@ def install(tool: str) -> None:
         os.set_blocking(writing, False)
         signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
         threading.Thread(target=_watch, args=(reading,), name="signals", daemon=True).start()
+
+
+def finish() -> None:
+    """Let a signal from now on end the process at once: the work is done, and what remains is to leave."""
+    for number in NUMBERS:
+        if signal.getsignal(number) is _stop:
+            signal.signal(number, lambda number, frame: os._exit(128 + number))
 
 
 def received() -> int:

@@ -22,6 +22,7 @@ from ciaopy.coords.geometry import FloatArray
 from ciaopy.coords.tangent import SkyFrame
 from ciaopy.errors import DataError, NoDataError
 from ciaopy.kernels import coords as kernels
+from ciaopy.messages import enumerated
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Gti, Workspace
@@ -276,7 +277,7 @@ def _checked(table: Table, name: str) -> dict[str, FloatArray]:
     """Return the columns of one aspect table as float64, or say what is wrong with it."""
     missing = [c for c in COLUMNS if c not in table]
     if missing:
-        seen = ", ".join(table.names)
+        seen = enumerated(table.names)
         raise DataError(
             f"{name}: not an aspect solution: block {table.name} lacks {', '.join(missing)}; "
             f"it has {seen or 'no columns'}"

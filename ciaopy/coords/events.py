@@ -17,6 +17,7 @@ from ciaopy.coords.tangent import SkyFrame
 from ciaopy.errors import DataError, NoDataError
 from ciaopy.kernels import coords as kernels
 from ciaopy.kernels import map_blocks
+from ciaopy.messages import enumerated
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
@@ -283,5 +284,5 @@ def _chip_columns(table: Table, plane: FocalPlane, name: str) -> tuple[NDArray[n
 
 def _column(table: Table, column: str, name: str) -> FloatArray:
     if column not in table:
-        raise DataError(f"{name}: block {table.name} has no column {column}; it has {', '.join(table.names)}")
+        raise DataError(f"{name}: block {table.name} has no column {column}; it has {enumerated(table.names)}")
     return np.ascontiguousarray(table[column], np.float64)

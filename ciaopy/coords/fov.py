@@ -21,6 +21,7 @@ from ciaopy.coords.geometry import Detector, FloatArray
 from ciaopy.coords.tangent import SkyFrame
 from ciaopy.errors import DataError
 from ciaopy.kernels import coords as kernels
+from ciaopy.messages import enumerated
 
 if TYPE_CHECKING:
     from ciaopy.fits import Table
@@ -166,7 +167,7 @@ def mask_corners(masks: Iterable[Table], detector: Detector, where: str = "mask 
         chip = detector.chip(_mask_chip(table, where))
         for column in ("SHAPE", "CHIPX", "CHIPY", "SAMP_CYC"):
             if column not in table:
-                raise DataError(f"{where}: block {table.name} has no column {column}; it has {', '.join(table.names)}")
+                raise DataError(f"{where}: block {table.name} has no column {column}; it has {enumerated(table.names)}")
         shapes = [s.decode("ascii", "replace").strip().lower() for s in np.asarray(table["SHAPE"], "S")]
         active = np.array([s == "rectangle" for s in shapes], bool) & (np.asarray(table["SAMP_CYC"]) > 0)
         for x, y in zip(np.asarray(table["CHIPX"])[active], np.asarray(table["CHIPY"])[active], strict=True):

@@ -9,6 +9,7 @@ import numpy as np
 
 from ciaopy.errors import DataError
 from ciaopy.fits import Column, Table, Vector
+from ciaopy.messages import enumerated
 
 if TYPE_CHECKING:
     from ciaopy.console import Console
@@ -105,7 +106,8 @@ def fov_limits(table: Table, width: float, name: str, console: Console) -> tuple
     """
     for column in ("SHAPE", "X", "Y"):
         if column not in table:
-            raise DataError(f"{name}: no column {column}; it has {', '.join(table.names)}; is it a field-of-view file?")
+            has = enumerated(table.names)
+            raise DataError(f"{name}: no column {column}; it has {has}; is it a field-of-view file?")
     x, y = (np.asarray(table[c], float).reshape(table.nrows, -1) for c in ("X", "Y"))
     shapes = [s.decode("ascii", "replace").strip() for s in np.asarray(table["SHAPE"], "S")]
     spans = []

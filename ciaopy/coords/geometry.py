@@ -351,9 +351,9 @@ def _detector_from_tables(old: Detector, instruments: Table, tables: list[Table]
         old,
         chips=tuple(chips),
         origin=_triple(_column(instruments, "ORIGIN", path)[row]),
-        pixel=float(table.header.get("XSCALE", old.pixel)),
+        pixel=table.header.number("XSCALE", old.pixel),
         aimpoint=aimpoint,
-        focal_length=float(instruments.header.get("FOCLEN", old.focal_length)),
+        focal_length=instruments.header.number("FOCLEN", old.focal_length),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,10 +126,9 @@ def _integer(content: str, datatype: str) -> int:
 def _guess(content: str) -> Any:
     if content.upper() in ("T", "F", "TRUE", "FALSE"):
         return content.upper() in _TRUE
-    plain = content.lstrip("+-")
-    if plain.isdecimal():
+    if re.fullmatch(r"[+-]?\d{1,4000}", content, re.ASCII):
         return int(content)
-    if plain[:1].isdecimal() or plain[:1] == ".":
+    if re.match(r"[+-]?[\d.]", content, re.ASCII):
         try:
             return float(content)
         except ValueError:

@@ -97,12 +97,12 @@ def _world(header: Header, group: _Group) -> list[str]:
     lines = []
     for n, k in enumerate(group.axes):
         axis, step = physical_axis(header, k), _step(header, k)
-        pixel = float(axis.from_logical(float(header.get(f"CRPIX{k}", 0.0))))
+        pixel = float(axis.from_logical(header.number(f"CRPIX{k}", 0.0)))
         projection = world[n].rpartition("-")[2] if "-" in world[n] else ""
         unit = str(header.get(f"CUNIT{k}", "")).strip()
         head = f"   {','.join(map(str, group.axes)):<6s} " if n == 0 else " " * 10
         lines.append(
-            f"{head}{vector.label(n)} = ({_number(float(header.get(f'CRVAL{k}', 0.0)))})[{unit}] + "
+            f"{head}{vector.label(n)} = ({_number(header.number(f'CRVAL{k}', 0.0))})[{unit}] + "
             f"{projection}[({_number(step / axis.cdelt)}) * ({group.label(n).strip()} - ({_number(pixel)}))]"
         )
     turned = _mixing(header, group.axes)
@@ -122,11 +122,11 @@ def _world_vector(header: Header, world: list[str]) -> _Group:
 
 def _step(header: Header, k: int) -> float:
     """Return world units per pixel along an axis: CDELT, or the length of its column of the CD matrix."""
-    column = [float(header.get(f"CD{i}_{k}", 0.0)) for i in (1, 2)]
+    column = [header.number(f"CD{i}_{k}", 0.0) for i in (1, 2)]
     if any(column):
-        own = float(header.get(f"CD{k}_{k}", 0.0)) if k < 3 else 1.0
+        own = header.number(f"CD{k}_{k}", 0.0) if k < 3 else 1.0
         return math.copysign(math.hypot(*column), own)
-    return float(header.get(f"CDELT{k}", 1.0))
+    return header.number(f"CDELT{k}", 1.0)
 
 
 def _mixing(header: Header, numbers: tuple[int, ...]) -> list[str]:
@@ -147,4 +147,4 @@ def _mixing(header: Header, numbers: tuple[int, ...]) -> list[str]:
 
 
 def _off_diagonal(header: Header) -> bool:
-    return any(float(header.get(f"{m}{i}_{3 - i}", 0.0)) != 0 for m in ("PC", "CD") for i in (1, 2))
+    return any(header.number(f"{m}{i}_{3 - i}", 0.0) != 0 for m in ("PC", "CD") for i in (1, 2))

@@ -195,11 +195,11 @@ def physical_axis(header: Header, axis: int) -> PhysicalAxis:
     """Return the physical coordinate of image axis 1, 2, ...: CTYPEnP and its like, else LTV/LTM, else pixels."""
     name = str(header.get(f"CTYPE{axis}P", "")).strip()
     if f"CDELT{axis}P" in header:
-        values = [float(header.get(f"{k}{axis}P", d)) for k, d in (("CRVAL", 0.0), ("CRPIX", 0.0), ("CDELT", 1.0))]
+        values = [header.number(f"{k}{axis}P", d) for k, d in (("CRVAL", 0.0), ("CRPIX", 0.0), ("CDELT", 1.0))]
         return PhysicalAxis(name, *values)
     if f"LTM{axis}_{axis}" in header:
-        step = 1.0 / float(header[f"LTM{axis}_{axis}"])
-        return PhysicalAxis(name, 0.0, float(header.get(f"LTV{axis}", 0.0)), step)
+        step = 1.0 / header.number(f"LTM{axis}_{axis}")
+        return PhysicalAxis(name, 0.0, header.number(f"LTV{axis}", 0.0), step)
     return PhysicalAxis(name, 0.0, 0.0, 1.0)
 
 
@@ -286,7 +286,7 @@ def move_world(header: Header, i: int, edge: float, factor: float) -> None:
         check_movable(header, shift_only=factor == 1)
         for a in world_descriptions(header):
             if any(f"{stem}{i}{a}" in header for stem in ("CTYPE", "CRVAL", "CRPIX", "CDELT")):
-                header[f"CRPIX{i}{a}"] = (float(header.get(f"CRPIX{i}{a}", 0.0)) - edge) / factor + 0.5
+                header[f"CRPIX{i}{a}"] = (header.number(f"CRPIX{i}{a}", 0.0) - edge) / factor + 0.5
             if factor != 1:
                 scale_world(header, i, factor, a)
 
@@ -321,15 +321,15 @@ def scale_world(header: Header, i: int, factor: float, alternate: str = "") -> N
         _rotation_to_matrix(header)
     has_cd = any(re.fullmatch(rf"CD\d_\d{alternate}", key) for key in header)
     if cdelt in header or not has_cd:
-        header[cdelt] = float(header.get(cdelt, 1.0)) * factor
+        header[cdelt] = header.number(cdelt, 1.0) * factor
     for key in list(header):
         if (found := re.fullmatch(rf"PC(\d)_(\d){alternate}", key)) and found[1] != found[2]:
             if int(found[2]) == i:
-                header[key] = float(header[key]) * factor
+                header[key] = header.number(key) * factor
             elif int(found[1]) == i:
-                header[key] = float(header[key]) / factor
+                header[key] = header.number(key) / factor
         elif re.fullmatch(rf"CD\d_{i}{alternate}", key):
-            header[key] = float(header[key]) * factor
+            header[key] = header.number(key) * factor
 
 
 def _rename_old_pc(header: Header) -> None:
@@ -344,7 +344,7 @@ def _rename_old_pc(header: Header) -> None:
 def _rotation_to_matrix(header: Header) -> None:
     """Turn CROTA, which cannot follow pixels that are not square, into a PC matrix (Paper II, equation 189)."""
     if not any(re.fullmatch(r"(?:PC|CD)\d_\d", key) for key in header):
-        matrix, delta = linear_matrix(header), [float(header.get(f"CDELT{k}", 1.0)) for k in (1, 2)]
+        matrix, delta = linear_matrix(header), [header.number(f"CDELT{k}", 1.0) for k in (1, 2)]
         for j in (1, 2):
             for k in (1, 2):
                 header[f"PC{j}_{k}"] = float(matrix[j - 1, k - 1] / delta[j - 1])
@@ -363,13 +363,13 @@ def linear_matrix(header: Header, alternate: str = "") -> F64:
     families = {f: any(re.fullmatch(rf"{f}\d_\d{alternate}", k) for k in header) for f in ("PC", "CD")}
     try:
         if families["CD"] and not families["PC"]:
-            return np.array([[float(header.get(f"CD{j}_{k}{alternate}", 0.0)) for k in (1, 2)] for j in (1, 2)])
-        delta = np.array([float(header.get(f"CDELT{k}{alternate}", 1.0)) for k in (1, 2)])
+            return np.array([[header.number(f"CD{j}_{k}{alternate}", 0.0) for k in (1, 2)] for j in (1, 2)])
+        delta = np.array([header.number(f"CDELT{k}{alternate}", 1.0) for k in (1, 2)])
         if families["PC"]:
-            pc = [[float(header.get(f"PC{j}_{k}{alternate}", float(j == k))) for k in (1, 2)] for j in (1, 2)]
+            pc = [[header.number(f"PC{j}_{k}{alternate}", float(j == k)) for k in (1, 2)] for j in (1, 2)]
             return np.asarray(delta[:, None] * np.array(pc))
         swapped = str(header.get("CTYPE1", "")).strip().upper()[:4] in ("DEC-", "GLAT", "ELAT", "SLAT")
-        angle = 0.0 if alternate else math.radians(float(header.get("CROTA1" if swapped else "CROTA2", 0.0)))
+        angle = 0.0 if alternate else math.radians(header.number("CROTA1" if swapped else "CROTA2", 0.0))
     except (TypeError, ValueError):
         raise DataError("the header's CDELT, CD, PC or CROTA is not a number") from None
     if swapped:

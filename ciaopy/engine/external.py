@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO
 
 from ciaopy.errors import CiaopyError, ExternalToolError, UserError
+from ciaopy.messages import reason
 
 __all__ = ["Installation", "LogLine", "Suite", "execute", "find_installation", "no_lines"]
 
@@ -282,6 +283,6 @@ def execute(
             check=False,
         )
     except OSError as e:
-        raise ExternalToolError(f"{words[0]} cannot be run: {e}") from e
+        raise ExternalToolError(f"{words[0]} cannot be run: {reason(e)}") from e
     log.seek(start)
     return done.returncode, log.read().decode(errors="replace").strip()

@@ -14,6 +14,7 @@ from typing import IO
 
 from ciaopy.engine.external import Installation, LogLine, execute
 from ciaopy.errors import CiaopyError, ExternalToolError
+from ciaopy.messages import reason
 
 __all__ = ["Call", "Job", "JobResult", "run_job"]
 
@@ -149,6 +150,6 @@ def _check_whole(path: Path, word: str) -> None:
             with open_fits(path) as fits:
                 fits.hdus  # noqa: B018 - finds a header or data that are cut short
     except (OSError, CiaopyError) as e:
-        raise ExternalToolError(f"{word}: {path.name} cannot be read: {e}") from e
+        raise ExternalToolError(f"{word}: {path.name} cannot be read: {reason(e)}") from e
     if not start:
         raise ExternalToolError(f"{word}: {path.name} is empty")

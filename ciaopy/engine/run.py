@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import re
 import sys
 from contextlib import suppress
 from types import ModuleType
@@ -15,6 +16,7 @@ from ciaopy.engine.options import RunOptions
 from ciaopy.engine.threads import thread_count
 from ciaopy.errors import CiaopyError, NotAvailableError, ParameterError
 from ciaopy.kernels import on_compilation
+from ciaopy.messages import enumerated
 from ciaopy.param import ParameterSet, ParFile, system_par_dir
 
 if TYPE_CHECKING:
@@ -99,10 +101,17 @@ def run_tool(par: ParameterSet, console: Console, options: RunOptions | None = N
     ParameterError
         Results cannot be saved.
     CiaopyError
-        Whatever the tool raises.
+        Whatever the tool raises; what it says of remembered values is marked as such.
     """
+    try:
+        return _run(par, console, options or RunOptions())
+    except CiaopyError as error:
+        name_remembered(error, par)
+        raise
+
+
+def _run(par: ParameterSet, console: Console, options: RunOptions) -> object:
     module = load_tool(par.tool)
-    options = options or RunOptions()
     extra = _accepted(module, par.tool, options)
     verbose = par.get("verbose")
     console = console if verbose is None else console.at(verbose)
@@ -187,3 +196,21 @@ def result_parameters(tool: str) -> dict[str, str]:
     path = system_par_dir() / f"{tool}.par"
     file = ParFile.read(path) if path.is_file() else ()
     return {p.name: p.default for p in file if p.prompt.endswith("(result)")}
+
+
+def name_remembered(error: CiaopyError, par: ParameterSet) -> None:
+    """Add to an error which of the values that it speaks of the user did not type, and how to be rid of them.
+
+    A value is spoken of where the message has `name=` or its like, or the value itself, at least three characters long.
+    """
+    lines = str(error).splitlines() or [""]
+    said = r"\b{}(\s*=| was set to| must be | should be )"
+    spoken = [
+        f"{name}={value}"
+        for name, value in par.remembered().items()
+        if re.search(said.format(re.escape(name)), lines[0]) or (len(value) >= 3 and value in lines[0])
+    ]
+    if spoken:
+        where = f"remembered in {par.path}, not from this command line"
+        first = f"{lines[0]} ({enumerated(spoken)}: {where}; `punlearn {par.tool}` resets it)"
+        error.args = ("\n".join([first, *lines[1:]]),)

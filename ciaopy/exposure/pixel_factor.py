@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ciaopy.errors import DataError
 from ciaopy.exposure.grids import Axis, PixelGrid
+from ciaopy.messages import enumerated
 
 if TYPE_CHECKING:
     from ciaopy.fits import Table
@@ -50,7 +51,7 @@ def mask_windows(table: Table, where: str = "mask file") -> list[MaskWindow]:
     """
     for column in ("SHAPE", "CHIPX", "CHIPY", "SAMP_CYC"):
         if column not in table:
-            raise DataError(f"{where}: block {table.name} has no column {column}; it has {', '.join(table.names)}")
+            raise DataError(f"{where}: block {table.name} has no column {column}; it has {enumerated(table.names)}")
     n = table.nrows
     shapes = [s.decode("ascii", "replace").strip().lower() for s in np.asarray(table["SHAPE"], "S")]
     components = np.asarray(table["COMPONENT"]) if "COMPONENT" in table else np.arange(n)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ciaopy.errors import DataError, ParameterError, UserError
+from ciaopy.messages import reason
 
 __all__ = ["Spectrum"]
 
@@ -70,7 +71,7 @@ class Spectrum:
             lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(
-                f"{path}: cannot be read as a text file of weights (energy in keV, weight): {error}"
+                f"{path}: cannot be read as a text file of weights (energy in keV, weight): {reason(error)}"
             ) from error
         limits: dict[str, float] = {}
         rows: list[list[float]] = []

@@ -18,6 +18,7 @@ from types import TracebackType
 
 from ciaopy.errors import OutputExistsError, UserError
 from ciaopy.fits.files import being_read
+from ciaopy.messages import reason
 from ciaopy.scratch import forget, register
 from ciaopy.streams import is_standard, send_to_output
 
@@ -66,7 +67,7 @@ def check_output(path: str | os.PathLike[str], clobber: bool) -> Path:
     except (FileNotFoundError, NotADirectoryError):
         status = None
     except (OSError, RuntimeError) as problem:
-        raise UserError(f"{path}: cannot be written: {problem}") from None
+        raise UserError(f"{path}: cannot be written: {reason(problem)}") from None
     if not place.parent.is_dir():
         raise UserError(f"{path}: the folder {place.parent} does not exist; make it first")
     if status is None:

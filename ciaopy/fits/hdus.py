@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +93,8 @@ class HduInfo:
         BITPIX.
     unusual : str
         `compressed image` or `ASCII table`: read through astropy; empty for all others.
+    path : str
+        The file, for messages.
     """
 
     index: int
@@ -108,6 +110,7 @@ class HduInfo:
     bitpix: int = 8
     unusual: str = ""
     values: dict[str, Any] = field(default_factory=dict)
+    path: str = ""
 
     @property
     def end(self) -> int:
@@ -134,7 +137,7 @@ class HduInfo:
     @cached_property
     def header(self) -> Header:
         """The whole header as it stands in the file, structural keywords included."""
-        return make_header(self.cards)
+        return make_header(self.cards, self.path)
 
     def keyword(self, name: str) -> tuple[Any, str] | None:
         """Return (value, comment) of a keyword that stands once on one ordinary card, without making a `Header`.
@@ -248,7 +251,7 @@ def scan_hdu(source: Source, index: int, start: int) -> HduInfo | None:
     except DataError as problem:
         raise DataError(f"{source.path}: HDU {index + 1}, header at byte {start}: {problem}") from None
     _check_length(source, info)
-    return info
+    return replace(info, path=str(source.path))
 
 
 def _check_rest(source: Source, index: int, start: int, block: bytes) -> None:
@@ -427,11 +430,21 @@ def _column(number: int, offset: int, keys: dict[str, tuple[Any, str]]) -> Colum
 
 
 def _numeric(keys: dict[str, tuple[Any, str]], stem: str, number: int, default: int) -> float:
-    value = keys[stem][0] if stem in keys else None
+    return finite_number(keys[stem][0] if stem in keys else None, f"{stem}{number}", default)
+
+
+def finite_number(value: Any, keyword: str, default: int) -> float:
+    """Return the value of a keyword that scales or shifts; an int where it is whole, `default` where it is undefined.
+
+    Raises
+    ------
+    DataError
+        It is no finite real number.
+    """
     if value is None:
         return default
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise DataError(f"{stem}{number} = {value!r} is not a number")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise DataError(f"{keyword} = {value!r} is not a number")
     return int(value) if value == int(value) else value
 
 

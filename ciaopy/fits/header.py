@@ -125,9 +125,11 @@ def split_cards(text: str) -> list[str]:
     return cards
 
 
-def make_header(cards: Iterable[str]) -> Header:
-    """Return the `Header` of card images; characters outside printable ASCII become `?`."""
-    return Header.from_cards(_UNPRINTABLE.sub("?", card) if not card.isascii() else card for card in cards)
+def make_header(cards: Iterable[str], source: str = "") -> Header:
+    """Return the `Header` of card images; characters outside printable ASCII become `?`. `source` is the file."""
+    header = Header.from_cards(_UNPRINTABLE.sub("?", card) if not card.isascii() else card for card in cards)
+    header.source = source
+    return header
 
 
 def new_header() -> Header:

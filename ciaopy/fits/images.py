@@ -13,7 +13,7 @@ import numpy as np
 
 from ciaopy.errors import DataError
 from ciaopy.fits.blocks import Array
-from ciaopy.fits.hdus import HduInfo, truncated
+from ciaopy.fits.hdus import HduInfo, finite_number, truncated
 from ciaopy.fits.header import card_keyword, encode_cards, make_card
 from ciaopy.fits.source import Source, as_bytes
 
@@ -50,10 +50,19 @@ def read_pixels(source: Source, info: HduInfo) -> Array:
     got = source.read_into(info.data_start, as_bytes(data))
     if got < data.nbytes:
         raise DataError(truncated(source, info, info.data_start + data.nbytes))
-    scale, zero = info.values.get("BSCALE", 1), info.values.get("BZERO", 0)
+    scale, zero = image_scale(source, info)
     native = data.dtype.newbyteorder("=")
     pixels = data.byteswap(inplace=True).view(native) if not data.dtype.isnative else data
-    return _scaled(pixels, info, 1 if scale is None else scale, 0 if zero is None else zero)
+    return _scaled(pixels, info, scale, zero)
+
+
+def image_scale(source: Source, info: HduInfo) -> tuple[float, float]:
+    """Return BSCALE and BZERO of an image, 1 and 0 where they are missing or undefined."""
+    try:
+        scale, zero = (finite_number(info.values.get(k), k, d) for k, d in (("BSCALE", 1), ("BZERO", 0)))
+    except DataError as problem:
+        raise DataError(f"{source.path}: {info.describe()}: {problem}") from None
+    return scale, zero
 
 
 def _scaled(pixels: Array, info: HduInfo, scale: float, zero: float) -> Array:

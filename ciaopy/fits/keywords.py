@@ -6,6 +6,7 @@ editing follow `astropy.io.fits.Header`, so that code written for that works her
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
@@ -84,13 +85,15 @@ class Header(Mapping[str, Any]):
         Tuples (keyword, value) or (keyword, value, comment), or `Card`.
     """
 
-    __slots__ = ("_images", "_index", "_keys", "_looks")
+    __slots__ = ("_images", "_index", "_keys", "_looks", "source")
 
     def __init__(self, cards: Iterable[Card | tuple[Any, ...]] = ()) -> None:
         self._images: list[str] = []
         self._keys: list[str] | None = []
         self._index: dict[str, list[int]] | None = None
         self._looks = 0
+        #: The file that it was read from, for messages; empty for a new one.
+        self.source = ""
         self.extend(cards)
 
     @classmethod
@@ -186,8 +189,39 @@ class Header(Mapping[str, Any]):
             return Commentary([parse_card(self._images[i]).value for i in places])
         card = self.card(key)
         if card.problem:
-            raise DataError(f"keyword {card.keyword}: {card.problem}; mend the header, for example with dmhedit")
+            raise self._wrong(f"keyword {card.keyword}: {card.problem}")
         return card.value
+
+    def _wrong(self, problem: str) -> DataError:
+        where = f"{self.source}: " if self.source else ""
+        return DataError(f"{where}{problem}; mend the header, for example with dmhedit")
+
+    def number(self, key: str, default: float | None = None) -> float:
+        """Return the value of a keyword that must be a finite number.
+
+        Parameters
+        ----------
+        key : str
+        default : float, optional
+            What a keyword that is missing or undefined stands for.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        KeyError
+            There is no such keyword, and no default.
+        DataError
+            It is a text, a logical, NaN or infinite.
+        """
+        if default is not None and (key not in self or self[key] is None):
+            return float(default)
+        value = self[key]
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise self._wrong(f"keyword {key} = {value!r} is not a number")
+        return float(value)
 
     def get(self, key: Key, default: Any = None) -> Any:
         """Return a value, or `default` where there is no such keyword."""
@@ -263,6 +297,7 @@ class Header(Mapping[str, Any]):
         new._images = self._images.copy()
         new._keys = None if self._keys is None else self._keys.copy()
         new._forget_index()
+        new.source = self.source
         return new
 
     __copy__ = copy

@@ -263,7 +263,7 @@ def block_header(info: HduInfo) -> Header:
         dropping = dropping or (keyword == "BLANK" and info.kind == "image" and _rescaled(info))
         if not dropping:
             keep.append(card)
-    return make_header(keep)
+    return make_header(keep, info.path)
 
 
 def _rescaled(info: HduInfo) -> bool:
@@ -284,7 +284,7 @@ def from_astropy_hdu(hdu: Any, info: HduInfo) -> Block:
         images = [text[i : i + 80] for text in cards for i in range(0, len(text), 80)]
         keep = [c for c in images if not is_structural(card_keyword(c))]
         data = np.ascontiguousarray(hdu.data, hdu.data.dtype.newbyteorder("="))
-        return Image(info.name, data, make_header(keep))
+        return Image(info.name, data, make_header(keep, info.path))
     table = Table(info.name, {}, block_header(info))
     comments = {column_keyword(card_keyword(c)): card_value(c)[1] for c in info.cards}
     for number, column in enumerate(hdu.columns, 1):

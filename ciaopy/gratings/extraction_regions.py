@@ -10,6 +10,7 @@ from ciaopy.coords import FloatArray
 from ciaopy.errors import DataError
 from ciaopy.fits import Table
 from ciaopy.gratings.extract import KINDS, ExtractionRegions, Polygon
+from ciaopy.messages import enumerated
 
 if TYPE_CHECKING:
     from ciaopy.caldb import GratingRegions
@@ -52,7 +53,8 @@ def regions_of_table(table: Table, where: str) -> ExtractionRegions:
     axis = next((a for a in ("TG_R", "TG_LAM") if a in table), None)
     missing = [c for c in ("SHAPE", "TG_D", "ROWID", "TG_PART") if c not in table]
     if axis is None or missing:
-        raise DataError(f"{where}: no column {', '.join(missing) or 'TG_R or TG_LAM'}; it has {', '.join(table.names)}")
+        what = ", ".join(missing) or "TG_R or TG_LAM"
+        raise DataError(f"{where}: no column {what}; it has {enumerated(table.names)}")
     orders = table["TG_M"].astype(int) if "TG_M" in table else np.zeros(table.nrows, int)
     polygons: dict[tuple[str, int, int], tuple[int, Polygon]] = {}
     source_area: dict[tuple[int, int], float] = {}

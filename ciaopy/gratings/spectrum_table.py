@@ -13,6 +13,7 @@ import numpy as np
 from ciaopy.errors import DataError
 from ciaopy.fits import Array, Column, Table, Vector
 from ciaopy.gratings.extract import KINDS, SpectrumRow
+from ciaopy.messages import enumerated
 
 if TYPE_CHECKING:
     from ciaopy.fits import Header
@@ -190,7 +191,7 @@ def type_one(table: Table, row: int) -> Table:
     vectors = {k: c for k, c in table.columns.items() if c.data.ndim == 2}
     if not vectors:
         raise DataError(
-            f"block {table.name} has no vector columns ({', '.join(table.names)}); give a spectrum file of type II"
+            f"block {table.name} has no vector columns ({enumerated(table.names)}); give a spectrum file of type II"
         )
     columns = {}
     for name, c in vectors.items():

@@ -111,7 +111,7 @@ def source_and_background(spectrum: Table, one: SpectrumId) -> tuple[Table, Tabl
     whole = type_one(spectrum, one.row)
     header = whole.header
     up, down = (whole.columns.get(n) for n in _BACKGROUND_COLUMNS[:2])
-    scale = sum(float(header.get(k, 0.0)) for k in _BACKGROUND_KEYS)
+    scale = sum(header.number(k, 0.0) for k in _BACKGROUND_KEYS)
     exposure = exposure_of_order(header, one.order) if str(header.get("INSTRUME", "")).upper() == "ACIS" else {}
     for key, value in exposure.items():
         header[key] = value

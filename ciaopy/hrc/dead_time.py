@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ciaopy.datamodel import Gti
 from ciaopy.errors import DataError, NoDataError
 from ciaopy.fits import Table
+from ciaopy.messages import enumerated
 
 __all__ = [
     "DeadTimeStatistics", "RatePatch", "corrupt_rates", "dead_time_statistics", "patched", "record_length",
@@ -113,7 +114,7 @@ def table_statistics(
     missing = [c for c in ("TIME", *columns) if c not in table]
     if missing:
         raise DataError(
-            f"{where}: no column {missing[0]} in block {table.name}; it has {', '.join(table.names)}; give the dtf1"
+            f"{where}: no column {missing[0]} in block {table.name}; it has {enumerated(table.names)}; give the dtf1"
         )
     time, factor, error = (np.asarray(table[c], np.float64) for c in ("TIME", *columns))
     try:

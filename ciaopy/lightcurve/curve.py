@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ciaopy.datamodel import Gti
 from ciaopy.errors import DataError, NoDataError
+from ciaopy.messages import enumerated
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
@@ -100,7 +101,7 @@ class LightCurve:
         if rate is None or "time" not in table:
             wanted = "COUNT_RATE or RATE" if rate is None else "TIME"
             raise DataError(
-                f"{name}: no column {wanted} in block {table.name} ({', '.join(table.names) or 'no columns'}); "
+                f"{name}: no column {wanted} in block {table.name} ({enumerated(table.names) or 'no columns'}); "
                 "make a light curve with dmextract and opt=ltc1"
             )
         if table.nrows < 2:

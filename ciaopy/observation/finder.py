@@ -119,9 +119,10 @@ class _Finder:
 
     def _bad_pixels(self, text: str) -> str:
         if text.upper() in ("NONE", "CALDB"):
-            if text.upper() == "NONE":
-                self.console.say("No bad pixels are used: the exposure map is too high at bad pixels", 1)
-            return text.upper()
+            if text.upper() == "CALDB":
+                return self._bad_pixels_of_caldb("")
+            self.console.say("No bad pixels are used: the exposure map is too high at bad pixels", 1)
+            return "NONE"
         if text:
             name = true_name(text)
             if name is None:
@@ -136,20 +137,32 @@ class _Finder:
     def _own_bad_pixels(self) -> str:
         value = self.events.key("BPIXFILE")
         if not value:
-            self.console.warn(f"{self.events.plain}: no BPIXFILE in the header; the bad pixels of the CALDB are used")
-            return "CALDB"
+            return self._bad_pixels_of_caldb(f"{self.events.plain}: no BPIXFILE in the header")
         if value.upper() == "NONE":
             self.console.warn(f"{self.events.plain}: BPIXFILE is NONE: the exposure map is too high at bad pixels")
             return "NONE"
         found = self._around(value)
         if found is None:
-            self.console.warn(
-                f"the bad pixel file {value} of the header is not found; the bad pixels of the CALDB are used"
-            )
-            return "CALDB"
+            return self._bad_pixels_of_caldb(f"the bad pixel file {value} of the header is not found")
         name = true_name(found[0]) or found[0]
         self.console.say(f"Bad pixel file: {name}", 1)
         return name
+
+    def _bad_pixels_of_caldb(self, why: str) -> str:
+        """Say that the CALDB's bad pixels stand in for a file, or that there is no CALDB to have any."""
+        from ciaopy.caldb import Caldb
+
+        if Caldb.open() is not None:
+            if why:
+                self.console.warn(f"{why}; the bad pixels of the CALDB are used")
+            return "CALDB"
+        acis = self.events.instrument == "ACIS"
+        known = "only node boundaries and frame-store rows are left out" if acis else "no bad pixel is left out"
+        self.console.warn(
+            f"{why or 'badpixfile=CALDB'}, and there is no CALDB: {known}, and the exposure map is too high at the "
+            "bad pixels; give badpixfile=FILE, or set $CALDB"
+        )
+        return "CALDB"
 
     def _optional(self, text: str, kind: Kind) -> str:
         if text.upper() == "NONE":
@@ -196,8 +209,5 @@ def _start(table: Table) -> float:
     header = table.header
     for key in ("MJD-OBS", "MJD_OBS"):
         if isinstance(header.get(key), (int, float)):
-            return float(header[key])
-    return (
-        float(header.get("MJDREF", 0.0))
-        + (float(header.get("TIMEZERO", 0.0)) + float(header.get("TSTART", 0.0))) / 86400.0
-    )
+            return header.number(key)
+    return header.number("MJDREF", 0.0) + (header.number("TIMEZERO", 0.0) + header.number("TSTART", 0.0)) / 86400.0

@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ciaopy.errors import DataError
+from ciaopy.messages import with_list
 from ciaopy.observation.archive import Layout, listing, plain_name
 from ciaopy.observation.companions import Companions, Observation
 from ciaopy.observation.ephemeris_files import moving_target
@@ -109,8 +110,7 @@ def gather(folder: Path, events: EventFile, badpixel: bool, process_events: bool
     files = {product: path for product, path in found.items() if path is not None}
     _check_one_obsid(search, events, [*files.values(), *aspect, *bias])
     if search.problems:
-        listed = "".join(f"\n  - {p}" for p in search.problems)
-        raise DataError(f"{folder}: the files cannot be processed:{listed}")
+        raise DataError(with_list(f"{folder}: the files cannot be processed", search.problems))
     report = sorted(p for p in listing(folder) if re.search(r"vv2\.pdf(\.gz)?$", p.name))
     companions = Companions(
         aspect=tuple(str(p) for p in aspect),

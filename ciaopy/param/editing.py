@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from ciaopy.errors import ParameterError
+from ciaopy.messages import reason
 from ciaopy.param.evaluate import Evaluator
 from ciaopy.param.parfile import ParFile
 from ciaopy.param.prompt import Prompter
@@ -77,7 +78,7 @@ def run_editor(path: Path) -> None:
     try:
         done = subprocess.run([*shlex.split(words), str(path)], check=False)
     except (OSError, ValueError) as error:
-        raise ParameterError(f"cannot start the editor '{words}' ({error}); set EDITOR") from error
+        raise ParameterError(f"cannot start the editor '{words}' ({reason(error)}); set EDITOR") from error
     if done.returncode != 0:
         raise ParameterError(f"the editor '{words}' ended with status {done.returncode}; nothing was saved")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -117,6 +117,17 @@ class ParameterSet:
     def given(self, name: str) -> bool:
         """Return True where the value came from the command line."""
         return self._known(name) in self._given
+
+    def remembered(self, names: Iterable[str] | None = None) -> dict[str, str]:
+        """Return the values of this run that an earlier run, or `pset`, left in the user's file.
+
+        Those are the ones not given now that differ from what the package's own file says.
+        """
+        if self._location is None or self._location.system is None or self._location.user is None:
+            return {}
+        system = ParFile.read(self._location.system)
+        kept = [n for n in (self.file.names if names is None else names) if n in system and n not in self._values]
+        return {n: self.file[n].default for n in kept if self.file[n].default != system[n].default and n != "mode"}
 
     def items(self) -> list[tuple[str, str]]:
         """(name, evaluated text) of all parameters in file order; text that cannot be evaluated comes raw."""

@@ -124,6 +124,8 @@ def convert(parameter: Parameter, text: str, owner: str) -> Value:
         The text is not of the type.
     """
     kind = parameter.kind
+    if "\0" in text:
+        raise ParameterError(f"{owner}: the value {text!r:.60} has a NUL character, which no name and no text may hold")
     if kind in {"s", "f"}:
         return text
     if kind == "b":
@@ -154,6 +156,7 @@ def canonical(parameter: Parameter, text: str, owner: str) -> str:
         if number is None:
             return "INDEF" if text.strip() else ""
         return _numeric_choice(parameter, number, text.strip(), owner)
+    convert(parameter, text, owner)
     return _text_choice(parameter, text, owner)
 
 

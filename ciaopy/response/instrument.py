@@ -10,6 +10,7 @@ import numpy as np
 from ciaopy.caldb import Ardlib, ArdlibSpec
 from ciaopy.datamodel.syntax import file_of, split_file
 from ciaopy.errors import DataError, UserError
+from ciaopy.messages import enumerated
 
 if TYPE_CHECKING:
     from ciaopy.coords import FloatArray
@@ -164,7 +165,7 @@ def _bad_boxes(detector: ArdlibSpec, chip: int, header: Mapping[str, Any], ardli
     table = _block(value, name, chip, ws)
     for column in ("CHIPX", "CHIPY", "STATUS"):
         if column not in table:
-            raise DataError(f"{value}: block {table.name} has no column {column}; it has {', '.join(table.names)}")
+            raise DataError(f"{value}: block {table.name} has no column {column}; it has {enumerated(table.names)}")
     x, y = (_limits(table[c]) for c in ("CHIPX", "CHIPY"))
     status = np.asarray(table["STATUS"])
     if status.ndim != 1:

@@ -48,7 +48,7 @@ def check_gratings(level2: Table, level1: Table, truth: Table, region: Table, li
     same = light & (level2["tg_part"] == part)
     right = same & (level2["tg_m"] == order)
     frame = SkyFrame.from_header(level2.header)
-    x, y = frame.plane.world_to_pixel(float(level2.header["RA_TARG"]), float(level2.header["DEC_TARG"]))
+    x, y = frame.plane.world_to_pixel(level2.header.number("RA_TARG"), level2.header.number("DEC_TARG"))
     off = float(np.hypot(region["X"][0] - x, region["Y"][0] - y))
     arms, orders = (float(k.sum()) / max(int(light.sum()), 1) for k in (same, right))
     checks = [

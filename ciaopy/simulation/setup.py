@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ciaopy.coords import Geometry, Vector3
 from ciaopy.errors import UserError
+from ciaopy.messages import reason
 
 __all__ = ["BACK_ILLUMINATED", "BANDS", "MODES", "ROWS", "Setup", "Source", "parse_chips", "read_sources"]
 
@@ -291,7 +292,7 @@ def read_sources(path: Path) -> tuple[Source, ...]:
     try:
         lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as e:
-        raise UserError(f"{path}: cannot be read as text: {e}") from e
+        raise UserError(f"{path}: cannot be read as text: {reason(e)}") from e
     sources = []
     for number, line in enumerate(lines, 1):
         words = line.partition("#")[0].replace(",", " ").split()

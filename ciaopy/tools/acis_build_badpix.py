@@ -109,7 +109,7 @@ def _observation(par: ParameterSet, ws: Workspace) -> _Observation:
 
 def _times(header: Header, path: str) -> tuple[float, float]:
     try:
-        return float(header["TSTART"]), float(header["TSTOP"])
+        return header.number("TSTART"), header.number("TSTOP")
     except KeyError as e:
         raise DataError(f"{path}: parameter block without keyword {e.args[0]}") from e
 

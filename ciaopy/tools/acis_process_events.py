@@ -205,7 +205,7 @@ def _clocking(run: _Run, transform: EventTransform) -> dict[str, Any]:
     from ciaopy.acis import ROW_TIME
 
     header = run.header
-    row_time = float(header.get("TIMEDEL", ROW_TIME))
+    row_time = header.number("TIMEDEL", ROW_TIME)
     if not 0.0 < row_time < 0.1:
         row_time = ROW_TIME
     source = None
@@ -214,9 +214,9 @@ def _clocking(run: _Run, transform: EventTransform) -> dict[str, Any]:
             raise DataError(
                 f"{run.infile}: no keywords RA_TARG and DEC_TARG, which continuous clocking needs to place the source"
             )
-        x, y = transform.frame.plane.world_to_pixel(float(header["RA_TARG"]), float(header["DEC_TARG"]))
+        x, y = transform.frame.plane.world_to_pixel(header.number("RA_TARG"), header.number("DEC_TARG"))
         source = (float(x), float(y))
-    return {"row_time": row_time, "source": source, "roll_nom": float(header.get("ROLL_NOM", 0.0))}
+    return {"row_time": row_time, "source": source, "roll_nom": header.number("ROLL_NOM", 0.0)}
 
 
 def _options(run: _Run, plan: ColumnPlan) -> ProcessingOptions:

@@ -136,7 +136,7 @@ def _write_reports(par: ParameterSet, ws: Workspace, table: Table, reports: list
     """Write countfile (events per row), fracfile (share of rows above each threshold), timefile (time lost per row)."""
     exptime = par["exptime"]
     if exptime is None or exptime < 0:
-        exptime = float(table.header.get("EXPTIME", table.header.get("TIMEDEL", 0.0)))
+        exptime = table.header.number("EXPTIME", table.header.number("TIMEDEL", 0.0))
     for name in _REPORTS:
         if not par[name].strip():
             continue

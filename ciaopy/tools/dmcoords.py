@@ -170,7 +170,7 @@ def _attitude(par: ParameterSet, header: Any, where: str, ws: Workspace) -> Atti
         return Attitude.from_header(header, where)
     solution = AspectSolution.read(par["asolfile"], ws)
     if "TSTART" in header and "TSTOP" in header:
-        solution = solution.between(float(header["TSTART"]), float(header["TSTOP"]))
+        solution = solution.between(header.number("TSTART"), header.number("TSTOP"))
     mean = solution.mean()
     pointing = {
         axis: header[key] if par[parameter].strip() else getattr(mean, axis)

@@ -10,6 +10,7 @@ from ciaopy.analysis import Limit, bin_edges, good_times, limit_status, parse_li
 from ciaopy.datamodel import Gti, Subspace, filter_block, named
 from ciaopy.errors import NoDataError, UserError
 from ciaopy.fits import Column, Table
+from ciaopy.messages import enumerated
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,7 +66,7 @@ def _limits_of(table: Table, name: str) -> list[Limit]:
     texts = [c for c in table.columns.values() if c.data.dtype.kind in "SU"]
     column = next((c for c in texts if c.name.lower() == "gti_limits"), texts[0] if len(texts) == 1 else None)
     if column is None:
-        raise UserError(f"{name}: no column gti_limits in block {table.name}; it has {', '.join(table.names)}")
+        raise UserError(f"{name}: no column gti_limits in block {table.name}; it has {enumerated(table.names)}")
     rows = [v.decode("ascii", "replace") if isinstance(v, bytes) else str(v) for v in column.data.tolist()]
     return [parse_limit(text) for text in rows if text.strip()]
 

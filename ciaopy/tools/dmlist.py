@@ -159,7 +159,8 @@ class _Lister:
         elif what == "subspace":
             yield from listing.subspace(self.header_block())
         elif what == "counts":
-            yield str(self.count())
+            count = self.count()
+            yield str(count) if isinstance(count, int) else f"{count:.10g}"
         else:
             yield from self._data(clean)
 
@@ -214,15 +215,22 @@ class _Lister:
             self._block = read_block(self.opened, self.vfile, self.ws)
         return self._block
 
-    def count(self) -> int:
-        """Return the number of rows; of an image, the sum of its pixels."""
+    def count(self) -> int | float:
+        """Return the number of rows; of an image, the sum of its pixels that are not null."""
         info = self.opened.find(self.vfile.block)
         if info.kind == "table" and self.vfile.binning is None:
             return open_selection(self.opened, info, self.vfile, self.ws).count()
         block = self.block()
         if isinstance(block, Table):
             return block.nrows
-        return 0 if block.data is None else int(block.data.sum())
+        if block.data is None:
+            return 0
+        import numpy as np
+
+        if block.data.dtype.kind != "f":
+            return int(block.data.sum())
+        total = float(np.nansum(block.data, dtype=np.float64))
+        return int(total) if total.is_integer() else total
 
     def _data(self, clean: bool) -> Iterator[str]:
         block = self.block()

@@ -13,6 +13,7 @@ from ciaopy.datamodel import physical_axis, vector_columns
 from ciaopy.datamodel.images import outside_subspace, pixels
 from ciaopy.errors import UserError
 from ciaopy.fits import Column, Image, Table
+from ciaopy.messages import enumerated
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
@@ -124,7 +125,7 @@ def _measured(par: ParameterSet, ws: Workspace) -> tuple[Table | Image, list[Rep
     else:
         reports = list(_column_reports(block, clipping, ws))
         if not reports:
-            raise UserError(f"{infile}: block {block.name} has no column of numbers; it has {', '.join(block.names)}")
+            raise UserError(f"{infile}: block {block.name} has no column of numbers; it has {enumerated(block.names)}")
     for name, texts in _results(reports, par).items():
         par.put(f"out_{name}", ",".join(texts))
     return block, reports

@@ -93,7 +93,7 @@ def _in_time(listed: BadPixelList, header: Header, where: str) -> NDArray[np.boo
     if not np.any(listed.time_stop > 0) and not np.any(listed.time > 0):
         return np.ones(len(listed.time), bool)
     try:
-        start, stop = float(header["TSTART"]), float(header["TSTOP"])
+        start, stop = header.number("TSTART"), header.number("TSTOP")
     except KeyError as missing:
         raise DataError(
             f"{where}: no keyword {missing.args[0]}, and the list of bad regions depends on time; give the event file"

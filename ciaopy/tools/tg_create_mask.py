@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ciaopy.errors import DataError, ParameterError, UserError
 from ciaopy.fits import Table
+from ciaopy.messages import enumerated
 
 if TYPE_CHECKING:
     from ciaopy.coords import Detector
@@ -143,7 +144,7 @@ def _from_table(name: str, ws: Workspace) -> list[_Position]:
     """Read a table of positions: columns X, Y (pixels), and TG_SRCID or SRCID where there is one."""
     table = ws.read(name)
     if not isinstance(table, Table) or "x" not in table or "y" not in table:
-        seen = ", ".join(table.names) if isinstance(table, Table) else "an image"
+        seen = enumerated(table.names) if isinstance(table, Table) else "an image"
         raise DataError(f"{name}: a table of positions needs columns X and Y (sky pixels); it has {seen}")
     if not table.nrows:
         raise DataError(f"{name}: no source in the table of positions; give tg_zo_position or sA_zero_x, sA_zero_y")

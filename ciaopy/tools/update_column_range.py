@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ciaopy.datamodel import Range, column_range, outwards, set_range
 from ciaopy.errors import DataError, NoDataError, UserError
 from ciaopy.fits import Table
+from ciaopy.messages import enumerated
 
 if TYPE_CHECKING:
     from ciaopy.datamodel import Workspace
@@ -51,7 +52,7 @@ def _names(table: Table, text: str, infile: str) -> list[str]:
         vector = table.vector(word)
         for name in vector.components if vector is not None else (word,):
             if name not in table:
-                raise DataError(f"{infile}: no column {name} in block {table.name}; it has {', '.join(table.names)}")
+                raise DataError(f"{infile}: no column {name} in block {table.name}; it has {enumerated(table.names)}")
             if table[name].dtype.kind not in "iuf" or table[name].ndim != 1:
                 raise DataError(f"{infile}: column {name} is no column of numbers; it has no range")
             names.append(name.lower())

@@ -22,6 +22,7 @@ from urllib.parse import quote
 
 from ciaopy.errors import CalibrationError
 from ciaopy.fits import write_error
+from ciaopy.messages import reason
 from ciaopy.transfer.pace import Pace
 from ciaopy.version import __version__
 
@@ -231,10 +232,10 @@ def download(mirror: Mirror, name: str, target: Path, progress: Progress, resume
     try:
         size = receive(mirror, name, part, progress)
     except FileNotFoundError as error:
-        raise CalibrationError(f"{mirror.where(name)}: not there; check --mirror: {error}") from error
+        raise CalibrationError(f"{mirror.where(name)}: not there; check --mirror: {reason(error)}") from error
     except (OSError, http.client.HTTPException) as error:
         raise CalibrationError(
-            f"{mirror.where(name)}: cannot be fetched: {error}; try again (what has arrived is kept),"
+            f"{mirror.where(name)}: cannot be fetched: {reason(error)}; try again (what has arrived is kept),"
             " or another --mirror"
         ) from error
     _check(part, mirror.where(name))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from ciaopy.errors import DataError, UserError
+from ciaopy.messages import reason
 from ciaopy.version import __version__
 
 __all__ = ["Found", "find_observations", "position_of"]
@@ -85,7 +86,7 @@ def _ask(address: str) -> bytes:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as reply:
             answer: bytes = reply.read()
     except (OSError, ValueError) as error:
-        raise DataError(f"{address}: no answer ({error}); is there a network?") from error
+        raise DataError(f"{address}: no answer ({reason(error)}); is there a network?") from error
     return answer
 
 
@@ -160,7 +161,8 @@ def position_of(words: Sequence[str]) -> tuple[float, float]:
         else:
             place = SkyCoord.from_name(words[0])
     except name_resolve.NameResolveError as error:
-        raise UserError(f"{words[0]}: no such source is known, or there is no network ({error})") from error
+        what = "no such source is known, or no name server is reached"
+        raise UserError(f"{words[0]}: {what}; give RA and Dec") from error
     except ValueError as error:
         raise UserError(
             f"{' '.join(words)}: no position ({error}); give RA and Dec in degrees or sexagesimal"

@@ -9,6 +9,7 @@ import urllib.request
 from urllib.parse import unquote
 
 from ciaopy.errors import DataError
+from ciaopy.messages import reason
 from ciaopy.transfer.downloads import FolderMirror, Mirror
 from ciaopy.version import __version__
 
@@ -65,7 +66,7 @@ def _page(address: str, obs_id: str) -> list[str]:
             ) from error
         raise ConnectionError(f"{address}: HTTP {error.code} {error.reason}") from error
     except (OSError, ValueError) as error:
-        raise ConnectionError(f"{address}: {error}") from error
+        raise ConnectionError(f"{address}: {reason(error)}") from error
     return names_on_page(text)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from ciaopy.datamodel import Gti
 from ciaopy.errors import DataError, UserError
 from ciaopy.fits import Image, Table, open_fits
+from ciaopy.messages import enumerated
 from ciaopy.xmm.flags import instrument_code, is_mos
 from ciaopy.xmm.subspace import Subspace
 from ciaopy.xmm.times import Frames
@@ -142,9 +143,9 @@ def split_table_name(text: str) -> tuple[str, str]:
 
 def _mjdref(header: Any) -> float | None:
     if "MJDREF" in header:
-        return float(header["MJDREF"])
+        return float(header.number("MJDREF"))
     if "MJDREFI" in header:
-        return float(header["MJDREFI"]) + float(header.get("MJDREFF", 0.0))
+        return float(header.number("MJDREFI") + header.number("MJDREFF", 0.0))
     return None
 
 
@@ -171,7 +172,7 @@ def read_gti(name: str, events: EventList | None = None) -> Gti:
     if not isinstance(table, Table):
         raise DataError(f"{path}: {chosen.name} is not a table")
     if "start" not in table or "stop" not in table:
-        raise DataError(f"{path}: table {table.name} has no START and STOP; it has {', '.join(table.names)}")
+        raise DataError(f"{path}: table {table.name} has no START and STOP; it has {enumerated(table.names)}")
     if events is not None:
         own, other = _mjdref(events.header), _mjdref(table.header)
         if own is not None and other is not None and abs(own - other) > EPOCH_TOLERANCE:

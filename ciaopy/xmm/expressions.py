@@ -21,6 +21,7 @@ from importlib.resources import files
 from typing import Any
 
 from ciaopy.errors import NotAvailableError, UserError
+from ciaopy.messages import caret_message
 from ciaopy.xmm.flags import DEFAULT_MACROS
 
 __all__ = ["FUNCTIONS", "SHAPES", "ExpressionError", "Node", "Selection", "expand_macros", "parse_selection"]
@@ -62,7 +63,7 @@ class ExpressionError(UserError, ValueError):
 
     def __init__(self, problem: str, text: str, position: int) -> None:
         self.problem, self.text, self.position = problem, text, position
-        super().__init__(f"expression: {problem}\n  {text}\n  {' ' * max(0, min(position, len(text)))}^")
+        super().__init__(caret_message(problem, text, position, "expression"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +218,7 @@ def parse_selection(text: str, header: Mapping[str, Any] | None = None, instrume
     given = header if header is not None else {name: value for (_, name), value in DEFAULT_MACROS.items()}
     text, notes = expand_macros(text, given, instrument)
     for match in re.finditer(rf"\b({'|'.join(NOT_YET)})\s*\(", text, re.I):
-        raise NotAvailableError(f"expression: {match[1]}() is not available yet\n  {text}\n  {' ' * match.start()}^")
+        raise NotAvailableError(caret_message(f"{match[1]}() is not available yet", text, match.start(), "expression"))
     _check_nesting(text)
     builder = _Builder(text)
     root = builder.build(_parse(text))

@@ -75,7 +75,7 @@ def _check_axis(one: Header, two: Header, axis: int, names: tuple[str, str]) -> 
     step = abs(float(one.get(f"CDELT{axis}", 1.0))) or 1.0
     pixels = max(float(one.get(f"CRPIX{axis}", 1.0)), 1.0)
     for key, unit in (("CRPIX", 1.0), ("CRVAL", step), ("CDELT", step / pixels)):
-        a, b = (float(h.get(f"{key}{axis}", 0.0)) for h in (one, two))
+        a, b = (h.number(f"{key}{axis}", 0.0) for h in (one, two))
         if abs(a - b) > TOLERANCE * unit:
             raise UserError(
                 f"{names[1]}: {key}{axis} {b} is not {a} of {names[0]}; images of one grid are needed (no resampling)"

@@ -185,7 +185,7 @@ def test_timeout_and_a_larger_one(toy, go, tmp_path):
     survey = toy("hang")
     assert go(survey, timeout=1.0).failed == 1
     row = jobs(survey)["101TOYE001", "double"]
-    assert row["cause"] == "timeout" and row["attempts"] == 1 and 1 <= row["seconds"] < 6
+    assert row["cause"] == "timeout" and row["attempts"] == 1 and row["seconds"] >= 1
     assert go(survey, timeout=1.0).launched == 0
     assert due_jobs(survey, Wishes(timeout=30.0))[0][2] == "failed (timeout), now with a larger limit"
     (tmp_path / "raw/101/number.txt").write_text("5\n")

@@ -75,6 +75,22 @@ def test_an_error_made_of_an_interrupt_is_still_an_interrupt(tmp_path):
     assert code == 130 and "bug" not in said
 
 
+@pytest.mark.parametrize("place", ["is_command = lambda word: installed() and", "run_command = lambda name, words:"])
+def test_an_interrupt_before_the_work_has_begun_and_behind_it(tmp_path, place):
+    code = f"""
+import os, signal
+from ciaopy.cli import main, run
+
+def installed():
+    return signal.getsignal(signal.SIGINT).__name__ == "_stop"
+
+run.{place} os.kill(os.getpid(), signal.SIGINT)
+main.main(["dmcopy"])
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, text=True, capture_output=True)
+    assert done.returncode == 130 and "Traceback" not in done.stderr and "Keyboard interrupt" in done.stderr
+
+
 def test_an_ignored_interrupt_stays_ignored(tmp_path):
     code = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n" + BUSY.format(body="time.sleep(0.05)")
     code = code.replace("+ 20", "+ 0.6")

@@ -7,7 +7,6 @@ import os
 import pty
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -84,10 +83,8 @@ def test_a_silent_pipe_is_an_error_not_a_hang(monkeypatch: pytest.MonkeyPatch) -
         assert prompter.ask(Evaluator(FILE), "n") == "5"
         assert prompter.ask(Evaluator(FILE), "low") == "7"
         assert prompter.ask(Evaluator(FILE), "m") == "mean"
-        start = time.monotonic()
         with pytest.raises(ParameterError, match="no terminal"):
             prompter.ask(Evaluator(FILE), "n")
-        assert time.monotonic() - start < 5
 
 
 def test_a_closed_input_is_an_error() -> None:

@@ -22,6 +22,7 @@ from ciaopy.batch.publish import lost_record
 from ciaopy.batch.records import read_record, record_path
 from ciaopy.batch.server import Attempt, Server
 from ciaopy.errors import UserError
+from ciaopy.messages import reason
 
 __all__ = ["DaskEngine", "run_attempt"]
 
@@ -170,7 +171,7 @@ class DaskEngine:
             else:
                 client = Client(chosen)
         except (OSError, TimeoutError, ValueError) as error:
-            raise UserError(f"{chosen}: no Dask scheduler is reached there ({error})") from error
+            raise UserError(f"{chosen}: no Dask scheduler is reached there ({reason(error)})") from error
         try:
             return cls(client, modules, (client,))
         except UserError:

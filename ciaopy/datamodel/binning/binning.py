@@ -20,6 +20,7 @@ from ciaopy.datamodel.syntax import All, Axis, FilterExpression, RegionTerm
 from ciaopy.datamodel.wcs import columns_frame, physical_axis, vector_columns
 from ciaopy.errors import UserError, VirtualFileError
 from ciaopy.fits import Array, Column, Image
+from ciaopy.messages import enumerated
 
 if TYPE_CHECKING:
     from ciaopy.datamodel.selection import Selection
@@ -154,12 +155,12 @@ class _Resolver:
         if len(names) == 1 and names[0] not in self.table:
             pair = vector_columns(self.table, names[0])
             if pair is None:
-                listed = ", ".join([*(v.name for v in self.table.vectors), *self.table.names])
+                listed = enumerated([*(v.name for v in self.table.vectors), *self.table.names])
                 raise self._fail(f"block {self.table.name} has no column {self.axis.names[0]}; it has {listed}")
             names = list(pair)
         for name in names:
             if name not in self.table:
-                raise self._fail(f"block {self.table.name} has no column {name}; it has {', '.join(self.table.names)}")
+                raise self._fail(f"block {self.table.name} has no column {name}; it has {enumerated(self.table.names)}")
             if kind_of(self.table.column(name)) not in NUMBERS:
                 raise self._fail(f"{name} is not a column of numbers: no binning")
         return names
@@ -184,13 +185,20 @@ class _Resolver:
             lo, hi = math.ceil(lo) - 0.5, math.floor(hi) + 0.5
         if not lo < hi:
             raise self._fail(f"{name}: the range {lo:g}:{hi:g} to bin is empty")
-        if self.axis.count is not None:
+        if self.axis.count is not None and math.isfinite(hi - lo):
             return GridAxis(name, lo, (hi - lo) / self.axis.count, self.axis.count)
-        step = self.axis.step if self.axis.step is not None else float(column.key("TDBIN") or 1.0)
-        count = max(1, math.ceil((hi - lo) / step * (1 - SLACK) - SLACK))
-        if count > MAX_AXIS:
-            raise self._fail(f"{name}: {count:.3g} bins are too many; use a larger bin size")
-        return GridAxis(name, lo, step, count)
+        step = self._step(column)
+        bins = (hi - lo) / step * (1 - SLACK) - SLACK
+        if not bins <= MAX_AXIS:
+            raise self._fail(f"{name}: {bins:.3g} bins are too many; use a larger bin size, or give the range")
+        return GridAxis(name, lo, step, max(1, math.ceil(bins)))
+
+    def _step(self, column: Column) -> float:
+        """Return the size of a bin: as given, else the column's own."""
+        if self.axis.step is not None:
+            return self.axis.step
+        own = column.key("TDBIN")
+        return float(own) if isinstance(own, (int, float)) and 0 < own < math.inf else 1.0
 
     def _limits(self, column: Column, index: int, names: list[str]) -> tuple[float, float]:
         lo, hi = self.axis.lo, self.axis.hi
@@ -270,9 +278,9 @@ class _Resolver:
         if kind_of(column) != "real":
             return lo, hi
         step = self.axis.step if self.axis.step is not None else 1.0
-        return lo, lo + (math.floor((hi - lo) / step) + 1) * step if self.axis.count is None else math.nextafter(
-            hi, math.inf
-        )
+        if self.axis.count is not None or not math.isfinite((hi - lo) / step):
+            return lo, math.nextafter(hi, math.inf)
+        return lo, lo + (math.floor((hi - lo) / step) + 1) * step
 
 
 def _region_terms(selection: Selection) -> list[RegionTerm]:

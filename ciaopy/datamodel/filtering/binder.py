@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,7 @@ from ciaopy.datamodel.timeframe import TimeFrame
 from ciaopy.datamodel.wcs import WorldColumn, columns_frame, vector_columns, world_columns
 from ciaopy.errors import RegionError, VirtualFileError
 from ciaopy.fits import Array
+from ciaopy.messages import enumerated
 
 if TYPE_CHECKING:
     from ciaopy.datamodel.datasource import DataSource
@@ -56,6 +58,15 @@ if TYPE_CHECKING:
 PATTERN = re.compile(r"b?[01xX]{2,}$|b[01xX]$")
 TRUE_WORDS, FALSE_WORDS = ("t", "true", "1", "yes"), ("f", "false", "0", "no")
 INT_MIN, INT_MAX = int(np.iinfo(np.int64).min), int(np.iinfo(np.int64).max)
+
+
+def whole(value: float, rounded: Callable[[float], int]) -> int:
+    """Round a limit, infinite ones to just outside the 64-bit integers."""
+    if math.isinf(value):
+        return INT_MAX + 1 if value > 0 else INT_MIN - 1
+    return rounded(value)
+
+
 ROW = "#row"
 
 
@@ -121,7 +132,7 @@ class Binder:
 
     def _column(self, name: str, position: int) -> Column:
         if name not in self.table:
-            names = ", ".join(self.table.names) or "no columns"
+            names = enumerated(self.table.names) or "no columns"
             raise self._fail(f"block {self.table.name} has no column {name}; it has {names}", position)
         return self.table.column(name)
 
@@ -175,8 +186,10 @@ class Binder:
         """Return a comparison of integers as a closed range; reals (world coordinates) as a half-open one."""
         item = term.items[0]
         value = self._number(item, term.name, item.lo or "")
-        whole = {"<": math.ceil(value) - 1, ">": math.floor(value) + 1}.get(term.operator)
-        text = str(whole) if whole is not None else str(item.lo)
+        if math.isnan(value):
+            raise self._fail(f"{term.name}: nothing is smaller or larger than NaN", item.position)
+        steps = {"<": lambda: whole(value, math.ceil) - 1, ">": lambda: whole(value, math.floor) + 1}
+        text = str(steps[term.operator]()) if term.operator in steps else str(item.lo)
         if term.name not in self.table and term.name.lower() != ROW:
             text = str(item.lo)
         below = term.operator.startswith("<")
@@ -208,9 +221,9 @@ class Binder:
         for item in items:
             lo, hi = self.limits(item, name)
             exact = [self._exact(item.lo, INT_MIN), self._exact(item.hi, INT_MAX)]
-            low = exact[0] if exact[0] is not None else math.ceil(lo)
-            high = exact[1] if exact[1] is not None else math.floor(hi)
-            if low <= high:
+            low = exact[0] if exact[0] is not None else whole(lo, math.ceil)
+            high = exact[1] if exact[1] is not None else whole(hi, math.floor)
+            if low <= high and low <= INT_MAX and high >= INT_MIN:
                 spans.append((max(low, INT_MIN), min(high, INT_MAX)))
         array = np.array(spans or np.empty((0, 2)), dtype=np.int64).reshape(-1, 2)
         return array[:, 0], array[:, 1]
@@ -219,7 +232,7 @@ class Binder:
     def _exact(text: str | None, default: int) -> int | None:
         if text is None:
             return default
-        return int(text) if re.fullmatch(r"[+-]?\d+", text) else None
+        return int(text) if re.fullmatch(r"[+-]?\d{1,40}", text) else None
 
     def _bits(self, column: Column, items: tuple[Item, ...], negate: bool) -> Predicate:
         word = column.data.dtype.type
@@ -239,7 +252,8 @@ class Binder:
                 value.append(int(bits.replace("x", "0"), 2))
             elif item.single and re.fullmatch(r"\d+|0[xX][0-9a-fA-F]+", text):
                 care.append(full)
-                value.append(int(text, 0) if text[:2].lower() == "0x" else int(text))
+                hexadecimal = text[:2].lower() == "0x"
+                value.append(int(text, 16 if hexadecimal else 10) if len(text) < 40 else full + 1)
             elif not item.single:
                 spans.append(item)
             else:
@@ -342,6 +356,6 @@ def _world_coordinate(column: WorldColumn, rows: Rows) -> Array:
 
 def closed_spans(chips: Ranges) -> tuple[Array, Array]:
     """Return the ends of ranges of integers, both included."""
-    lo = [INT_MIN if a is None else math.ceil(a) for a, _ in chips.spans]
-    hi = [INT_MAX if b is None else math.floor(b) for _, b in chips.spans]
+    lo = [INT_MIN if a is None else whole(a, math.ceil) for a, _ in chips.spans]
+    hi = [INT_MAX if b is None else whole(b, math.floor) for _, b in chips.spans]
     return np.array(lo, dtype=np.int64), np.array(hi, dtype=np.int64)

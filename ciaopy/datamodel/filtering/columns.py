@@ -13,6 +13,7 @@ from ciaopy.datamodel.syntax import ColumnItem
 from ciaopy.datamodel.wcs import WorldColumn, vector_columns, world_columns, world_vector
 from ciaopy.errors import VirtualFileError
 from ciaopy.fits import Array, Column, Table, Vector
+from ciaopy.messages import enumerated
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _names(item: ColumnItem, table: Table, text: str) -> list[str]:
     pair = vector_columns(table, item.name)
     if pair is not None:
         return list(pair)
-    problem = f"block {table.name} has no column {item.name}; it has {', '.join(table.names) or 'no columns'}"
+    problem = f"block {table.name} has no column {item.name}; it has {enumerated(table.names) or 'no columns'}"
     raise VirtualFileError(problem, text, item.position if text else None)
 
 

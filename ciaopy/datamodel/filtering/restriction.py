@@ -164,10 +164,9 @@ class Restrictor:
 def column_limits(column: Column) -> Ranges | None:
     """Return TLMIN:TLMAX of a column as ranges, or None where it has neither."""
     lo, hi = column.key("TLMIN"), column.key("TLMAX")
-    if not isinstance(lo, (int, float)) and not isinstance(hi, (int, float)):
+    lo, hi = (v if isinstance(v, (int, float)) and math.isfinite(v) else None for v in (lo, hi))
+    if lo is None and hi is None:
         return None
-    lo = lo if isinstance(lo, (int, float)) else None
-    hi = hi if isinstance(hi, (int, float)) else None
     if column.data.dtype.kind in "iu":
         lo, hi = (None if v is None else int(v) for v in (lo, hi))
     if lo is not None and hi is not None and lo > hi:

@@ -12,6 +12,7 @@ from ciaopy.datamodel.subspace import Ranges, Subspace, TimeTable
 from ciaopy.datamodel.syntax import All, Filter, FilterExpression, parse, split_file
 from ciaopy.errors import DataError, UserError
 from ciaopy.fits import Dataset, Table
+from ciaopy.messages import enumerated
 from ciaopy.streams import is_stream, read_text, start_of
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _text_times(name: str, path: Path, ws: DataSource) -> TimeSet | None:
     if len(pair) != 2 or any(table[c].dtype.kind not in "iuf" for c in pair):
         raise DataError(
             f"{name}: a table of good times has columns START and STOP of numbers; "
-            f"this one has {', '.join(table.names)}"
+            f"this one has {enumerated(table.names)}"
         )
     times = Table("GTI", {k: table.column(c) for k, c in zip(("start", "stop"), pair, strict=True)}, table.header)
     return TimeSet(None, Gti.from_table(times), None)

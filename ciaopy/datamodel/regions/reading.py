@@ -19,6 +19,7 @@ from ciaopy.datamodel.regions.region import Region
 from ciaopy.datamodel.regions.shapes import KINDS, Shape
 from ciaopy.errors import CiaopyError, DataError, RegionError
 from ciaopy.fits import Image, Table
+from ciaopy.messages import enumerated, reason
 from ciaopy.streams import decoded, is_stream, read_bytes
 
 __all__ = ["ReadBlock", "parse_region", "read_region_file", "region_from_table"]
@@ -126,7 +127,7 @@ def _content(file: Path) -> bytes:
             head = stream.read(9)
             return head if head == b"SIMPLE  =" else head + stream.read()
     except (OSError, EOFError, zlib.error) as error:
-        raise RegionError(f"{file}: cannot be read: {error}") from None
+        raise RegionError(f"{file}: cannot be read: {reason(error)}") from None
 
 
 def _filtered_table(name: str, read: ReadBlock | None) -> Table:
@@ -171,7 +172,7 @@ def region_from_table(table: Table) -> Region:
     axes = _axes(table)
     for name in ("shape", *axes):
         if name not in table:
-            raise RegionError(f"block {table.name}: no column {name.upper()}; it has {', '.join(table.names)}")
+            raise RegionError(f"block {table.name}: no column {name.upper()}; it has {enumerated(table.names)}")
     if not table.nrows:
         raise RegionError(f"block {table.name}: no shapes in it")
     radii = next((table[n] for n in ("r", "radius") if n in table), None)

@@ -18,9 +18,9 @@ __all__ = ["bit_conditions", "bit_name", "bit_of", "parse_bits", "with_bit"]
 
 BitList = tuple[tuple[int, bool], ...]
 
-_LITERALS = r"[Xx]\d+[TtFf](?:\s*,\s*[Xx]\d+[TtFf])*"
+_LITERALS = r"[Xx]\d{1,6}[TtFf](?:\s*,\s*[Xx]\d{1,6}[TtFf])*"
 _CONDITION = re.compile(rf"\b([A-Za-z_]\w*)\s*(==|!=)\s*({_LITERALS})\b", re.ASCII)
-_NAME = re.compile(r"(\w+)__bit(\d+)", re.ASCII)
+_NAME = re.compile(r"(\w+)__bit(\d{1,6})", re.ASCII)
 
 
 def parse_bits(text: str) -> BitList:

@@ -107,7 +107,7 @@ class Builder:
         if first and self.block is not None and (BLOCK_NUMBER.match(body) or BARE_WORD.match(body)):
             raise VirtualFileError("the number behind the file names the block already", self.text, position)
         if first and BLOCK_NUMBER.match(body):
-            self.block = int(body)
+            self.block = int(body) if len(body) < 20 else 0
             if self.block < 1:
                 raise VirtualFileError("blocks are numbered from 1 (the primary)", self.text, position)
         elif BARE_WORD.match(body):
@@ -214,7 +214,7 @@ class Builder:
             return Axis(names, lo, hi, position=at)
         if spec.data == "limits_step":
             return Axis(names, lo, hi, step=self._step(fields[2], start), position=at)
-        if not fields[2].isdecimal() or int(fields[2]) < 1:
+        if not re.fullmatch(r"0*[1-9]\d{0,17}", fields[2], re.ASCII):
             raise VirtualFileError("the number of bins must be a whole number, at least 1", self.text, start)
         return Axis(names, lo, hi, count=int(fields[2]), position=at)
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from ciaopy.datamodel.syntax.running import smoothed
 from ciaopy.errors import UserError
+from ciaopy.messages import caret_message
 
 __all__ = ["CASTS", "Expression", "cast_values", "parse_expression"]
 
@@ -103,6 +104,7 @@ _LEVELS = {
 }
 _UNARY_LEVEL = 9
 _MAX_DEPTH = 40
+_MOST_DIGITS = 4000  # of a number: Python reads no longer ones
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?)|(?P<name>\#?[A-Za-z_]\w*)"
@@ -147,7 +149,8 @@ class Expression:
         """Return the value for every element.
 
         Integers are computed in 64 bits and real columns in their own precision; numbers typed in the expression take
-        the precision of what they meet. `/` is always a real division, and division by zero gives inf or NaN.
+        the precision of what they meet. `/` is always a real division, and division by zero gives inf or NaN
+        (`1/-0` is inf: a whole zero has no sign; `1/-0.0` is -inf).
         Comparisons and logical operators give bool, which counts as 0 or 1 in arithmetic.
 
         Parameters
@@ -342,7 +345,7 @@ class _Parser:
         self.names: dict[str, None] = {}
 
     def _fail(self, problem: str, position: int) -> UserError:
-        return UserError(f"expression: {problem}\n  {self.text}\n  {' ' * position}^")
+        return UserError(caret_message(problem, self.text, position, "expression"))
 
     def _tokens(self) -> list[Token]:
         tokens, position = [], 0
@@ -461,14 +464,11 @@ class _Parser:
 
     def _literal(self, token: Token) -> int | float:
         text = token.text
-        value = (
-            int(text, 16)
-            if text[:2] in ("0x", "0X")
-            else int(text)
-            if text.isdecimal()
-            else float(re.sub("[dD]", "e", text))
-        )
-        if isinstance(value, int) and value >= 2**63:
+        hexadecimal = text[:2] in ("0x", "0X")
+        if not hexadecimal and not text.isdecimal():
+            return float(re.sub("[dD]", "e", text))
+        value = int(text, 16 if hexadecimal else 10) if len(text) < _MOST_DIGITS else 2**63
+        if value >= 2**63:
             raise self._fail("a whole number of more than 63 bits", token.position)
         return value
 
@@ -498,7 +498,7 @@ class _Parser:
 
     def _whole(self, what: str) -> int:
         """Return the whole number that stands here."""
-        if self.here.kind != "number" or not self.here.text.isdecimal():
+        if self.here.kind != "number" or not self.here.text.isdecimal() or len(self.here.text) > _MOST_DIGITS:
             raise self._fail(f"expected {what}", self.here.position)
         self.index += 1
         return int(self.tokens[self.index - 1].text)

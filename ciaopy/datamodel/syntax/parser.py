@@ -23,6 +23,8 @@ def split_brackets(text: str) -> tuple[str, list[tuple[str, int]]]:
     VirtualFileError
         A bracket or a quote is not closed, or something follows the last bracket.
     """
+    if "\0" in text:
+        raise VirtualFileError("a NUL character, which no name may hold", text, text.index("\0"))
     start = path_end(text)
     if start == len(text):
         if "]" in text and "[" not in text:

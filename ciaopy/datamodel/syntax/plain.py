@@ -97,7 +97,7 @@ def plain_axes(body: str, position: int) -> tuple[Axis, ...] | None:
     axes, at = [], position + len(body) - len(body.lstrip())
     for word in body.strip().split(","):
         found = _AXIS.fullmatch(word)
-        if found is None:
+        if found is None or len(found["count"] or "") > 18:
             return None
         lo, hi = (None if found[name] is None else float(found[name]) for name in ("lo", "hi"))
         size = found["step"] or found["width"]

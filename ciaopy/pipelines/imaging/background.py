@@ -148,7 +148,7 @@ def scale_factors(ws: Workspace, events: str, background: str, chosen: Backgroun
         pair = tuple(float(getattr(ws.read(f"{n}{chosen.filter}"), "nrows", 0)) for n in (events, background))
     else:
         try:
-            pair = tuple(float(ws.read(n).header["EXPOSURE"]) for n in (events, background))
+            pair = tuple(ws.read(n).header.number("EXPOSURE") for n in (events, background))
         except (KeyError, TypeError, ValueError) as e:
             raise DataError(f"{events}, {background}: no EXPOSURE to scale the background with") from e
     if not pair[1] > 0:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ciaopy.errors import DataError, UserError
+from ciaopy.messages import reason
 from ciaopy.stack import build
 
 __all__ = ["Band", "parse_bands", "weights_range"]
@@ -219,7 +220,7 @@ def weights_range(path: Path) -> tuple[float, float]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as problem:
         raise DataError(
-            f"{path}: the weights cannot be read ({problem}); two columns are expected, keV and weight"
+            f"{path}: the weights cannot be read ({reason(problem)}); two columns are expected, keV and weight"
         ) from None
     found = {}
     for line in lines:

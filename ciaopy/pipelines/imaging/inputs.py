@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ciaopy.console import Console
 from ciaopy.datamodel.syntax import file_of
 from ciaopy.errors import CiaopyError, DataError, NoDataError, UserError
+from ciaopy.messages import with_list
 from ciaopy.observation import EventFile, check_identity, product_events
 from ciaopy.stack import build
 
@@ -47,8 +48,7 @@ def find_events(text: str, console: Console, ws: Workspace) -> str:
     if not found:
         raise UserError(f"infile={text}: no event file found")
     if len(found) > 1:
-        listed = "".join(f"\n  {name}" for name in found)
-        raise UserError(f"infile={text}: {len(found)} event files; give one of them:{listed}")
+        raise UserError(with_list(f"infile={text}: {len(found)} event files; give one of them", found))
     if found[0] != text:
         console.say(f"Using event file {found[0]}", 1)
     return found[0]

@@ -172,7 +172,7 @@ def combine_psf(
         psf = placed(image, like)
         assert like.data is not None
         scratch.put("psf", i, np.where(like.data > 0, psf, np.float32(np.nan)))
-        times.append(float(image.header.get("EXPOSURE", 0.0) or 0.0))
+        times.append(image.header.number("EXPOSURE", 0.0))
         headers.append(like.header)
         if method == "expmap":
             scratch.put("exposure", i, like.data)

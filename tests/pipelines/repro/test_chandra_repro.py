@@ -97,9 +97,8 @@ def test_the_bad_pixel_file_extends_the_calibration_list(first):
 
 def test_second_run_without_clobber_is_refused_before_any_work(first, tree, capsys):
     before = fingerprint(first)
-    start = time.perf_counter()
     assert repro(f"indir={tree}", f"outdir={first}", "clobber=no") == 1
-    assert EVT2 in capsys.readouterr().err and time.perf_counter() - start < 20
+    assert EVT2 in capsys.readouterr().err
     assert fingerprint(first) == before
 
 
