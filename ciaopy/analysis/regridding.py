@@ -138,8 +138,10 @@ def regridded_header(
 
     Parameters
     ----------
-    axes : physical coordinates of the input.
-    bins, motion : in the pixel coordinates of the input.
+    axes : tuple of PhysicalAxis
+        Physical coordinates of the input.
+    bins, motion : tuple of BinSpec, Motion
+        In the pixel coordinates of the input.
     """
     out = header.copy()
     for number, (axis, spec, shift) in enumerate(zip(axes, bins, motion.offset, strict=True), 1):

@@ -53,6 +53,7 @@ def chandra_repro(
     Returns
     -------
     Run
+        How many jobs were launched, done, failed, skipped, blocked.
 
     Raises
     ------
@@ -96,6 +97,7 @@ def cleaned_chandra_evts(
     Returns
     -------
     Run
+        How many jobs were launched, done, failed, skipped, blocked.
 
     Raises
     ------

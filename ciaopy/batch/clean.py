@@ -56,6 +56,7 @@ def deflare(
     Returns
     -------
     Run
+        How many jobs were launched, done, failed, skipped, blocked.
 
     Raises
     ------

@@ -51,6 +51,7 @@ def flux_image(
     Returns
     -------
     Run
+        How many jobs were launched, done, failed, skipped, blocked.
 
     Raises
     ------
@@ -99,6 +100,7 @@ def rate_image(
     Returns
     -------
     Run
+        How many jobs were launched, done, failed, skipped, blocked.
 
     Raises
     ------

@@ -34,6 +34,7 @@ def full_process_chandra(
     Returns
     -------
     Run
+        How many jobs were launched, done, failed, skipped, blocked.
 
     Raises
     ------

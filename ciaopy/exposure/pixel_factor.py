@@ -80,6 +80,7 @@ def mask_factor(windows: Iterable[MaskWindow], grid: PixelGrid) -> FloatArray:
     Returns
     -------
     float64 array, shape of the grid
+        From 0 to 1.
     """
     total, free = np.zeros(grid.shape), np.ones(grid.shape)
     for window in windows:

@@ -309,10 +309,12 @@ class TableWriter:
         The file; gzipped where the name ends in `.gz`.
     template : Table
         Name, header, vectors and columns (their forms, types, keywords; the rows themselves are not written).
-    clobber, checksum, nproc, sync
+    clobber, checksum
         As for `write_dataset`.
     before : iterable of blocks
         Blocks to write first, such as a primary `Image` without pixels.
+    nproc, sync
+        As for `write_dataset`.
 
     Attributes
     ----------

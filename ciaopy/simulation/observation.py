@@ -94,6 +94,7 @@ def simulate(setup: Setup, folder: str | Path, clobber: bool = False, compress: 
     Returns
     -------
     Simulated
+        The folder, and what was put into it.
 
     Raises
     ------
