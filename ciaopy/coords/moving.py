@@ -199,7 +199,8 @@ def object_centred(
     """Return positions about the object.
 
     With v the event's direction and P, E, N those to the object, East and North at the event's own time:
-    ocx = x0 + (v.E)/(v.P)/step_x, ocy = y0 + (v.N)/(v.P)/step_y; with a scale in km per pixel times abs(g) / scale instead.
+    ocx = x0 + (v.E)/(v.P)/step_x, ocy = y0 + (v.N)/(v.P)/step_y; with a scale in km per pixel times abs(g) / scale
+    instead.
 
     Parameters
     ----------
