@@ -27,13 +27,13 @@ def main(words: Sequence[str] | None = None) -> NoReturn:
     words = sys.argv[1:] if words is None else words
     gc.set_threshold(GARBAGE_THRESHOLD)
     prepare_streams()
-    signals.install(words[0] if words and run.is_command(words[0]) else "ciaopy")
-    _end("ciaopy", lambda: run_application(words))
+    _end(words[0] if words and run.is_command(words[0]) else "ciaopy", lambda: run_application(words))
 
 
 def _end(name: str, action: Callable[[], int]) -> NoReturn:
     """Do the work and exit with its status; a signal that comes before it has begun, or behind it, ends it too."""
     try:
+        signals.install(name)
         status = action()
         signals.finish()
     except KeyboardInterrupt:
@@ -49,7 +49,6 @@ def console_tool() -> NoReturn:
         complete(name)
     gc.set_threshold(GARBAGE_THRESHOLD)
     prepare_streams()
-    signals.install(name)
     if name in run.SUBCOMMANDS:
         _end(name, lambda: run_application([name, *sys.argv[1:]]))
     _end(name, lambda: run.run_command(name, sys.argv[1:]))

@@ -51,6 +51,7 @@ def install(tool: str) -> None:
     _State.number, _State.tool, _State.is_told = 0, tool, False
     if threading.current_thread() is not threading.main_thread():
         return
+    sys.unraisablehook = _unraisable
     heard = [number for number in NUMBERS if signal.getsignal(number) is not signal.SIG_IGN]
     for number in heard:
         signal.signal(number, _stop)
@@ -59,6 +60,12 @@ def install(tool: str) -> None:
         os.set_blocking(writing, False)
         signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
         threading.Thread(target=_watch, args=(reading,), name="signals", daemon=True).start()
+
+
+def _unraisable(lost: sys.UnraisableHookArgs) -> None:
+    """Say nothing of an interrupt that is lost in a callback: it is remembered, and ends the run all the same."""
+    if not isinstance(lost.exc_value, Stopped):
+        sys.__unraisablehook__(lost)
 
 
 def finish() -> None:

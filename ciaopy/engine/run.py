@@ -106,8 +106,19 @@ def run_tool(par: ParameterSet, console: Console, options: RunOptions | None = N
     try:
         return _run(par, console, options or RunOptions())
     except CiaopyError as error:
+        _spell_out(error, par)
         name_remembered(error, par)
         raise
+
+
+def _spell_out(error: CiaopyError, par: ParameterSet) -> None:
+    """Write control characters of values, line ends among them, as escapes: a message is one line."""
+    odd = [text for _, text in par.items() if not text.isprintable() and text.strip()]
+    message = str(error)
+    for text in odd:
+        message = message.replace(text, "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text))
+    if message != str(error):
+        error.args = (message,)
 
 
 def _run(par: ParameterSet, console: Console, options: RunOptions) -> object:

@@ -38,6 +38,7 @@ def line(capsys, *words: str) -> str:
     [
         ("dmcopy", ["e.fits", "o\0ut"], "dmcopy.outfile: the value 'o\\x00ut' has a NUL character"),
         ("dmlist", ["e.fits[x=\0]", "data"], "NUL character"),
+        ("dmappend", ["e.fits", "o\n\x07.fits"], "ERROR o\\n\\x07.fits: no such file"),
         ("dmlist", [f"e.fits[{DIGITS}]", "data"], "blocks are numbered"),
         ("dmlist", ["e.fits[cols x,,y]", "data"], "e.fits[cols x,,y]: column list: cannot be understood"),
         ("dmstat", [f"e.fits[bin x=::#{DIGITS}]"], "the number of bins must be a whole number"),

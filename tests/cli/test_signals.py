@@ -38,10 +38,16 @@ BODIES = {
 }
 
 
+def heard() -> None:
+    """Let SIGINT be heard where the tests run in the background of a shell, which ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def ended(body: str, number: int, folder: Path) -> tuple[int, float, str]:
     """Start a run, send it a signal, return (exit status, seconds, what it said)."""
     process = subprocess.Popen(
         [sys.executable, "-c", BUSY.format(body=body)],
+        preexec_fn=heard,
         cwd=folder,
         text=True,
         stdout=subprocess.PIPE,
@@ -75,20 +81,37 @@ def test_an_error_made_of_an_interrupt_is_still_an_interrupt(tmp_path):
     assert code == 130 and "bug" not in said
 
 
-@pytest.mark.parametrize("place", ["is_command = lambda word: installed() and", "run_command = lambda name, words:"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "run.is_command = lambda word: installed() and",
+        "run.run_command = lambda name, words:",
+        "signals.threading.Thread = lambda **how:",  # while the handlers are put in place
+    ],
+)
 def test_an_interrupt_before_the_work_has_begun_and_behind_it(tmp_path, place):
     code = f"""
 import os, signal
-from ciaopy.cli import main, run
+from ciaopy.cli import main, run, signals
 
 def installed():
     return signal.getsignal(signal.SIGINT).__name__ == "_stop"
 
-run.{place} os.kill(os.getpid(), signal.SIGINT)
+{place} os.kill(os.getpid(), signal.SIGINT)
 main.main(["dmcopy"])
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, text=True, capture_output=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, text=True, capture_output=True, preexec_fn=heard)
     assert done.returncode == 130 and "Traceback" not in done.stderr and "Keyboard interrupt" in done.stderr
+
+
+def test_an_interrupt_that_is_lost_in_a_callback_prints_nothing_and_counts(tmp_path):
+    body = """
+        class Callback:
+            def __del__(self):
+                time.sleep(0.2)
+        Callback()"""
+    code, _, said = ended(body, signal.SIGINT, tmp_path)
+    assert code == 130 and "ignored" not in said and "Traceback" not in said
 
 
 def test_an_ignored_interrupt_stays_ignored(tmp_path):

@@ -184,7 +184,7 @@ def _harmed(call: Call, before: dict[Path, Any]) -> str:
     outs = {
         w.partition("=")[2].lstrip("!")
         for w in call.words
-        if w.startswith(("out", "countfile", "fracfile", "timefile"))
+        if w.startswith(("out", "countfile", "fracfile", "timefile", "logfile"))
     }
     for path, (size, when) in before.items():
         if path.name not in call.files or path.name in outs:
