@@ -150,3 +150,9 @@ def test_the_checks_see_what_they_look_for(tmp_path, text, check, expected):
     path = tmp_path / "made.py"
     path.write_text(text)
     assert check(path) == expected
+
+
+def test_test_files_have_names_of_their_own():
+    """Two of one name cannot be collected together."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []
