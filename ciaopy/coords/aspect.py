@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from ciaopy.fits import Header, Table
 
 COLUMNS = ("time", "ra", "dec", "roll", "dy", "dz", "dtheta")
+#: Degrees: RA and roll may be wrapped either way; whatever is larger is damage.
+_LARGEST = {"ra": 720.0, "dec": 90.0, "roll": 720.0}
 # Event times are rounded: a record counts as begun this long before its time stamp (s). ObsIDs 28229 and 754.
 TIME_SLACK = 5e-6
 # A record does not hold across a gap longer than this (s). Dither moves the image by up to 0.05 arcsec per second.
@@ -289,11 +291,13 @@ def _checked(table: Table, name: str) -> dict[str, FloatArray]:
         if data.ndim != 1 or data.dtype.kind not in "fiu":
             raise DataError(f"{name}: column {c} is not a plain number column; is it an aspect solution?")
         values[c] = np.ascontiguousarray(data, np.float64)
-        bad = int(np.count_nonzero(~np.isfinite(values[c])))
-        if bad:
-            raise DataError(
-                f"{name}: {bad} of {data.size} records have no finite {c}; drop them with a filter such as [{c}=:]"
-            )
+        limit = _LARGEST.get(c, np.inf)
+        finite = np.isfinite(values[c])
+        good = finite & (np.abs(values[c]) <= limit)
+        if not good.all():
+            what, span = ("possible", f"-{limit:g}:{limit:g}") if finite.all() else ("finite", ":")
+            count = f"{np.count_nonzero(~good)} of {data.size} records"
+            raise DataError(f"{name}: {count} have no {what} {c}; drop them with a filter such as [{c}={span}]")
     return values
 
 

@@ -36,6 +36,8 @@ __all__ = ["ColumnInfo", "HduInfo", "HduList"]
 
 MAX_HEADER_BLOCKS = 100_000
 MAX_COLUMNS = 999  # FITS standard 4.0, 7.3.1
+#: Rows that a table without columns may claim: nothing in the file bears them out.
+MAX_EMPTY_ROWS = 1 << 31
 _UNPRINTABLE = re.compile(rb"[^\x20-\x7e]")
 
 
@@ -380,6 +382,8 @@ def _table(
     if len(axes) != 2:
         raise DataError(f"NAXIS = {len(axes)}: a table has 2 axes")
     row_bytes, nrows = axes
+    if not row_bytes and nrows > MAX_EMPTY_ROWS:
+        raise DataError(f"NAXIS2 = {nrows} rows of NAXIS1 = 0 bytes: one of them is damaged")
     nbytes = row_bytes * nrows + pcount
     infos, offset = [], 0
     count = _integer(values, "TFIELDS") if extension != "TABLE" else 0

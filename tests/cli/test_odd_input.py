@@ -91,6 +91,15 @@ def test_scales_that_are_no_finite_numbers_are_refused(tmp_path, monkeypatch, ca
     assert "x.fits: " in said and card in said
 
 
+def test_rows_of_no_bytes_have_a_limit(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    fits.BinTableHDU.from_columns([]).writeto("x.fits")
+    data = Path("x.fits").read_bytes()
+    at = data.index(b"NAXIS2  = ") + 10
+    Path("x.fits").write_bytes(data[:at] + b"9223372036854775807".rjust(20) + data[at + 20 :])
+    assert "NAXIS2 = 9223372036854775807 rows of NAXIS1 = 0 bytes" in line(capsys, "dmcopy", "x.fits", "o.fits")
+
+
 def test_a_keyword_that_must_be_a_number_is_named_with_its_file(events, capsys):
     with fits.open(events, mode="update") as hdus:
         hdus[1].header["DTCOR"] = "x"

@@ -138,6 +138,14 @@ def test_nan(column: str) -> None:
         AspectSolution.from_tables([("a.fits", make_table("X", None, **columns))])
 
 
+@pytest.mark.parametrize(("column", "value"), [("ra", 1e304), ("dec", -90.5), ("roll", -800.0)])
+def test_impossible_angles(column: str, value: float) -> None:
+    columns = aspect_columns(TIME)
+    columns[column][7] = value
+    with pytest.raises(DataError, match=f"1 of 100 records have no possible {column}; drop them"):
+        AspectSolution.from_tables([("a.fits", make_table("X", None, **columns))])
+
+
 def test_vector_column() -> None:
     columns = aspect_columns(TIME)
     columns["ra"] = np.zeros((100, 2))
