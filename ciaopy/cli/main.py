@@ -36,7 +36,9 @@ def _end(name: str, action: Callable[[], int]) -> NoReturn:
         signals.install(name)
         status = action()
         signals.finish()
-    except KeyboardInterrupt:
+    except BaseException as error:  # an import makes other errors of an interrupt
+        if not signals.received() and not isinstance(error, KeyboardInterrupt):
+            raise
         status = interrupted(name)
         signals.finish()
     leave(status)

@@ -57,8 +57,9 @@ def run_guarded(tool: str, action: Callable[[], int | None], debug: bool = False
 def interrupted(tool: str) -> int:
     """Say that a signal ended the run; return 130 or 143."""
     sys.stderr.write("\n" if sys.stderr.isatty() else "")
-    _line(tool, signals.describe(signals.received()))
-    return 128 + signals.received()
+    number = signals.received() or signals.NUMBERS[0]  # before the handlers are in place: Python's own interrupt
+    _line(tool, signals.describe(number))
+    return 128 + number
 
 
 def _failed(tool: str, error: BaseException, debug: bool) -> int:
