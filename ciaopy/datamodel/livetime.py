@@ -7,6 +7,7 @@ keep those of evt1); an explicit `[time=lo:hi]` narrows them.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -89,10 +90,10 @@ def update_limits(header: Header, filters: tuple[Filter, ...]) -> None:
             if len(known_hi) == len(his):
                 hi = min(max(known_hi), hi if hi is not None else max(known_hi))
     start, stop = header.get("TSTART"), header.get("TSTOP")
-    if lo is not None and isinstance(start, (int, float)) and lo > start:
+    if lo is not None and math.isfinite(lo) and isinstance(start, (int, float)) and lo > start:
         header["TSTART"] = lo
         write_date(header, "DATE-OBS", lo)
-    if hi is not None and isinstance(stop, (int, float)) and hi < stop:
+    if hi is not None and math.isfinite(hi) and isinstance(stop, (int, float)) and hi < stop:
         header["TSTOP"] = hi
         write_date(header, "DATE-END", hi)
 
@@ -106,10 +107,17 @@ def _time_ranges(expression: FilterExpression) -> list[RangeTerm]:
 
 
 def write_date(header: Header, keyword: str, time: float) -> None:
-    """Write a time (s since MJDREF, TIMESYS of the file) as `yyyy-mm-ddThh:mm:ss`, where the header has the keyword."""
+    """Write a time (s since MJDREF, TIMESYS of the file) as `yyyy-mm-ddThh:mm:ss`, where the header has the keyword.
+
+    A time outside the years 1 to 9999 has no date: the keyword goes.
+    """
     from datetime import datetime, timedelta
 
     reference = header.get("MJDREF")
     if keyword in header and isinstance(reference, (int, float)):
-        moment = datetime(1858, 11, 17) + timedelta(days=float(reference), seconds=time)
+        try:
+            moment = datetime(1858, 11, 17) + timedelta(days=float(reference), seconds=time)
+        except (OverflowError, ValueError):
+            del header[keyword]
+            return
         header[keyword] = moment.strftime("%Y-%m-%dT%H:%M:%S")

@@ -64,6 +64,13 @@ def test_row_numbers_without_end_are_no_rows_or_all(events, capsys, rows):
     assert int(capsys.readouterr().out) == 60
 
 
+@pytest.mark.parametrize("limits", ["1e999", DIGITS, "1e300:", "1e15:2e15", "-1e300:-1e299", ":-1e30"])
+def test_times_outside_all_dates(events, limits):
+    assert run_command("dmcopy", [f"e.fits[time={limits}]", "o.fits"]) == 0
+    header = fits.getheader("o.fits", 1)
+    assert header["NAXIS2"] == 0 and np.isfinite([header["TSTART"], header["TSTOP"]]).all()
+
+
 @pytest.mark.parametrize(
     ("card", "value"),
     [

@@ -182,7 +182,7 @@ def _left(call: Call, folder: Path, before: dict[Path, Any]) -> str:
 def _harmed(call: Call, before: dict[Path, Any]) -> str:
     """Name an input that a tool changed though it was not its output."""
     outs = {
-        w.partition("=")[2].lstrip("!")
+        w.partition("=")[2].lstrip("!").partition("[")[0]
         for w in call.words
         if w.startswith(("out", "countfile", "fracfile", "timefile", "logfile"))
     }
