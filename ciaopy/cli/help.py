@@ -30,7 +30,7 @@ def command(name: str | None, section: str | None, markdown: bool) -> int:
     if name is None:
         return _overview(console)
     if name in run.SUBCOMMANDS or name in run.parameter_commands():
-        return run.run_command(name, ["--help"]) if name in run.parameter_commands() else _subcommand_help(name)
+        return _short_help(name)
     text = _text(name)
     if section:
         text = _section(text, section, name)
@@ -81,8 +81,8 @@ def _show(text: str, console: Console) -> None:
         console.output(lines.rstrip())
 
 
-def _subcommand_help(name: str) -> int:
-    """Show what a subcommand says of itself."""
+def _short_help(name: str) -> int:
+    """Show what a subcommand or a parameter command says of itself."""
     from ciaopy.cli.main import run_application
 
     return run_application([name, "--help"])
